@@ -1,0 +1,36 @@
+"""How well sessions answer the development questions: runs the scoring script that lies beside the checkout.
+
+    python benchmarks/questions.py [--limit 20]
+
+Prints turns right by kind and by data set, exceptions, and numbers in the prose that no evidence holds (must be 0).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import runpy
+import sys
+import tempfile
+from pathlib import Path
+
+SHARED = Path(os.environ.get("MICRO_NB_SHARED", Path(__file__).parents[2] / "shared"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--limit", type=int, help="conversations to run (default: all)")
+    parser.add_argument("--out", default=str(Path(tempfile.gettempdir()) / "questions.json"), help="where the details go")
+    asked = parser.parse_args()
+    script, questions, data = SHARED / "questions" / "score.py", SHARED / "questions" / "dev.jsonl", SHARED / "data" / "train_val"
+    missing = [str(p) for p in (script, questions, data) if not p.exists()]
+    if missing:
+        sys.exit(f"the development questions are not here: {', '.join(missing)}; set MICRO_NB_SHARED to their folder")
+    limit = ["--limit", str(asked.limit)] if asked.limit else []
+    sys.argv = [str(script), str(questions), str(data), "--out", asked.out, *limit]
+    os.environ.setdefault("MICRO_NB_PROGRESS", "0")
+    runpy.run_path(str(script), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

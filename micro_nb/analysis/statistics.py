@@ -1,0 +1,311 @@
+"""From a sample to the whole, with an honest interval; densities; and whether points cluster."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import stats
+from scipy.spatial import cKDTree
+
+from ..errors import PlanError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Numbers = Sequence[float] | np.ndarray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A quantity that was estimated, with its interval.
+
+    Attributes
+    ----------
+    value, low, high : in ``unit``.
+    n, N : how many units (tiles, objects) were looked at, of how many; None where the number is not limited.
+    unit : e.g. ``"count"``, ``"per mm2"``.
+    confidence : of the interval, e.g. 0.95.
+    method : how, in a few words.
+
+    Examples
+    --------
+    >>> print(estimate_total([10, 12, 8, 10], 4))
+    40 count (all 4 looked at)
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    N: int | None
+    unit: str = "count"
+    confidence: float = 0.95
+    method: str = ""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """``(low, high)``."""
+        return self.low, self.high
+
+    @property
+    def relative_error(self) -> float:
+        """Half the interval over the value; inf where the value is 0."""
+        return (self.high - self.low) / 2 / self.value if self.value else math.inf
+
+    def contains(self, truth: float) -> bool:
+        """Whether the interval covers ``truth``."""
+        return self.low <= truth <= self.high
+
+    def __str__(self) -> str:
+        if self.n == self.N:
+            return f"{self.value:,.4g} {self.unit} (all {self.N:,} looked at)"
+        share = f"{self.confidence:.0%}"
+        seen = f"{self.n:,}" if self.N is None else f"{self.n:,} of {self.N:,}"
+        return f"{self.value:,.4g} {self.unit} ({share} interval {self.low:,.4g} to {self.high:,.4g}, {seen})"
+
+
+def estimate_total(
+    counts: Numbers,
+    n_tiles_total: int,
+    *,
+    areas: Numbers | None = None,
+    total_area: float | None = None,
+    confidence: float = 0.95,
+    unit: str = "count",
+) -> Estimate:
+    """The total over all tiles, from tiles drawn at random without replacement.
+
+    Parameters
+    ----------
+    counts : ``(n,)`` what each drawn tile holds.
+    n_tiles_total : how many tiles there are.
+    areas : ``(n,)`` area of each drawn tile, where tiles differ (those at the rim are smaller); needs ``total_area``.
+    total_area : area of all tiles, same unit.
+    confidence : of the interval.
+    unit : of the counts.
+
+    Returns
+    -------
+    Estimate; its interval uses Student's t and the finite population correction, so it closes as the sample becomes the whole,
+    and never goes below what was already counted.
+
+    Notes
+    -----
+    Without areas the expansion estimator (Cochran 1977, Sampling Techniques, §2.5-2.9), with them the ratio estimator (§6.3).
+
+    Raises
+    ------
+    PlanError : fewer than two tiles of several, more than there are, or areas without their total.
+
+    Examples
+    --------
+    >>> e = estimate_total([10, 12, 8, 10], 100)
+    >>> e.value, round(e.low), round(e.high)
+    (1000.0, 745, 1255)
+    """
+    y = _sample(counts, n_tiles_total)
+    _check_confidence(confidence)
+    n, N = len(y), int(n_tiles_total)
+    if (areas is None) != (total_area is None):
+        raise PlanError("areas and total_area belong together: give both or neither")
+    if areas is None or total_area is None:
+        value, rest, method = N * float(y.mean()), y - y.mean(), "expansion, t interval, finite population"
+    else:
+        a = np.asarray(areas, float)
+        if a.shape != y.shape or not (a > 0).all():
+            raise PlanError(f"areas {a.shape} must be one positive number for each of the {n} counts")
+        ratio = float(y.sum() / a.sum())
+        value, rest, method = ratio * float(total_area), y - ratio * a, "ratio by area, t interval, finite population"
+    half = _half(float((rest**2).sum()) / max(n - 1, 1), n, N, confidence)
+    return Estimate(
+        value, max(value - half, float(y.sum())) if y.min() >= 0 else value - half, value + half, n, N, unit, confidence, method
+    )
+
+
+def estimate_stratified(
+    counts: Sequence[Numbers], n_tiles: Sequence[int], *, confidence: float = 0.95, unit: str = "count"
+) -> Estimate:
+    """The total over strata, each sampled on its own.
+
+    Parameters
+    ----------
+    counts : for each stratum, what its drawn tiles hold.
+    n_tiles : for each stratum, how many tiles it has.
+
+    Notes
+    -----
+    Cochran 1977, §5.3, degrees of freedom after Satterthwaite (§5.4).
+    """
+    if len(counts) != len(n_tiles) or not counts:
+        raise PlanError(f"{len(counts)} strata of counts but {len(n_tiles)} numbers of tiles")
+    _check_confidence(confidence)
+    value, variance, spread, seen = 0.0, 0.0, 0.0, 0.0
+    for stratum, N in zip(counts, n_tiles, strict=True):
+        y = _sample(stratum, N)
+        n, s2 = len(y), float(y.var(ddof=1)) if len(y) > 1 else 0.0
+        part = N * (N - n) * s2 / n
+        value, variance, seen = value + N * float(y.mean()), variance + part, seen + float(y.sum())
+        spread += part**2 / max(n - 1, 1)
+    freedom = variance**2 / spread if spread else math.inf
+    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(variance)
+    n_all, N_all = sum(len(np.atleast_1d(c)) for c in counts), int(sum(n_tiles))
+    return Estimate(value, max(value - half, seen), value + half, n_all, N_all, unit, confidence, "stratified, t interval")
+
+
+def bootstrap(
+    values: Numbers,
+    statistic: Callable[..., Any] = np.mean,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+    unit: str = "",
+) -> Estimate:
+    """Any statistic of a sample of objects with its BCa bootstrap interval (Efron 1987), seeded.
+
+    Parameters
+    ----------
+    values : ``(n,)`` numbers; nan are left out.
+    statistic : of an array, with ``axis=``.
+
+    Raises
+    ------
+    PlanError : fewer than two values.
+    """
+    v = np.asarray(values, float)
+    v = v[np.isfinite(v)]
+    _check_confidence(confidence)
+    if len(v) < 2:
+        raise PlanError(f"a bootstrap needs at least 2 finite values, got {len(v)}")
+    value = float(statistic(v))
+    if np.ptp(v) == 0:
+        return Estimate(value, value, value, len(v), None, unit, confidence, "all values are equal")
+    rng, method = np.random.default_rng(seed), "BCa" if len(v) <= 5000 else "percentile"  # BCa's jackknife is quadratic
+    found = stats.bootstrap(
+        (v,),
+        statistic,
+        confidence_level=confidence,
+        n_resamples=resamples,
+        rng=rng,
+        method=method,
+        batch=max(1, 2_000_000 // len(v)),
+    )
+    low, high = (float(b) for b in found.confidence_interval)
+    return Estimate(value, low, high, len(v), None, unit, confidence, f"{method} bootstrap, {resamples} resamples, seed {seed}")
+
+
+def density_per_mm2(count: int, area_um2: float, *, confidence: float = 0.95) -> Estimate:
+    """Objects per mm² with the exact Poisson interval (Garwood 1936, Biometrika 28:437).
+
+    >>> str(density_per_mm2(100, 1e6).low)[:4]
+    '81.3'
+    """
+    _check_confidence(confidence)
+    if count < 0 or not area_um2 > 0:
+        raise PlanError(f"count={count} must be at least 0 and area_um2={area_um2} above 0")
+    tail = (1 - confidence) / 2
+    low = float(stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
+    high = float(stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2
+    per = 1e6 / area_um2
+    return Estimate(count * per, low * per, high * per, count, None, "per mm2", confidence, "Poisson, exact")
+
+
+@dataclass(frozen=True)
+class ClarkEvans:
+    """Mean distance to the nearest neighbour over what chance would give: below 1 clustered, above 1 regular.
+
+    Attributes
+    ----------
+    index : the ratio.
+    p_value : two-sided, of complete spatial randomness.
+    mean_distance : to the nearest neighbour, in the unit of the points.
+    n : how many points.
+    """
+
+    index: float
+    p_value: float
+    mean_distance: float
+    n: int
+
+
+def clark_evans(y: Numbers, x: Numbers, *, height: float, width: float) -> ClarkEvans:
+    """Whether points in a rectangle are clustered, random or regular.
+
+    Parameters
+    ----------
+    y, x : ``(n,)`` positions, any unit.
+    height, width : of the rectangle that was searched, same unit.
+
+    Notes
+    -----
+    Clark & Evans 1954 (Ecology 35:445) with Donnelly's 1978 correction for the rim.
+
+    Raises
+    ------
+    PlanError : fewer than 8 points, below which the normal law does not hold.
+    """
+    points = np.stack([np.asarray(y, float), np.asarray(x, float)], 1)
+    n, area, rim = len(points), height * width, 2 * (height + width)
+    if n < 8:
+        raise PlanError(f"clark_evans needs at least 8 points, got {n}")
+    nearest = float(cKDTree(points).query(points, k=2)[0][:, 1].mean())
+    chance = 0.5 * math.sqrt(area / n) + (0.0514 + 0.041 / math.sqrt(n)) * rim / n
+    error = math.sqrt(0.0703 * area / n**2 + 0.037 * rim * math.sqrt(area / n**5))
+    p = 2 * float(stats.norm.sf(abs(nearest - chance) / error))
+    return ClarkEvans(nearest / chance, p, nearest, n)
+
+
+def ripley(y: Numbers, x: Numbers, radii: Numbers, *, height: float, width: float) -> pd.DataFrame:
+    """Ripley's K and L over distances: at which scales points cluster (L - r above 0) or avoid each other (below).
+
+    Parameters
+    ----------
+    y, x : ``(n,)`` positions inside ``0..height``, ``0..width``, any unit.
+    radii : distances, same unit.
+
+    Returns
+    -------
+    DataFrame with ``r``, ``K``, ``L``, ``L_minus_r`` and ``n`` (points far enough from the rim to count at that distance; K is
+    nan where there is none).
+
+    Notes
+    -----
+    Ripley 1977 (J R Stat Soc B 39:172) with the border correction; ``L = sqrt(K / pi)`` (Besag 1977).
+    """
+    import pandas as pd
+
+    points = np.stack([np.asarray(y, float), np.asarray(x, float)], 1)
+    tree, per_area = cKDTree(points), len(points) / (height * width)
+    rim = np.minimum(np.minimum(points[:, 0], height - points[:, 0]), np.minimum(points[:, 1], width - points[:, 1]))
+    rows = []
+    for r in np.asarray(radii, float):
+        inner = points[rim >= r]
+        found = tree.query_ball_point(inner, r, return_length=True) - 1 if len(inner) else np.zeros(0)
+        k = float(found.mean()) / per_area if len(inner) else float("nan")
+        rows.append((float(r), k, math.sqrt(k / math.pi), math.sqrt(k / math.pi) - float(r), len(inner)))
+    return pd.DataFrame(rows, columns=["r", "K", "L", "L_minus_r", "n"])
+
+
+def _sample(counts: Numbers, n_tiles_total: int) -> np.ndarray:
+    y = np.asarray(counts, float)
+    if y.ndim != 1 or not np.isfinite(y).all():
+        raise PlanError(f"counts must be a list of finite numbers, got shape {y.shape}")
+    if len(y) > n_tiles_total or len(y) == 0 or (len(y) < 2 and n_tiles_total > 1):
+        raise PlanError(f"{len(y)} tiles of {n_tiles_total} cannot be extrapolated; take at least 2, and no more than there are")
+    return y
+
+
+def _half(variance: float, n: int, N: int, confidence: float) -> float:
+    """Half the interval of a total: t quantile times its standard error."""
+    if n == N:
+        return 0.0
+    return float(stats.t.ppf(0.5 + confidence / 2, n - 1)) * N * math.sqrt((1 - n / N) * variance / n)
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise PlanError(f"confidence={confidence} must lie between 0 and 1")

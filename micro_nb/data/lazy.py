@@ -1,0 +1,72 @@
+"""Sources as lazy xarray objects: a level is a DataArray that reads only what is indexed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from .source import ImageInfo, Source
+
+
+class SourceArray(BackendArray):
+    """xarray's view of one level of a source."""
+
+    def __init__(self, source: Source, level: int) -> None:
+        self.source, self.level = source, level
+        self.shape = source.info.levels[level].shape
+        self.dtype = np.dtype(source.info.dtype)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+
+    def _read(self, key: tuple[Any, ...]) -> np.ndarray:
+        """Reads the bounding box of an outer index, then picks from it."""
+        along = [np.arange(n)[k] if isinstance(k, slice) else np.atleast_1d(k) % n for k, n in zip(key, self.shape, strict=True)]
+        if any(wanted.size == 0 for wanted in along):
+            return np.empty([w.size for k, w in zip(key, along, strict=True) if isinstance(k, slice) or np.ndim(k)], self.dtype)
+        boxes: list[slice] = []
+        picks: list[Any] = []
+        for k, wanted in zip(key, along, strict=True):
+            low = int(wanted.min())
+            boxes.append(slice(low, int(wanted.max()) + 1))
+            if isinstance(k, slice):
+                picks.append(slice(None) if k.step in (None, 1) else wanted - low)
+            else:
+                picks.append(0 if np.ndim(k) == 0 else wanted - low)
+        out = self.source.read(self.level, tuple(boxes))
+        for axis in reversed(range(len(picks))):
+            if not isinstance(picks[axis], slice):
+                out = out[(slice(None),) * axis + (picks[axis],)]
+        return out
+
+
+def level_coords(info: ImageInfo, level: int) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:
+    """Pixel-centre coordinates: z, y, x in µm where the pixel size is known, else in pixels of level 0; c by name.
+
+    The first pixel of level 0 has its centre at 0 (as in OME-NGFF).
+    """
+    lv = info.levels[level]
+    coords: dict[str, tuple[str, np.ndarray, dict[str, str]]] = {}
+    for axis, n, scale, move in zip(info.axes, lv.shape, lv.scale, lv.translation, strict=True):
+        if axis == "c":
+            coords["c"] = ("c", np.array([channel.name for channel in info.channels], dtype=object), {})
+        elif axis == "t":
+            coords["t"] = ("t", np.arange(n), {})
+        else:
+            size = (info.pixel_size or {}).get(axis)
+            px = (np.arange(n) + 0.5) * scale + move - 0.5
+            coords[axis] = (axis, px * size if size else px, {"units": "micrometer" if size else "px"})
+    return coords
+
+
+def level_array(source: Source, level: int = 0) -> xr.DataArray:
+    """One level as a lazy DataArray named ``image`` with physical coordinates; nothing is read."""
+    info = source.info
+    data = indexing.LazilyIndexedArray(SourceArray(source, level))
+    encoding = {"preferred_chunks": dict(zip(info.axes, info.levels[level].chunks, strict=True))}
+    variable = xr.Variable(info.axes, data, encoding=encoding)
+    return xr.DataArray(variable, coords=level_coords(info, level), name="image", attrs={"rgb": info.rgb})

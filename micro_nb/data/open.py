@@ -1,0 +1,107 @@
+"""``open_image``: one verb for every path, address and array."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import AxesError
+from . import accessor as accessor  # registers da.micro
+from .axes import check_axes, resolve_pixel_size
+from .formats import open_source
+from .image import MicroImage
+from .location import Location
+from .source import ImageInfo, Index, Source
+from .sources.arrays import ArraySource
+
+
+def open_image(
+    path: Any,
+    *,
+    pixel_size: float | Mapping[str, float] | None = None,
+    axes: str | Sequence[str] | None = None,
+    series: int = 0,
+) -> MicroImage:
+    """Opens an image of any size; reads metadata only.
+
+    Parameters
+    ----------
+    path : a file, a zarr store, an ``http(s)://`` or ``s3://`` address, a NumPy, Dask or xarray array, or a MicroImage.
+    pixel_size : µm per pixel at level 0, a number for y and x or a mapping axis -> µm; replaces what the file says.
+    axes : meaning of each dimension, e.g. ``"cyx"``, where the file or array does not say it; replaces what it says.
+    series : which image of a file that holds several.
+
+    Raises
+    ------
+    ImageNotFoundError, UnknownFormatError, CorruptImageError, UnsafeImageError, AxesError, UnitsError
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> open_image(np.zeros((64, 64), "uint8"), pixel_size=0.25).pixel_size["x"]
+    0.25
+    """
+    if isinstance(path, MicroImage):
+        source = path.source
+    elif isinstance(path, str | os.PathLike | Location):
+        source = open_source(Location.of(path), series=series, axes=tuple(axes) if axes else None)
+        axes = None
+    else:
+        source = ArraySource.of(path, axes=axes)
+        axes = None
+    sizes = resolve_pixel_size(pixel_size)
+    if sizes or axes:
+        source = _Restated(source, sizes, tuple(axes) if axes else None)
+    return MicroImage(source)
+
+
+@dataclass(frozen=True)
+class _Restated(Source):
+    """A source whose pixel size or axes the user states; the pixels are the same."""
+
+    base: Source
+    sizes: Mapping[str, float] | None
+    axes: tuple[str, ...] | None
+
+    def __post_init__(self) -> None:
+        info = self.base.info
+        if self.axes is not None:
+            if set(check_axes(self.axes, info.shape)) != set(info.axes) and self.axes != tuple(
+                a for a in ("t", "c", "z", "y", "x") if a in self.axes
+            ):
+                raise AxesError(
+                    f"{self.base.uri}: axes {''.join(self.axes)!r} reorder {''.join(info.axes)!r} of shape {info.shape}; "
+                    "name them in the order t c z y x"
+                )
+            info = replace(info, axes=self.axes, channels=(), rgb=info.rgb and self.axes == info.axes)
+        if self.sizes is not None:
+            info = replace(info, pixel_size=self.sizes, pixel_size_source="argument")
+        object.__setattr__(self, "_info", info)
+        object.__setattr__(self, "uri", self.base.uri)
+        object.__setattr__(self, "format", self.base.format)
+
+    @property
+    def info(self) -> ImageInfo:
+        return self._info  # type: ignore[attr-defined,no-any-return]
+
+    def read(self, level: int, index: Index) -> np.ndarray:
+        return self.base.read(level, index)
+
+    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
+        return self.base.stored_bytes(full=full)
+
+    def origin(self, level: int) -> tuple[int, int]:
+        return self.base.origin(level)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Restated, (self.base, dict(self.sizes) if self.sizes else None, self.axes)
+
+    def labels(self) -> Mapping[str, Source]:
+        return self.base.labels()
+
+    def close(self) -> None:
+        self.base.close()

@@ -1,0 +1,179 @@
+"""Small pictures of single objects, drawn once and stamped many times; their masks are the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .texture import spectral
+
+
+@dataclass(frozen=True, eq=False)
+class Sprite:
+    """One object.
+
+    Attributes
+    ----------
+    layers : ``(k, n, n)`` float32, n odd, the object's centre in the middle pixel; what the layers mean is the scene's matter.
+    mask : ``(n, n)`` bool, the object's true extent.
+    name : class name.
+    """
+
+    layers: np.ndarray
+    mask: np.ndarray
+    name: str
+
+    def coarse(self, level: int) -> np.ndarray:
+        """The layers averaged over squares of ``2**level`` px, ``(k, m, m)`` with m odd."""
+        if level == 0:
+            return self.layers
+        s, n = 2**level, self.layers.shape[-1]
+        half = max(-(-(n // 2 + 1 - s // 2) // s), 0)
+        m = 2 * half + 1
+        lead = half * s + s // 2 - n // 2
+        pad = ((0, 0), (lead, m * s - n - lead), (lead, m * s - n - lead))
+        return np.asarray(np.pad(self.layers, pad).reshape(-1, m, s, m, s).mean((2, 4), dtype=np.float32))
+
+
+class Library:
+    """Sprites to draw from, in all eight orientations and at every level.
+
+    Parameters
+    ----------
+    sprites : the variants; an object names one by position.
+    """
+
+    def __init__(self, sprites: Sequence[Sprite]) -> None:
+        self.sprites = tuple(sprites)
+        self._views: dict[int, list[np.ndarray]] = {}
+
+    @cached_property
+    def reach(self) -> int:
+        """Half the edge of the largest sprite, px."""
+        return 1 + max(int(s.layers.shape[-1]) // 2 for s in self.sprites)
+
+    @cached_property
+    def names(self) -> np.ndarray:
+        """Class name of each variant."""
+        return np.array([s.name for s in self.sprites], dtype=object)
+
+    @cached_property
+    def masks(self) -> list[np.ndarray]:
+        """Masks in all orientations; variant ``v`` turned by ``t`` is entry ``8 * v + t``."""
+        return [turn(s.mask, t) for s in self.sprites for t in range(8)]
+
+    def views(self, level: int) -> list[np.ndarray]:
+        """Layers in all orientations, ordered as :attr:`masks`."""
+        if level not in self._views:
+            coarse = [s.coarse(level) for s in self.sprites]
+            self._views[level] = [turn(c, t) for c in coarse for t in range(8)]
+        return self._views[level]
+
+
+def turn(a: np.ndarray, t: int) -> np.ndarray:
+    """One of the eight orientations of a square array (last two axes); a view."""
+    a = np.rot90(a, t % 4, (-2, -1))
+    return a[..., ::-1] if t >= 4 else a
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Objects in painting order, all ``(n,)``: label (unique, > 0), place in level-0 px, variant, orientation and strength."""
+
+    label: np.ndarray
+    y: np.ndarray
+    x: np.ndarray
+    variant: np.ndarray
+    turn: np.ndarray
+    strength: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def where(self, keep: np.ndarray) -> Placed:
+        """The objects where ``keep`` is True (or at these positions), in that order."""
+        return Placed(*(getattr(self, f)[keep] for f in self.__dataclass_fields__))
+
+    @classmethod
+    def join(cls, parts: Sequence[Placed]) -> Placed:
+        """All of them, in the given order."""
+        return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__dataclass_fields__))
+
+
+Cut = tuple[slice, slice, slice, slice]
+
+
+def cut(y: int, x: int, edge: int, shape: tuple[int, int]) -> Cut | None:
+    """Where a sprite of ``edge`` px centred at ``(y, x)`` meets a canvas: canvas rows, columns, sprite rows, columns."""
+    top, left = y - edge // 2, x - edge // 2
+    y0, x0, y1, x1 = max(top, 0), max(left, 0), min(top + edge, shape[0]), min(left + edge, shape[1])
+    if y1 <= y0 or x1 <= x0:
+        return None
+    return slice(y0, y1), slice(x0, x1), slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+
+
+def add(canvas: np.ndarray, views: list[np.ndarray], placed: Placed, origin: tuple[int, int], level: int) -> None:
+    """Adds objects times their strength onto ``(k, h, w)``: light that adds up, or stain that absorbs."""
+    for view, y, x, strength in _each(views, placed, origin, level):
+        where = cut(y, x, view.shape[-1], canvas.shape[-2:])
+        if where:
+            cy, cx, sy, sx = where
+            canvas[:, cy, cx] += view[:, sy, sx] * strength
+
+
+def cover(canvas: np.ndarray, views: list[np.ndarray], placed: Placed, origin: tuple[int, int], level: int) -> None:
+    """Lays objects over ``(k, h, w)``: the sprites' last layer is their opacity, premultiplied into the others."""
+    for view, y, x, strength in _each(views, placed, origin, level):
+        where = cut(y, x, view.shape[-1], canvas.shape[-2:])
+        if where:
+            cy, cx, sy, sx = where
+            part = canvas[:, cy, cx]
+            part *= 1 - view[-1, sy, sx]
+            part += view[:-1, sy, sx] * strength
+
+
+def paint_labels(canvas: np.ndarray, masks: list[np.ndarray], placed: Placed, origin: tuple[int, int]) -> None:
+    """Writes each object's label where its mask is True; later objects lie on top."""
+    for mask, y, x, label in _each(masks, placed, origin, 0, field="label"):
+        where = cut(y, x, mask.shape[-1], canvas.shape)
+        if where:
+            cy, cx, sy, sx = where
+            canvas[cy, cx][mask[sy, sx]] = label
+
+
+def _each(views: list[np.ndarray], placed: Placed, origin: tuple[int, int], level: int, field: str = "strength"):  # type: ignore[no-untyped-def]
+    pictures = (placed.variant * 8 + placed.turn).tolist()
+    y, x = (placed.y >> level) - origin[0], (placed.x >> level) - origin[1]
+    for picture, cy, cx, value in zip(pictures, y.tolist(), x.tolist(), getattr(placed, field).tolist(), strict=True):
+        yield views[picture], cy, cx, value
+
+
+def polar(n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Distance from the middle pixel and angle, both ``(n, n)``, n odd."""
+    y, x = np.mgrid[0:n, 0:n] - float(n // 2)
+    return np.hypot(y, x), np.arctan2(y, x)
+
+
+def outline(
+    theta: np.ndarray, rng: np.random.Generator, *, axes: tuple[float, float], rough: float = 0.05, tilt: float | None = None
+) -> np.ndarray:
+    """Radius of a lumpy ellipse with semi-axes ``axes`` in direction ``theta``.
+
+    ``rough`` is the relative bumpiness, ``tilt`` the direction of the first axis (random without one).
+    """
+    a, b = axes
+    tilt = rng.uniform(0, np.pi) if tilt is None else tilt
+    r = a * b / np.sqrt((b * np.cos(theta - tilt)) ** 2 + (a * np.sin(theta - tilt)) ** 2)
+    bumps = sum(rng.normal(0, rough / k) * np.cos(k * theta + rng.uniform(0, 2 * np.pi)) for k in (2, 3, 4, 5))
+    return np.asarray(r * (1 + bumps))
+
+
+def grain(n: int, rng: np.random.Generator, *, shortest: float, longest: float, slope: float = 2.0) -> np.ndarray:
+    """A random texture ``(n, n)``, mean about 0 and variance about 1, with details between two wavelengths in px."""
+    edge = 1 << max(int(np.ceil(np.log2(n))) + 1, 8)
+    field = spectral(edge, 11, slope=slope, shortest=max(shortest, 2.0), longest=max(longest, 5.0))
+    y, x = rng.integers(0, edge - n, 2)
+    return turn(field[y : y + n, x : x + n], int(rng.integers(8)))

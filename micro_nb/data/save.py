@@ -1,0 +1,221 @@
+"""``save_image`` and its kin: OME-NGFF 0.5, sharded, with a pyramid, in bounded memory; a valid file or no file."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.abc.store import Store
+
+from ..errors import AxesError
+from ..progress import Progress
+from .atomic import writing
+from .image import MicroImage
+from .location import Location
+from .open import open_image
+from .pyramid import PyramidPlan, PyramidWalk, create_levels
+from .save_labels import LabelImage
+from .shard import covers_shards, write_shards
+from .source import ImageInfo, Index
+from .sources.ngff_attrs import VERSION, image_attributes
+from .sources.stores import put_group
+
+_RANGE_PIXELS = 2**22
+
+
+def save_image(
+    img: Any,
+    path: str | os.PathLike[str],
+    *,
+    chunk: int = 512,
+    shard: int | None = None,
+    levels: int | None = None,
+    labels: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Path | str:
+    """Writes OME-NGFF 0.5: a file that is whole, or none.
+
+    The pyramid is recomputed from level 0: each pixel is the mean of 2 x 2, integers rounded half up. Memory stays a few shards
+    whatever the size, and equal input gives equal bytes on any number of threads.
+
+    Parameters
+    ----------
+    img : a MicroImage, or whatever :func:`open_image` takes.
+    path : folder to make (``x.ome.zarr``), or an address such as ``s3://bucket/x.ome.zarr``.
+    chunk, shard : edges in pixels of the squares that are compressed, and of the files that hold them (default 4 chunks).
+    levels : how many, level 0 included; by default until the coarsest fits one chunk.
+    labels : label images by name, ``(y, x)`` or ``(layer, y, x)`` integers; None keeps the image's own, ``{}`` writes none.
+    overwrite : replace an existing zarr store; the old one stays until the new one is complete.
+
+    Returns
+    -------
+    The path, or the address where it is remote.
+
+    Raises
+    ------
+    WriteError : the target exists or cannot be written; nothing half-written is left.
+    PlanError : chunk and shard do not fit.
+
+    Examples
+    --------
+    >>> import tempfile, micro_nb as mnb
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     out = mnb.save_image(np.zeros((64, 48), "uint16"), folder + "/a.ome.zarr")
+    ...     mnb.open_image(out).sizes
+    {'y': 64, 'x': 48}
+    """
+    image = img if isinstance(img, MicroImage) else open_image(img)
+    target = Location.of(path)
+    kept = {name: LabelImage.of(v, image, name) for name, v in (image.labels if labels is None else labels).items()}
+    with writing(target, overwrite=overwrite) as store:
+        plan = _plan(image.info, chunk, shard, levels)
+        attributes = _write_image(image, store, plan)
+        for name, label in kept.items():
+            path_in = f"labels/{name}"
+            put_group(store, path_in, label.write(store, path_in, chunk=chunk, shard=shard, levels=plan.levels))
+        if kept:
+            put_group(store, "labels", {"ome": {"version": VERSION, "labels": list(kept)}})
+        put_group(store, "", attributes)  # last: where there is no rename, nothing is seen before this
+    return target.path if target.is_local else target.uri
+
+
+class ImageWriter:
+    """An image written piece by piece, in any order; the pyramid and the metadata follow when the block ends well.
+
+    ``write`` may be called from several threads as long as no two of them write into one shard (see ``shard``).
+    """
+
+    def __init__(self, path: str | os.PathLike[str], info: ImageInfo, plan: PyramidPlan, *, overwrite: bool = False) -> None:
+        self.target, self.info, self.plan = Location.of(path), info, plan
+        self._whole = writing(self.target, overwrite=overwrite)
+        self._store: Store | None = None
+        self._arrays: list[zarr.Array[Any]] = []
+
+    @property
+    def shard(self) -> int:
+        """Edge in pixels of the squares that are best written at once."""
+        return self.plan.shard
+
+    def __enter__(self) -> ImageWriter:
+        self._store = self._whole.__enter__()
+        self._arrays = create_levels(self._store, self.plan, dtype=self.info.dtype, axes=self.info.axes)
+        return self
+
+    def write(self, index: Index, pixels: np.ndarray) -> None:
+        """Pixels of a box of level 0: one slice an axis, each box once; the dtype is that of ``info``.
+
+        Raises
+        ------
+        AxesError : the pixels do not fill the box, or are of another dtype.
+        """
+        place = tuple(slice(*s.indices(n)) for s, n in zip(index, self.info.shape, strict=True))
+        expected = tuple(s.stop - s.start for s in place)
+        if pixels.shape != expected or pixels.dtype != self.info.dtype:
+            raise AxesError(
+                f"pixels of shape {pixels.shape}, {pixels.dtype} do not fill a box of shape {expected}, {self.info.dtype}"
+            )
+        if covers_shards(self._arrays[0], place):
+            write_shards(self._arrays[0], place, pixels)
+        elif pixels.any():  # zero is what is there already
+            self._arrays[0][place] = pixels
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                assert self._store is not None
+                _finish(self._store, self.info, self.plan, self._arrays, _stem(self.target.name))
+        except BaseException as failed:
+            if not self._whole.__exit__(type(failed), failed, failed.__traceback__):
+                raise
+        else:
+            self._whole.__exit__(kind, error, trace)
+
+
+def create_image(
+    path: str | os.PathLike[str],
+    info: ImageInfo,
+    *,
+    chunk: int = 512,
+    shard: int | None = None,
+    levels: int | None = None,
+    overwrite: bool = False,
+) -> ImageWriter:
+    """A writer for an image that is made piece by piece; of ``info`` the first level's shape counts.
+
+    Examples
+    --------
+    >>> import tempfile, micro_nb as mnb
+    >>> info = mnb.open_image(np.zeros((64, 64), "uint8"), pixel_size=0.5).info
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with create_image(folder + "/a.ome.zarr", info) as writer:
+    ...         writer.write((slice(0, 64), slice(0, 32)), np.ones((64, 32), "uint8"))
+    ...     int(mnb.open_image(folder + "/a.ome.zarr").read().sum())
+    2048
+    """
+    return ImageWriter(path, info, _plan(info, chunk, shard, levels), overwrite=overwrite)
+
+
+def _plan(info: ImageInfo, chunk: int, shard: int | None, levels: int | None) -> PyramidPlan:
+    together = (info.axes.index("c"),) if info.rgb else ()
+    return PyramidPlan.of(info.shape, chunk=chunk, shard=shard, levels=levels, together=together)
+
+
+def _write_image(image: MicroImage, store: Store, plan: PyramidPlan) -> dict[str, Any]:
+    info = image.info
+    arrays = create_levels(store, plan, dtype=info.dtype, axes=info.axes)
+    with Progress(f"saving {image.name}", math.prod(image.shape) / 1e6, "MPx") as progress:
+        PyramidWalk(plan, lambda place: image.read(0, place), arrays, "mean", lambda n: progress.advance(n / 1e6)).run()
+    return _attributes(info, plan, arrays, str(image.metadata.get("name") or _stem(image.name)))
+
+
+def _finish(store: Store, info: ImageInfo, plan: PyramidPlan, arrays: list[zarr.Array[Any]], name: str) -> None:
+    total = math.prod(info.shape) / 1e6
+    with Progress("building the pyramid", total, "MPx") as progress:
+        walk = PyramidWalk(
+            plan, lambda place: np.asarray(arrays[0][place]), [None, *arrays[1:]], "mean", lambda n: progress.advance(n / 1e6)
+        )
+        walk.run()
+    put_group(store, "", _attributes(info, plan, arrays, name))
+
+
+def _attributes(info: ImageInfo, plan: PyramidPlan, arrays: Sequence[zarr.Array[Any]], name: str) -> dict[str, Any]:
+    paths = [str(k) for k in range(plan.levels)]
+    ranges = list(_grey_ranges(info, arrays[-1])) if _says_channels(info) else None
+    return image_attributes(info, paths=paths, factor=2, name=name, ranges=ranges)
+
+
+def _says_channels(info: ImageInfo) -> bool:
+    """Whether the channels say more than their count."""
+    plain = all(replace(c, name="") == replace(c, name="", color=None, window=None, emission_nm=None, excitation_nm=None)
+                and c.name == f"channel {i}" for i, c in enumerate(info.channels))  # fmt: skip
+    return not plain or "c" in info.axes
+
+
+def _grey_ranges(info: ImageInfo, coarsest: zarr.Array[Any]) -> Iterator[tuple[float, float]]:
+    """Smallest and largest finite grey value per channel of the coarsest level (its first planes, where it is large)."""
+    for i in range(len(info.channels)):
+        index = tuple(
+            slice(i, i + 1) if a == "c" else slice(0, min(n, _RANGE_PIXELS if a in "tz" else 2048))
+            for a, n in zip(info.axes, coarsest.shape, strict=True)
+        )
+        index = tuple(slice(0, 1) if a in "tz" and math.prod(coarsest.shape) > _RANGE_PIXELS else s
+                      for a, s in zip(info.axes, index, strict=True))  # fmt: skip
+        pixels = np.asarray(coarsest[index])
+        finite = pixels[np.isfinite(pixels)]
+        yield (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+
+
+def _stem(name: str) -> str:
+    """A file's name without what only says its format.
+
+    >>> _stem("slide.ome.zarr")
+    'slide'
+    """
+    return name.split(".ome.")[0].removesuffix(".zarr") or name

@@ -1,0 +1,217 @@
+"""Facts and pixel size of a TIFF, from what microscope software writes; never from the dots per inch of ordinary programs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+
+from ..axes import to_um
+from ..source import Channel
+from .ome_xml import Element, describe
+
+_FORMAT = {
+    "ome": "OME-TIFF", "imagej": "ImageJ TIFF", "svs": "Aperio SVS", "ndpi": "Hamamatsu NDPI", "scn": "Leica SCN",
+    "qpi": "PerkinElmer QPTIFF", "bif": "Ventana BIF", "philips": "Philips TIFF", "lsm": "Zeiss LSM", "stk": "MetaMorph STK",
+    "fluoview": "Olympus FluoView", "sis": "Olympus SIS", "mmstack": "Micro-Manager TIFF", "scanimage": "ScanImage TIFF",
+}  # fmt: skip
+_IMAGEJ_UNITS = {"nm", "nanometer", "um", "µm", "μm", "\\u00b5m", "micron", "microns", "micrometer", "mm", "millimeter"}
+
+
+@dataclass
+class Found:
+    """What was found: pixel size in µm by axis with what said so, channels, facts."""
+
+    pixel_size: dict[str, float] | None = None
+    pixel_size_source: str | None = None
+    channels: tuple[Channel, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def format_name(series: Any) -> str:
+    """Short name of the variety of TIFF."""
+    return _FORMAT.get(series.kind, "TIFF")
+
+
+def find_metadata(tif: tifffile.TiffFile, series: Any, index: int, ome: Element | None) -> Found:
+    """Everything known about a series without reading pixels."""
+    page, kind = series.keyframe, series.kind
+    if ome is not None and kind == "ome":
+        found = _ome(ome, index)
+    elif kind == "imagej":
+        found = _imagej(tif, page)
+    elif kind == "svs":
+        found = _svs(page)
+    elif kind in ("ndpi", "scn", "qpi"):
+        found = _scanner(tif, page, kind)
+    else:
+        found = _microscope(tif)
+    found.facts = _storage(tif, series) | found.facts
+    return found
+
+
+def _ome(root: Element, index: int) -> Found:
+    image = describe(root, index)
+    source = "OME-XML PhysicalSizeX, PhysicalSizeY" if image.pixel_size else None
+    return Found(image.pixel_size, source, image.channels, dict(image.facts))
+
+
+def _imagej(tif: tifffile.TiffFile, page: Any) -> Found:
+    ij = tif.imagej_metadata or {}
+    found = Found(facts={"software": f"ImageJ {ij['ImageJ']}"} if "ImageJ" in ij else {})
+    unit = str(ij.get("unit", "")).strip()
+    x, y = _per_unit(page, 282), _per_unit(page, 283)
+    if unit.lower() in _IMAGEJ_UNITS and x and y:  # "inch" and "cm" come from a printer's resolution
+        found.pixel_size = {"y": to_um(1 / y, unit), "x": to_um(1 / x, unit)}
+        found.pixel_size_source = f"ImageJ resolution in {unit}"
+        if _positive(ij.get("spacing")):
+            found.pixel_size = {"z": to_um(ij["spacing"], unit), **found.pixel_size}
+    if _positive(ij.get("finterval")):
+        found.facts["interval_s"] = round(float(ij["finterval"]), 9)
+    if isinstance(ij.get("Info"), str):
+        found.facts["info"] = ij["Info"][:4000]
+    found.channels = _imagej_channels(ij)
+    return found
+
+
+def _imagej_channels(ij: Mapping[str, Any]) -> tuple[Channel, ...]:
+    n = ij.get("channels", 1)
+    luts, ranges, labels = ij.get("LUTs") or [], ij.get("Ranges") or (), ij.get("Labels") or []
+    if not isinstance(n, int) or not 1 <= n <= 4096:
+        return ()
+    numbered = any(re.match(r"[tzc]:\d+/\d+", str(label)) for label in labels)  # ImageJ's own numbering of slices
+    named = n > 1 and len(labels) == n and int(ij.get("images", 1)) == n and not numbered
+    return tuple(
+        Channel(
+            name=str(labels[i]) if named and labels[i] else f"channel {i}",
+            color=_lut_color(luts[i]) if i < len(luts) else None,
+            window=(float(ranges[2 * i]), float(ranges[2 * i + 1])) if 2 * i + 1 < len(ranges) else None,
+        )
+        for i in range(n)
+    )
+
+
+def _lut_color(lut: Any) -> str | None:
+    lut = np.asarray(lut)
+    return "#{:02x}{:02x}{:02x}".format(*(int(v) for v in lut[:, -1])) if lut.shape == (3, 256) else None
+
+
+def _svs(page: Any) -> Found:
+    said = tifffile.tifffile.svs_description_metadata(page.description)
+    said.pop("Header", None)
+    writer = re.match(r"Aperio [A-Za-z ]+v?[\d.]*", page.description)
+    mpp: Any = said.get("MPP")
+    found = Found(facts={"software": writer[0].strip() if writer else "Aperio"})
+    if _positive(mpp):
+        found.pixel_size, found.pixel_size_source = {"y": float(mpp), "x": float(mpp)}, "Aperio MPP"
+    if _positive(said.get("AppMag")):
+        found.facts["magnification"] = float(said["AppMag"])
+    if "Date" in said:
+        found.facts["acquired"] = f"{said['Date']} {said.get('Time', '')}".strip()
+    found.facts["aperio"] = {k: v for k, v in said.items() if isinstance(v, str | int | float)}
+    return found
+
+
+def _scanner(tif: tifffile.TiffFile, page: Any, kind: str) -> Found:
+    """Slide scanners that state µm through the resolution tags, in centimetres."""
+    found, x, y = Found(), _per_unit(page, 282), _per_unit(page, 283)
+    if int(page.resolutionunit) == 3 and x and y:
+        found.pixel_size = {"y": 1e4 / y, "x": 1e4 / x}
+        found.pixel_size_source = f"{_FORMAT[kind]} resolution tags"
+    if kind == "ndpi":
+        tags = page.ndpi_tags or {}
+        found.facts |= {"microscope": f"{tags.get('Make', '')} {tags.get('Model', '')}".strip()}
+        if _positive(tags.get("Magnification")):
+            found.facts["magnification"] = float(tags["Magnification"])
+    elif kind == "scn":
+        found.facts |= _texts(tif.scn_metadata, {"creationDate": "acquired", "objective": "magnification"})
+    else:
+        found.facts |= _texts(page.description, {"Objective": "objective", "Biomarker": "biomarker", "Name": "name"})
+    return found
+
+
+def _texts(xml: str | None, wanted: Mapping[str, str]) -> dict[str, Any]:
+    """First text of each wanted element, by local name; nothing where the block is odd."""
+    if not xml or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
+        return {}
+    try:
+        root = ElementTree.fromstring(xml.encode())
+    except ElementTree.ParseError:
+        return {}
+    found: dict[str, Any] = {}
+    for element in root.iter():
+        name = wanted.get(str(element.tag).rsplit("}", 1)[-1])
+        if name and element.text and name not in found:
+            found[name] = float(element.text) if re.fullmatch(r"\d+(\.\d+)?", element.text) else element.text.strip()
+    return found
+
+
+def _microscope(tif: tifffile.TiffFile) -> Found:
+    """Microscopes whose own tags state the size in metres or µm."""
+    for said, value in _statements(tif):
+        x, y, *z = value if isinstance(value, tuple) else (value, value)
+        if _positive(x) and _positive(y):
+            size = {"z": float(z[0])} if z and _positive(z[0]) else {}
+            return Found(size | {"y": float(y), "x": float(x)}, said)
+    return Found()
+
+
+def _statements(tif: tifffile.TiffFile) -> list[tuple[str, Any]]:
+    out: list[tuple[str, Any]] = []
+    if tif.is_lsm and (lsm := tif.lsm_metadata):
+        out.append(("Zeiss LSM VoxelSize", tuple(_times(lsm.get(f"VoxelSize{a}"), 1e6) for a in "XYZ")))
+    if tif.is_sis and (sis := tif.sis_metadata):
+        out.append(("Olympus SIS pixel size", tuple(_times(sis.get(f"pixelsize{a}"), 1e6) for a in "xy")))
+    if tif.is_sem and (sem := tif.sem_metadata):
+        entry = sem.get("ap_image_pixel_size") or sem.get("ap_pixel_size")
+        if isinstance(entry, tuple) and len(entry) == 3:
+            out.append(("Zeiss SEM pixel size", to_um(float(entry[1]), str(entry[2]))))
+    if tif.is_fei and (fei := tif.fei_metadata):
+        scan = fei.get("Scan") or fei.get("EScan") or {}
+        out.append(("FEI PixelWidth", tuple(_times(scan.get(k), 1e6) for k in ("PixelWidth", "PixelHeight"))))
+    if tif.is_micromanager and (mm := tif.micromanager_metadata):
+        out.append(("Micro-Manager PixelSize_um", (mm.get("Summary") or {}).get("PixelSize_um")))
+    return out
+
+
+def _storage(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
+    page = series.keyframe
+    facts: dict[str, Any] = {
+        "compression": _word(tifffile.COMPRESSION, page.compression),
+        "photometric": _word(tifffile.PHOTOMETRIC, page.photometric),
+        "bits": page.bitspersample,
+        "bigtiff": tif.is_bigtiff,
+        "tiled": bool(page.is_tiled),
+    }
+    if facts["photometric"] == "miniswhite":
+        facts["note"] = "0 is white; values are as stored, not inverted"
+    if page.software:
+        facts["software"] = page.software[:200]
+    return facts
+
+
+def _word(names: Any, value: Any) -> str:
+    try:
+        return str(names(value).name).lower()
+    except ValueError:
+        return str(value)
+
+
+def _per_unit(page: Any, code: int) -> float | None:
+    value = page.tags.valueof(code)
+    if not isinstance(value, tuple) or len(value) != 2 or not value[0] or not value[1]:
+        return None
+    return float(value[0]) / float(value[1])
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+def _times(value: Any, factor: float) -> float | None:
+    return float(value) * factor if _positive(value) else None

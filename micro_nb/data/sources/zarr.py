@@ -1,0 +1,297 @@
+"""Zarr images as sources: OME-Zarr 0.1 to 0.5 (zarr v2 and v3, sharded, labels, zipped), series, wells, and bare arrays.
+
+Local chunks are decoded by the zarrs pipeline, everything else by zarr-python's own. Chunks a store leaves out are the fill
+value, as zarr defines; chunks that are there but damaged are errors.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zarr
+from zarr.abc.store import Store
+from zarr.storage import LocalStore
+
+from ...errors import AxesError, CorruptImageError, ImageNotFoundError, MicroNBError, UnknownFormatError, UnsafeImageError
+from ..axes import canonical, check_axes
+from ..location import Location
+from ..source import Channel, ImageInfo, Level, Source
+from .ngff import Multiscale, inactive_channels, is_rgb, ome_of, parse_channels, parse_multiscale
+from .ngff_attrs import own_of, restore
+from .stores import children, join, join_uri, open_store
+from .zarr_source import ZarrSource
+
+MAX_CHUNK_BYTES = 2 * 2**30
+_LISTED = 12
+
+
+def open_zarr(location: Location, *, series: int = 0, axes: Sequence[str] | None = None) -> Source:
+    """The image in a zarr store: a multiscale group, one of its arrays, a bioformats2raw series or a well's field.
+
+    Raises
+    ------
+    UnknownFormatError : the node holds no image (a plate, a group of other things); says what it holds.
+    AxesError : a bare array with more than two dimensions, no dimension names and no ``axes``.
+    CorruptImageError, UnsafeImageError : the metadata break their promise, or promise what nobody can read.
+    ImageNotFoundError : nothing there, or no such series.
+    """
+    return _open_at(location, None, tuple(axes) if axes else None, series)
+
+
+@dataclass(frozen=True)
+class _At:
+    """What stays the same while a store is walked."""
+
+    location: Location
+    store: Store
+    root: str
+    axes: tuple[str, ...] | None
+
+    def where(self, path: str) -> str:
+        """Path or address of a node for people to read."""
+        inner = path.removeprefix(self.root).strip("/")
+        return join_uri(self.location.uri, inner)
+
+
+def _open_at(location: Location, path: str | None, axes: tuple[str, ...] | None, series: int) -> Source:
+    """A node of a store opened anew; ``path`` None is the store's root."""
+    store, root = open_store(location)
+    return _open_node(_At(location, store, root, axes), root if path is None else path, series)
+
+
+def _labels(at: _At, path: str) -> dict[str, Source]:
+    """Label images below an image; each opens the store for itself, so that each is closed for itself."""
+    group = _node_or_none(at, join(path, "labels"))
+    if not isinstance(group, zarr.Group):
+        return {}
+    listed = ome_of(group.attrs.asdict()).get("labels")
+    names = [n for n in listed if isinstance(n, str) and n] if isinstance(listed, list) else children(group)
+    return {name: _open_at(at.location, join(path, "labels", name), None, 0) for name in names}
+
+
+def _source(
+    at: _At, path: str, info: ImageInfo, format: str, arrays: tuple[zarr.Array[Any], ...], order: tuple[int, ...], series: int = 0
+) -> ZarrSource:
+    return ZarrSource(
+        at.where(path), format, info, arrays=arrays, order=order, where=at.where,
+        recipe=(_open_at, (at.location.absolute, path, at.axes, series)), labels=partial(_labels, at, path),
+    )  # fmt: skip
+
+
+def _open_node(at: _At, path: str, series: int) -> Source:
+    node = _node(at, path)
+    if isinstance(node, zarr.Array):
+        return _bare(at, path, node)
+    ome = ome_of(node.attrs.asdict())
+    where = at.where(path)
+    if "multiscales" in ome:
+        return _multiscale(at, path, node, ome, series)
+    if "plate" in ome:
+        raise UnknownFormatError(_plate_message(ome["plate"], where))
+    if "well" in ome:
+        well = ome["well"] if isinstance(ome["well"], Mapping) else {}
+        fields = [str(f["path"]) for f in well.get("images", []) if isinstance(f, Mapping) and "path" in f]
+        return _open_node(at, join(path, _choose(fields, series, where, "field")), 0)
+    if "bioformats2raw.layout" in ome:
+        return _open_node(at, join(path, _choose(_series_paths(at, path, node), series, where, "series")), 0)
+    inside = ", ".join(children(node)[:_LISTED])
+    raise UnknownFormatError(
+        f"{where}: a zarr group without an image (no multiscales); it holds {inside or 'nothing that can be listed'}; "
+        "open one of these by its path"
+    )
+
+
+def _node(at: _At, path: str) -> zarr.Array[Any] | zarr.Group:
+    node = _node_or_none(at, path)
+    if node is None:
+        raise ImageNotFoundError(f"{at.where(path)}: no zarr metadata there (zarr.json, .zgroup or .zarray); check the path")
+    return node
+
+
+def _node_or_none(at: _At, path: str) -> zarr.Array[Any] | zarr.Group | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            node = zarr.open(store=at.store, path=path, mode="r")
+            return _with_fast_codecs(node) if isinstance(node, zarr.Array) else node
+    except FileNotFoundError:
+        return None
+    except (MemoryError, KeyboardInterrupt, MicroNBError):
+        raise
+    except Exception as error:
+        raise CorruptImageError(
+            f"{at.where(path)}: its zarr metadata cannot be understood ({type(error).__name__}: {str(error).strip():.200})"
+        ) from error
+
+
+def _with_fast_codecs(array: zarr.Array[Any]) -> zarr.Array[Any]:
+    """The same array decoding by zarrs where zarrs can; set on this array alone, so nobody else's zarr changes."""
+    if isinstance(array.store, LocalStore) and array.dtype.isnative:
+        from zarrs.pipeline import ZarrsCodecPipeline
+
+        pipeline = ZarrsCodecPipeline.from_array_metadata_and_store(array.metadata, array.store)
+        if pipeline.impl is not None:
+            object.__setattr__(array.async_array, "codec_pipeline", pipeline)
+    return array
+
+
+def _bare(at: _At, path: str, array: zarr.Array[Any]) -> ZarrSource:
+    where = at.where(path)
+    _check_array(array, where)
+    names = getattr(array.metadata, "dimension_names", None)
+    axes = at.axes or (tuple(n.lower() for n in names) if names and all(names) else None)
+    if axes is None:
+        if array.ndim != 2:
+            raise AxesError(
+                f"{where}: shape {array.shape} has {array.ndim} dimensions without names; "
+                f"say what they are, e.g. axes={'tczyx'[-array.ndim :]!r}"
+            )
+        axes = ("y", "x")
+    try:
+        axes = check_axes(axes, array.shape)
+    except AxesError as error:
+        raise AxesError(f"{where}: {error}") from None
+    order = tuple(axes.index(a) for a in canonical(axes))
+    zeros = (0.0,) * array.ndim
+    level = Level(
+        tuple(array.shape[i] for i in order),
+        tuple(min(array.chunks[i], array.shape[i]) for i in order),
+        (1.0,) * array.ndim,
+        zeros,
+    )
+    info = ImageInfo(axes=canonical(axes), dtype=array.dtype.newbyteorder("="), levels=(level,))
+    return _source(at, path, info, f"Zarr v{array.metadata.zarr_format} array", (array,), order)
+
+
+def _multiscale(at: _At, path: str, group: zarr.Group, ome: Mapping[str, Any], series: int) -> ZarrSource:
+    where = at.where(path)
+    entries = ome.get("multiscales")
+    if series and isinstance(entries, list) and not 0 <= series < len(entries):
+        raise ImageNotFoundError(
+            f"{where}: there is no image {series}; the file holds {len(entries)} (series 0..{len(entries) - 1})"
+        )
+    ms = parse_multiscale(ome, series, where)
+    arrays = _level_arrays(at, path, ms.paths)
+    if any(a.ndim != len(ms.axes) for a in arrays):
+        shapes = [a.shape for a in arrays]
+        raise CorruptImageError(f"{where}: axes {''.join(ms.axes)!r} do not fit the shapes {shapes}")
+    kept = _coarsening(ms, arrays, where)
+    stored = at.axes or ms.axes
+    check_axes(stored, arrays[0].shape)
+    order = tuple(stored.index(a) for a in canonical(stored))
+    ms = _choose_levels(ms, kept, stored)
+    arrays = tuple(arrays[k] for k in kept)
+    levels = ms.levels([a.shape for a in arrays], [a.chunks for a in arrays])
+    info = _info(group.attrs.asdict(), ome, ms, levels, arrays[0].dtype.newbyteorder("="))
+    return _source(at, path, info, f"OME-Zarr {ms.version}", arrays, order, series)
+
+
+def _level_arrays(at: _At, path: str, paths: tuple[str, ...]) -> tuple[zarr.Array[Any], ...]:
+    def one(name: str) -> zarr.Array[Any]:
+        node = _node_or_none(at, join(path, name))
+        if not isinstance(node, zarr.Array):
+            raise CorruptImageError(f"{at.where(join(path, name))}: this level is listed in multiscales but there is no array")
+        _check_array(node, at.where(join(path, name)))
+        return node
+
+    if isinstance(at.store, LocalStore):
+        return tuple(one(name) for name in paths)
+    with ThreadPoolExecutor(8) as pool:  # a round trip a level
+        return tuple(pool.map(one, paths))
+
+
+def _check_array(array: zarr.Array[Any], where: str) -> None:
+    if array.dtype.kind not in "buif":
+        raise CorruptImageError(f"{where}: pixels must be numbers, not {array.dtype}")
+    if not 2 <= array.ndim <= 5:
+        raise AxesError(f"{where}: shape {array.shape} has {array.ndim} dimensions; an image has 2 to 5 of t c z y x")
+    if min(array.shape) < 1:
+        raise CorruptImageError(f"{where}: the array is empty: shape {array.shape}")
+    chunk = math.prod(array.chunks) * array.dtype.itemsize
+    if chunk > MAX_CHUNK_BYTES and math.prod(array.shape) * array.dtype.itemsize > MAX_CHUNK_BYTES:
+        raise UnsafeImageError(
+            f"{where}: chunks of {array.chunks} {array.dtype} are {chunk / 2**30:,.1f} GiB each, decoded whole for any pixel; "
+            f"rechunk the image (at most {MAX_CHUNK_BYTES // 2**30} GiB a chunk)"
+        )
+
+
+def _coarsening(ms: Multiscale, arrays: Sequence[zarr.Array[Any]], where: str) -> list[int]:
+    """Positions of the levels that form a pyramid: level 0, then each one coarser in the plane than the one before."""
+    y, x = ms.axes.index("y"), ms.axes.index("x")
+    first, kept = arrays[0], [0]
+    for k, array in enumerate(arrays[1:], start=1):
+        if array.dtype != first.dtype:
+            raise CorruptImageError(f"{where}: level {ms.paths[k]!r} is {array.dtype} but level {ms.paths[0]!r} is {first.dtype}")
+        for i, axis in enumerate(ms.axes):
+            if array.shape[i] > first.shape[i] or (axis in "tc" and array.shape[i] != first.shape[i]):
+                raise CorruptImageError(
+                    f"{where}: level {ms.paths[k]!r} of shape {array.shape} is no coarser copy of {first.shape}"
+                )
+        if array.shape[y] * array.shape[x] < arrays[kept[-1]].shape[y] * arrays[kept[-1]].shape[x]:
+            kept.append(k)
+    return kept
+
+
+def _choose_levels(ms: Multiscale, kept: list[int], axes: tuple[str, ...]) -> Multiscale:
+    def pick(values: Any) -> Any:
+        return tuple(values[k] for k in kept) if values is not None else None
+
+    return replace(ms, paths=pick(ms.paths), axes=axes, scales=pick(ms.scales), translations=pick(ms.translations))
+
+
+def _info(
+    attrs: Mapping[str, Any], ome: Mapping[str, Any], ms: Multiscale, levels: tuple[Level, ...], dtype: np.dtype[Any]
+) -> ImageInfo:
+    axes = canonical(ms.axes)
+    n = dict(zip(axes, levels[0].shape, strict=True)).get("c", 1)
+    channels, size = parse_channels(ome, n), ms.pixel_size()
+    own = own_of(attrs)
+    if isinstance(layers := own.get("layers"), list) and len(layers) == n:
+        channels = tuple(Channel(str(name)) for name in layers)
+    channels = restore(channels, own)
+    facts = dict(own.get("facts") or {})
+    if ms.name:
+        facts["name"] = ms.name
+    if hidden := inactive_channels(ome, n):
+        facts["inactive_channels"] = hidden
+    said = own.get("pixel_size_source")
+    return ImageInfo(
+        axes=axes, dtype=dtype, levels=levels, facts=facts, channels=channels,
+        pixel_size=size[0] if size else None,
+        pixel_size_source=(said if isinstance(said, str) else size[1]) if size else None,
+        rgb=n == 3 and (own["rgb"] is True if "rgb" in own else is_rgb(channels, dtype.name)),
+    )  # fmt: skip
+
+
+def _choose(paths: Sequence[str], series: int, where: str, what: str) -> str:
+    if not 0 <= series < len(paths):
+        raise ImageNotFoundError(
+            f"{where}: there is no {what} {series}; the file holds {len(paths)}: {', '.join(paths[:_LISTED])}"
+        )
+    return paths[series]
+
+
+def _series_paths(at: _At, path: str, group: zarr.Group) -> list[str]:
+    """Paths of a bioformats2raw store's images: listed in the group OME, else numbered from 0."""
+    ome_group = _node_or_none(at, join(path, "OME"))
+    if isinstance(ome_group, zarr.Group):
+        listed = ome_of(ome_group.attrs.asdict()).get("series")
+        if isinstance(listed, list) and all(isinstance(p, str) and p for p in listed):
+            return listed
+    numbered = sorted((name for name in children(group) if name.isdigit()), key=int)
+    return numbered or (["0"] if _node_or_none(at, join(path, "0")) is not None else [])
+
+
+def _plate_message(plate: Any, where: str) -> str:
+    wells = plate.get("wells", []) if isinstance(plate, Mapping) else []
+    names = [str(w["path"]) for w in wells if isinstance(w, Mapping) and "path" in w]
+    some = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+    example = join_uri(where, names[0] if names else "A/1")
+    return f"{where}: a plate with {len(names)} wells ({some}); open one by its path, e.g. {example!r} (series= picks the field)"

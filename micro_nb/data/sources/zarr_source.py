@@ -1,0 +1,103 @@
+"""Pixels of zarr arrays behind the one door; damaged chunks are named."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import zarr
+
+from ...errors import CorruptImageError, MicroNBError
+from ..source import ImageInfo, Index, Source
+from .stores import join_uri
+from .zarr_bytes import stored_sample, stored_whole
+
+Recipe = tuple[Callable[..., Source], tuple[Any, ...]]
+
+
+class ZarrSource(Source):
+    """Levels of one image as zarr arrays whose stored axes may be in any order.
+
+    Parameters
+    ----------
+    uri, format, info : as every source says them.
+    arrays : one a level, stored axes.
+    order : position of each canonical axis among the stored ones.
+    where : path inside the store -> the address people read.
+    recipe : function and arguments that open the same source elsewhere (another process of a Dask cluster).
+    labels : opens the label images that belong to this one.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        format: str,
+        info: ImageInfo,
+        *,
+        arrays: tuple[zarr.Array[Any], ...],
+        order: tuple[int, ...],
+        where: Callable[[str], str],
+        recipe: Recipe,
+        labels: Callable[[], Mapping[str, Source]],
+    ) -> None:
+        self.uri, self.format, self._info = uri, format, info
+        self._order, self._where, self._recipe, self._labels = order, where, recipe, labels
+        self._arrays: tuple[zarr.Array[Any], ...] | None = arrays
+
+    @property
+    def info(self) -> ImageInfo:
+        return self._info
+
+    def read(self, level: int, index: Index) -> np.ndarray:
+        index = self.check(level, index)
+        array = self._open_arrays[level]
+        stored = tuple(index[self._order.index(i)] for i in range(len(index)))
+        try:
+            out = np.asarray(array[stored])
+        except (MemoryError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise self._blame(array, stored, error) from error
+        out = out.transpose(self._order)
+        return out if out.dtype.isnative else out.astype(out.dtype.newbyteorder("="))
+
+    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
+        arrays = self._open_arrays
+        return stored_whole(arrays) if full else stored_sample(arrays)
+
+    def labels(self) -> Mapping[str, Source]:
+        return self._labels()
+
+    def close(self) -> None:
+        if self._arrays is not None:
+            self._arrays[0].store.close()
+            self._arrays = None
+
+    def __reduce__(self) -> Recipe:
+        return self._recipe
+
+    @property
+    def _open_arrays(self) -> tuple[zarr.Array[Any], ...]:
+        if self._arrays is None:
+            raise ValueError(f"{self.uri}: the image is closed; open it again to read")
+        return self._arrays
+
+    def _blame(self, array: zarr.Array[Any], stored: Index, error: Exception) -> MicroNBError:
+        """Names the chunk that cannot be read by reading the chunks of ``stored`` one by one."""
+        spans = [range(s.start // c, (s.stop - 1) // c + 1) for s, c in zip(stored, array.chunks, strict=True)]
+        for at in itertools.product(*spans):
+            box = tuple(slice(i * c, min((i + 1) * c, n)) for i, c, n in zip(at, array.chunks, array.shape, strict=True))
+            try:
+                array[box]
+            except Exception as culprit:
+                unit = array.shards or array.chunks
+                file = tuple(s.start // u for s, u in zip(box, unit, strict=True))
+                key = array.metadata.encode_chunk_key(file)
+                place = ", ".join(f"{s.start}:{s.stop}" for s in box)
+                return CorruptImageError(
+                    f"{join_uri(self._where(array.path), key)}: the chunk at [{place}] is truncated or damaged "
+                    f"({type(culprit).__name__}: {str(culprit).strip():.200}); fetch the file again or read around it"
+                )
+        return CorruptImageError(f"{self._where(array.path)}: reading {stored} failed ({type(error).__name__}: {error})")

@@ -1,0 +1,193 @@
+"""Lazy views: a crop, a choice of planes or channels, or a projection of a source is again a source."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import AxesError, RegionError
+from .source import ImageInfo, Index, Level, Source
+
+Projection = Literal["max", "mean"]
+Pick = int | tuple[int, ...] | slice
+"""What a view takes of one axis: an int drops the axis, a tuple of ints picks channels, a slice crops."""
+
+
+@dataclass(frozen=True)
+class SourceView(Source):
+    """A source narrowed to ``picks`` (axis -> Pick in level-0 pixels); it reads only what is asked of it."""
+
+    base: Source
+    picks: Mapping[str, Pick]
+
+    def __post_init__(self) -> None:
+        base = self.base.info
+        for axis, pick in self.picks.items():
+            if axis not in base.axes:
+                raise AxesError(f"axis {axis!r} is not one of {''.join(base.axes)!r}")
+            _check_pick(axis, pick, base.sizes[axis])
+        object.__setattr__(self, "uri", self.base.uri)
+        object.__setattr__(self, "format", self.base.format)
+        object.__setattr__(self, "_info", self._narrow(base))
+
+    @property
+    def info(self) -> ImageInfo:
+        return self._info  # type: ignore[attr-defined,no-any-return]
+
+    def read(self, level: int, index: Index) -> np.ndarray:
+        index = self.check(level, index)
+        base, wanted = self.base.info, dict(zip(self.info.axes, index, strict=True))
+        asked: list[slice] = []
+        after: list[Any] = []
+        for axis, size, scale in zip(base.axes, base.levels[level].shape, base.levels[level].scale, strict=True):
+            pick, s = self.picks.get(axis), wanted.get(axis)
+            if isinstance(pick, int):
+                at = min(int(pick / scale), size - 1)
+                asked.append(slice(at, at + 1))
+                after.append(0)
+            elif isinstance(pick, tuple):
+                chosen = np.asarray(pick)[s]
+                asked.append(slice(int(chosen.min()), int(chosen.max()) + 1))
+                after.append(chosen - chosen.min())
+            else:
+                offset = _crop(pick, size, scale)[0] if pick is not None else 0
+                assert s is not None
+                asked.append(slice(s.start + offset, s.stop + offset))
+                after.append(slice(None))
+        out = self.base.read(level, tuple(asked))
+        for position in reversed(range(len(after))):
+            if not isinstance(after[position], slice):
+                out = out[(slice(None),) * position + (after[position],)]
+        return out
+
+    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
+        yield json.dumps({a: repr(p) for a, p in sorted(self.picks.items())}).encode()
+        yield from self.base.stored_bytes(full=full)
+
+    def origin(self, level: int) -> tuple[int, int]:
+        info, starts = self.base.info, self.base.origin(level)
+        lv, moved = info.levels[level], []
+        for axis, start in zip(("y", "x"), starts, strict=True):
+            k, pick = info.axes.index(axis), self.picks.get(axis)
+            offset = _crop(pick, lv.shape[k], lv.scale[k])[0] if isinstance(pick, slice) else 0
+            moved.append((start + offset) % lv.chunks[k])
+        return moved[0], moved[1]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SourceView, (self.base, dict(self.picks))
+
+    def labels(self) -> Mapping[str, Source]:
+        kept = {a: p for a, p in self.picks.items() if a != "c"}
+        views = {}
+        for name, source in self.base.labels().items():
+            usable = {a: p for a, p in kept.items() if a in source.info.axes}
+            views[name] = SourceView(source, usable) if usable else source
+        return views
+
+    def close(self) -> None:
+        self.base.close()
+
+    def _narrow(self, base: ImageInfo) -> ImageInfo:
+        axes = tuple(a for a in base.axes if not isinstance(self.picks.get(a), int))
+        levels = tuple(self._narrow_level(base, level, axes) for level in base.levels)
+        channels, rgb, pick = base.channels, base.rgb, self.picks.get("c")
+        if isinstance(pick, int):
+            channels, rgb = (channels[pick],), False
+        elif isinstance(pick, tuple):
+            channels, rgb = tuple(channels[i] for i in pick), rgb and pick == (0, 1, 2)
+        elif isinstance(pick, slice):
+            channels, rgb = channels[pick], rgb and len(channels[pick]) == len(channels)
+        return replace(base, axes=axes, levels=levels, channels=channels, rgb=rgb)
+
+    def _narrow_level(self, base: ImageInfo, level: Level, axes: tuple[str, ...]) -> Level:
+        shape, chunks, scales, translations = [], [], [], []
+        for axis, size, chunk, scale, move in zip(
+            base.axes, level.shape, level.chunks, level.scale, level.translation, strict=True
+        ):
+            pick = self.picks.get(axis)
+            if isinstance(pick, int):
+                continue
+            if isinstance(pick, tuple):
+                size = len(pick)
+            elif pick is not None:
+                start, stop = _crop(pick, size, scale)
+                size, move = stop - start, move + start * scale - pick.start
+            shape.append(size)
+            chunks.append(min(chunk, size))
+            scales.append(scale)
+            translations.append(move)
+        return Level(tuple(shape), tuple(chunks), tuple(scales), tuple(translations))
+
+
+@dataclass(frozen=True)
+class ProjectionView(Source):
+    """A source whose ``axis`` (z or t) is projected by ``how``; planes are read one at a time."""
+
+    base: Source
+    axis: str
+    how: Projection
+
+    def __post_init__(self) -> None:
+        if self.how not in ("max", "mean"):
+            raise AxesError(f"project={self.how!r} must be 'max' or 'mean'")
+        base, at = self.base.info, self.base.info.axes.index(self.axis)
+
+        def cut(values: tuple[Any, ...]) -> tuple[Any, ...]:
+            return values[:at] + values[at + 1 :]
+
+        levels = tuple(Level(cut(v.shape), cut(v.chunks), cut(v.scale), cut(v.translation)) for v in base.levels)
+        dtype = np.dtype(np.float32) if self.how == "mean" else base.dtype
+        object.__setattr__(self, "uri", self.base.uri)
+        object.__setattr__(self, "format", self.base.format)
+        object.__setattr__(self, "_info", replace(base, axes=cut(base.axes), levels=levels, dtype=dtype))
+
+    @property
+    def info(self) -> ImageInfo:
+        return self._info  # type: ignore[attr-defined,no-any-return]
+
+    def read(self, level: int, index: Index) -> np.ndarray:
+        index, at = self.check(level, index), self.base.info.axes.index(self.axis)
+        depth = self.base.info.levels[level].shape[at]
+        out: np.ndarray | None = None
+        for k in range(depth):
+            plane = self.base.read(level, index[:at] + (slice(k, k + 1),) + index[at:]).squeeze(at)
+            if out is None:
+                out = plane.astype(np.float64 if self.how == "mean" else plane.dtype)
+            elif self.how == "max":
+                np.maximum(out, plane, out=out)
+            else:
+                out += plane
+        assert out is not None
+        return (out / depth).astype(np.float32) if self.how == "mean" else out
+
+    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
+        yield f"{self.how} over {self.axis}".encode()
+        yield from self.base.stored_bytes(full=full)
+
+    def origin(self, level: int) -> tuple[int, int]:
+        return self.base.origin(level)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ProjectionView, (self.base, self.axis, self.how)
+
+    def close(self) -> None:
+        self.base.close()
+
+
+def _check_pick(axis: str, pick: Pick, size: int) -> None:
+    if isinstance(pick, slice):
+        if pick.step not in (None, 1) or not (0 <= pick.start < pick.stop <= size):
+            raise RegionError(f"{axis}={pick} selects nothing of 0..{size}")
+    elif any(not 0 <= i < size for i in ((pick,) if isinstance(pick, int) else pick)) or pick == ():
+        raise AxesError(f"{axis}={pick} is outside 0..{size - 1}")
+
+
+def _crop(pick: slice, size: int, scale: float) -> tuple[int, int]:
+    """Pixels of a level that cover ``pick`` (level-0 pixels); at least one."""
+    start = min(int(pick.start / scale + 1e-9), size - 1)
+    return start, min(max(math.ceil(pick.stop / scale - 1e-9), start + 1), size)

@@ -1,0 +1,127 @@
+"""Whatever a user lays over a picture (objects, labels, tables, quality) as layers the renderer knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..data.image import MicroImage
+from ..data.open import open_image
+from ..errors import AxesError, UnitsError
+from ..render.contours import LAYER_COLORS, LabelLayer
+from ..render.heat import ValueMap
+from ..render.overview import Layers, PointLayer
+from ..tiles.objects import Objects
+
+
+def add_layers(img: MicroImage, layers: Layers, *, objects: Any = None, labels: Any = None, quality: Any = None) -> Layers:
+    """``layers`` with more on top.
+
+    Parameters
+    ----------
+    objects : :class:`Objects`, a table with ``centroid_y_px`` and ``centroid_x_px`` (or ``_um``), or ``(n, 2)`` positions
+        ``(y, x)`` of pixel centres in px of level 0.
+    labels : the name of labels stored with the image, an integer array, DataArray or MicroImage on the image's plane.
+    quality : the result of :func:`micro_nb.quality`, or a DataArray with one value a tile.
+
+    Raises
+    ------
+    AxesError, UnitsError : what was given does not fit the image; says what it was and what would.
+    """
+    if objects is not None:
+        found_labels, points = _objects(img, objects, len(layers.labels) + len(layers.points))
+        layers = replace(layers, labels=layers.labels + found_labels, points=layers.points + points)
+    if labels is not None:
+        layers = replace(layers, labels=layers.labels + _labels(img, labels, len(layers.labels) + len(layers.points)))
+    return replace(layers, values=_values(img, quality)) if quality is not None else layers
+
+
+def _objects(img: MicroImage, objects: Any, taken: int) -> tuple[tuple[LabelLayer, ...], tuple[PointLayer, ...]]:
+    if not isinstance(objects, Objects):
+        return (), (_points(img, objects, taken),)
+    if objects.labels is not None:
+        return _labels(img, objects.labels, taken, name=_name(objects)), ()
+    return (), (replace(_points(img, objects.table, taken), name=_name(objects)),)
+
+
+def _name(objects: Objects) -> str:
+    names = objects.table["name"].unique()
+    kind = str(names[0]) if len(names) == 1 else "object"
+    return f"{len(objects):,} {kind}{'' if len(objects) == 1 or kind.endswith('s') else 's'}"
+
+
+def _points(img: MicroImage, table: Any, taken: int) -> PointLayer:
+    color = LAYER_COLORS[taken % len(LAYER_COLORS)]
+    if isinstance(table, pd.DataFrame):
+        y, x = (_column(img, table, axis) for axis in "yx")
+    else:
+        positions = np.asarray(table)
+        if positions.ndim != 2 or positions.shape[1] != 2:
+            raise AxesError(
+                f"objects of shape {positions.shape}: give Objects, a table with centroids, or (n, 2) positions (y, x)"
+            )
+        y, x = positions[:, 0], positions[:, 1]
+    return PointLayer(y, x, color, f"{len(y):,} objects")
+
+
+def _column(img: MicroImage, table: pd.DataFrame, axis: str) -> np.ndarray:
+    for name, per_px in ((f"centroid_{axis}_px", 1.0), (f"centroid_{axis}_um", None)):
+        if name not in table.columns:
+            continue
+        if per_px is None:
+            if img.pixel_size is None:
+                raise UnitsError(f"{img.name} has no pixel size, so {name} cannot be placed; pass pixel_size= to open_image")
+            per_px = img.pixel_size[axis]
+        return table[name].to_numpy(np.float64) / per_px
+    raise AxesError(f"the table has no centroid_{axis}_px or centroid_{axis}_um; it has {', '.join(map(str, table.columns))}")
+
+
+def _labels(img: MicroImage, labels: Any, taken: int, *, name: str | None = None) -> tuple[LabelLayer, ...]:
+    if isinstance(labels, str):
+        if labels not in img.labels:
+            raise AxesError(f"{img.name} holds no labels {labels!r}; it holds {', '.join(img.labels) or 'none'}")
+        name, labels = name or labels, img.labels[labels]
+    if isinstance(labels, Mapping):
+        each = list(labels.items())
+    elif "layer" in getattr(labels, "dims", ()):
+        given = labels.coords["layer"].values if "layer" in labels.coords else range(labels.sizes["layer"])
+        single = labels.sizes["layer"] == 1
+        each = [(name if single and name else str(layer), labels.isel(layer=k)) for k, layer in enumerate(given)]
+    else:
+        each = [(name or "objects", labels)]
+    return tuple(
+        LabelLayer(_as_image(item), LAYER_COLORS[(taken + k) % len(LAYER_COLORS)], text).check(img.plane_shape)
+        for k, (text, item) in enumerate(each)
+    )
+
+
+def _as_image(labels: Any) -> MicroImage:
+    if isinstance(labels, MicroImage):
+        return labels.plane()
+    if hasattr(labels, "dims"):
+        labels = labels.reset_coords(drop=True)
+    return open_image(labels).plane()
+
+
+def _values(img: MicroImage, quality: Any) -> ValueMap:
+    values = getattr(quality, "map", quality)
+    if isinstance(values, Mapping) or hasattr(values, "data_vars"):
+        name = "focus" if "focus" in values else str(next(iter(values)))
+        values = values[name]
+    if "metric" in getattr(values, "dims", ()):
+        values = values.sel(metric="focus").rename("focus")
+    if "channel" in getattr(values, "dims", ()):
+        values = values.isel(channel=0)
+    grid = np.asarray(values, np.float64)
+    if grid.ndim != 2:
+        raise AxesError(f"a quality map needs one value a tile, (row, col); this one has shape {grid.shape}")
+    h, w = img.plane_shape
+    attrs = getattr(values, "attrs", {})
+    tile = (
+        attrs.get("tile") or attrs.get("tile_px") or getattr(quality, "tile", None) or max(h / grid.shape[0], w / grid.shape[1])
+    )
+    return ValueMap(grid, float(tile), str(getattr(values, "name", None) or "quality"))

@@ -1,0 +1,140 @@
+"""``overview``: an image of any size as a picture in the notebook, with what was found in it; zoomable where a kernel runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ..data.atomic import writing_file
+from ..data.image import MicroImage
+from ..data.open import open_image
+from ..data.region import Region
+from ..errors import WriteError
+from ..render.figure import room
+from ..render.frame import Frame
+from ..render.look import Look
+from ..render.overview import TALLEST, Layers, overview_png, place_of
+from .layers import add_layers
+
+Channels = Sequence[int | str] | int | str | None
+
+
+def overview(
+    img: Any,
+    objects: Any = None,
+    *,
+    labels: Any = None,
+    channels: Channels = None,
+    region: Region | str | None = None,
+    width: int = 900,
+    quality: Any = None,
+) -> Overview:
+    """A look at an image of any size: a picture at once, straight from the pyramid level that suits it.
+
+    In a notebook the picture is shown as it is; :meth:`Overview.interactive` makes it zoomable.
+
+    Parameters
+    ----------
+    img : a MicroImage, or anything :func:`open_image` opens.
+    objects : :class:`Objects`, a table of centroids, or ``(n, 2)`` positions ``(y, x)`` in px; thousands become a density.
+    labels : name of labels stored with the image, or an integer array or MicroImage on its plane; drawn as outlines.
+    channels : names or positions; default the picture's colours, else the first six channels.
+    region : the part to show, px or µm, or a named part such as ``"left half"``.
+    width : of the figure in px.
+    quality : result of :func:`micro_nb.quality`, or one value a tile; drawn as a colour map with its legend.
+
+    Raises
+    ------
+    AxesError, RegionError, UnitsError : what was given does not fit the image.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> look = overview(np.eye(64), np.array([[10.0, 20.0]]), region="left half")
+    >>> sorted(look._repr_mimebundle_())
+    ['image/png', 'text/plain']
+    """
+    image = img if isinstance(img, MicroImage) else open_image(img)
+    layers = add_layers(image, Layers(), objects=objects, labels=labels, quality=quality)
+    Look.of(image, channels)
+    return Overview(image, place_of(image, region), layers, channels, width)
+
+
+@dataclass(frozen=True)
+class Overview:
+    """A view of an image with layers on top; displays itself as a PNG, made when it is first asked for.
+
+    Attributes
+    ----------
+    image : what is shown.
+    region : the part that is shown, in px.
+    layers : what is drawn on top.
+    channels : the channels that were asked for; None for the default.
+    width : of the figure in px.
+    """
+
+    image: MicroImage
+    region: Region
+    layers: Layers = field(default_factory=Layers)
+    channels: Channels = None
+    width: int = 900
+
+    @cached_property
+    def png(self) -> bytes:
+        """The figure as PNG bytes."""
+        return overview_png(self.image, region=self.region, channels=self.channels, layers=self.layers, width=self.width)
+
+    def zoom(self, region: Region | str) -> Overview:
+        """The same view of another part; contrast and colours stay."""
+        return replace(self, region=place_of(self.image, region))
+
+    def layer(self, objects: Any = None, *, labels: Any = None, quality: Any = None) -> Overview:
+        """The same view with more on top."""
+        return replace(self, layers=add_layers(self.image, self.layers, objects=objects, labels=labels, quality=quality))
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the figure as a PNG file, whole or not at all.
+
+        Raises
+        ------
+        WriteError : another suffix than ``.png``, or the folder cannot be written.
+        """
+        target = Path(path)
+        if target.suffix.lower() != ".png":
+            raise WriteError(f"{target}: an overview is saved as .png, not {target.suffix or 'without a suffix'}")
+        with writing_file(target) as partial:
+            partial.write_bytes(self.png)
+        return target
+
+    def interactive(self) -> Any:
+        """A HoloViews DynamicMap that draws each zoom and pan from the pyramid level that suits it; needs a running kernel.
+
+        Millions of points are aggregated by datashader. The element is in µm (px where no pixel size is known), y down.
+
+        Raises
+        ------
+        MissingExtraError : HoloViews and datashader are not installed.
+        """
+        from .interactive import Scene, dynamic_map
+
+        across = room(self.width)
+        frame = Frame.of_region(self.region, width=across, height=int(across * TALLEST))
+        look = Look.of(self.image, self.channels)
+        return dynamic_map(Scene(self.image, look, self.layers, self.region, (frame.shape[1], frame.shape[0])), self.png)
+
+    @property
+    def hv(self) -> Any:
+        """Short for :meth:`interactive`."""
+        return self.interactive()
+
+    def __repr__(self) -> str:
+        y0, x0, y1, x1 = self.region.box
+        keys = ", ".join(key.text for key in self.layers.keys)
+        return f"<Overview of {self.image.name}: y {y0:g}..{y1:g}, x {x0:g}..{x1:g} px{', ' + keys if keys else ''}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {"image/png": self.png, "text/plain": repr(self)}

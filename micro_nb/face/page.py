@@ -1,0 +1,180 @@
+"""An executed notebook as one HTML page that needs no network, no scripts and no kernel."""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+from markupsafe import Markup
+from nbconvert.filters import Highlight2HTML, ansi2html
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from pygments.formatters import HtmlFormatter  # type: ignore[import-untyped]
+
+from ..render.png import FONTS
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_HIDE_CELL = {"hide", "hide-cell", "remove-cell", "remove_cell"}
+_HIDE_INPUT = {"hide-input", "hide_input", "remove-input", "remove_input", "injected-parameters"}
+_OPEN_LINES = 14
+# Views that only a kernel or a script can draw; where one stands beside a picture, the page shows the picture.
+_NEEDS_KERNEL = re.compile(r"application/(vnd\.jupyter\.widget-view|vnd\.holoviews_(exec|load)|vnd\.bokehjs_(exec|load))")
+_PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+_DROPPED = re.compile(r"<(script|iframe|object|embed|noscript)\b.*?(?:</\1\s*>|\Z)|<(?:link|meta|base)\b[^>]*>", re.I | re.S)
+_REMOTE = re.compile(r"\s(?:src|srcset|poster|background|data)\s*=\s*(?:\"\s*(?:[a-z]+:)?//[^\"]*\"|'\s*(?:[a-z]+:)?//[^']*'"
+                     r"|(?:[a-z]+:)?//[^\s>]*)", re.I)  # fmt: skip
+_HANDLER = re.compile(r"(<[^<>]*?)\son[a-z]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.I)
+_EMPTY_IMAGE = re.compile(r"<img(?![^>]*\ssrc\s*=)[^>]*>", re.I)
+_CSS_REMOTE = re.compile(r"@import[^;]*;|url\(\s*[\"']?\s*(?:[a-z]+:)?//[^)]*\)", re.I)
+_CLASSIC_TITLE = re.compile(r"\A\s*#\s+(.+?)\s*#*\s*(?:\n|\Z)")
+
+Kind = Literal["html", "picture", "text", "error", "messages"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output as the page shows it; ``body`` is HTML, or a data URI for a picture."""
+
+    kind: Kind
+    body: str
+    alt: str = ""
+    width: int | None = None
+
+
+def render_page(notebook: Any, *, name: str, folder: Path, facts: Mapping[str, Any]) -> str:
+    """The page.
+
+    Parameters
+    ----------
+    notebook : an executed nbformat 4 notebook.
+    name : file name, for the footer and for a title where the notebook has none.
+    folder : where pictures named in its text are found; they are embedded.
+    facts : ``date``, ``seconds``, ``parameters`` (name -> text) and ``versions`` for header and footer.
+    """
+    title, cells = _title(notebook, name), []
+    for cell in notebook.cells:
+        tags = set(cell.metadata.get("tags", ()))
+        if tags & _HIDE_CELL or cell.cell_type == "raw":
+            continue
+        if cell.cell_type == "markdown":
+            if text := _without_title(cell.source, title):
+                cells.append({"kind": "markdown", "html": _prose(text, folder, cell.get("attachments", {}))})
+        else:
+            cells.append(_code(cell, show_input=not tags & _HIDE_INPUT))
+    cells = [c for c in cells if c["kind"] == "markdown" or c["code"] or c["outputs"]]
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
+    safe = [_marked(cell) for cell in cells]
+    css = Markup(_css())
+    return environment.get_template("report.html.j2").render(title=title, notebook=name, cells=safe, css=css, **facts)
+
+
+def clean_html(text: str) -> str:
+    """``text`` without scripts, frames, event handlers and anything that would be loaded from a network.
+
+    >>> clean_html('<b onclick="x()">ok</b><script src="https://a.b/c.js"></script><img src="https://a.b/c.png">')
+    '<b>ok</b>'
+    """
+    text = _CSS_REMOTE.sub("", _DROPPED.sub("", text))
+    while (cleaned := _HANDLER.sub(r"\1", text)) != text:
+        text = cleaned
+    return _EMPTY_IMAGE.sub("", _REMOTE.sub("", text))
+
+
+def _code(cell: Any, *, show_input: bool) -> dict[str, Any]:
+    lines = cell.source.strip().splitlines()
+    shown = show_input and bool(lines)
+    return {
+        "kind": "code",
+        "code": _highlighted(cell.source.strip()) if shown else "",
+        "first_line": lines[0] if lines else "",
+        "open": len(lines) <= _OPEN_LINES,
+        "outputs": list(_outputs(cell.outputs)),
+    }
+
+
+def _outputs(outputs: Any) -> Iterator[Output]:
+    errors = ""
+    for output in outputs:
+        if output.output_type == "stream" and output.name == "stderr":
+            errors += output.text
+        elif output.output_type == "stream":
+            yield Output("text", _ansi(output.text.rstrip("\n")))
+        elif output.output_type == "error":
+            yield Output("error", _ansi("\n".join(output.traceback)))
+        elif (shown := _rich(output.data, output.get("metadata", {}))) is not None:
+            yield shown
+    if errors.strip():
+        yield Output("messages", _ansi(re.sub(r"[^\n]*\r", "", errors.replace("\r\n", "\n")).strip()))
+
+
+def _rich(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> Output | None:
+    """The best view of one result that stands still: HTML first, but a picture where the HTML would need a kernel."""
+    live = any(_NEEDS_KERNEL.match(kind) for kind in data)
+    alt = " ".join(_text(data.get("text/plain", "")).split())[:200]
+    if "text/html" in data and not live:
+        return Output("html", clean_html(_text(data["text/html"])))
+    for kind in _PICTURES:
+        if kind in data:
+            width = metadata.get(kind, {}).get("width") if isinstance(metadata.get(kind), Mapping) else None
+            return Output("picture", f"data:{kind};base64,{''.join(_text(data[kind]).split())}", alt, width)
+    if "image/svg+xml" in data:
+        svg = base64.b64encode(_text(data["image/svg+xml"]).encode()).decode()
+        return Output("picture", f"data:image/svg+xml;base64,{svg}", alt)
+    if "text/markdown" in data:
+        return Output("html", _prose(_text(data["text/markdown"]), Path(), {}))
+    if "text/plain" in data and "application/javascript" not in data:
+        return Output("text", html.escape(_text(data["text/plain"])))
+    return None
+
+
+def _highlighted(source: str) -> str:
+    return str(Highlight2HTML(pygments_lexer="ipython3")(source))  # type: ignore[no-untyped-call]
+
+
+def _ansi(text: str) -> str:
+    """Text with terminal colours as escaped HTML."""
+    return str(ansi2html(text))  # type: ignore[no-untyped-call]
+
+
+def _text(value: Any) -> str:
+    return "".join(value) if isinstance(value, list) else str(value)
+
+
+def _prose(source: str, folder: Path, attachments: Mapping[str, Any]) -> str:
+    renderer = IPythonRenderer(
+        escape=False, allow_harmful_protocols=False, embed_images=True, path=str(folder), attachments=dict(attachments),
+        exclude_anchor_links=True,
+    )  # fmt: skip
+    return clean_html(MarkdownWithMath(renderer=renderer).render(source))
+
+
+def _title(notebook: Any, name: str) -> str:
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (found := _CLASSIC_TITLE.match(cell.source)):
+            return re.sub(r"[*_`]", "", found[1])
+    return Path(name).stem.replace("_", " ")
+
+
+def _without_title(source: str, title: str) -> str:
+    found = _CLASSIC_TITLE.match(source)
+    return source[found.end() :].strip() if found and re.sub(r"[*_`]", "", found[1]) == title else source.strip()
+
+
+def _marked(cell: dict[str, Any]) -> dict[str, Any]:
+    """The cell with its finished HTML marked as such; all else is escaped by the template."""
+    if cell["kind"] == "markdown":
+        return cell | {"html": Markup(cell["html"])}
+    outputs = [Output(o.kind, o.body if o.kind == "picture" else Markup(o.body), o.alt, o.width) for o in cell["outputs"]]
+    return cell | {"code": Markup(cell["code"]), "outputs": outputs}
+
+
+def _css() -> str:
+    css = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
+    for mark, weight in (("__REGULAR__", "Regular"), ("__SEMIBOLD__", "SemiBold")):
+        css = css.replace(mark, base64.b64encode((FONTS / f"Inter-{weight}.woff").read_bytes()).decode())
+    return css + str(HtmlFormatter(style="friendly").get_style_defs(".highlight"))

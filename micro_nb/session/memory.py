@@ -1,0 +1,134 @@
+"""Follow-ups: what a clause leaves unsaid is taken from the query before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from .lexicon import parts
+from .query import Claim, Filter, Query
+from .reading import Clause
+from .slots import OBJECT_QUANTITIES, SIZES, Shape, part
+
+_FLIP: dict[str, Literal[">", ">=", "<", "<="]] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
+_MEASURED = ("count", "fraction", "measure", "compare", "locate", "filter", "presence")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What understanding may know of the session.
+
+    Attributes
+    ----------
+    shape : ``(y, x)`` of the image, so that "left half" becomes a region; None without an image.
+    previous : the query of the last turn that was understood.
+    place : the part of the image that turn answered with ("left half"), for "how many on that side?".
+    channels : names of the image's channels.
+    """
+
+    shape: Shape = None
+    previous: Query | None = None
+    place: str | None = None
+    channels: tuple[str, ...] = ()
+
+
+def follow(query: Query, clause: Clause, before: Query | None, context: Context) -> Query:
+    """``query`` completed from ``before``: pronouns, "and the right?", "in µm²?", "and below?"."""
+    if before is not None and before.quantity == "saturation" and clause.has("unit", "%") and query.quantity is None:
+        return replace(before, task="fraction", unit="%", unread=query.unread, also=())
+    if before is None or before.task not in _MEASURED or query.topic in ("diagnosis", "identity", "time", "elsewhere"):
+        return query
+    if query.task == "unknown" and query.topic is None:
+        query = _fragment(query, clause, before)
+    elif query.task in _MEASURED:
+        query = _carried(query, clause, before, context)
+    return query
+
+
+def _fragment(query: Query, clause: Clause, before: Query) -> Query:
+    """A clause without a task of its own changes one thing of the question before."""
+    unread = query.unread
+    if clause.has("ask", "sure") or clause.tag:
+        return replace(before, claim=_claim(clause), unread=unread, topic="recheck")
+    if clause.has("ask", "locate"):
+        return replace(before, task="locate", quantity=None, claim=None, unread=unread, also=(), topic=None)
+    if clause.has("ask", "total"):
+        return replace(before, filters=(), region=None, against=None, claim=None, unread=unread, also=())
+    if clause.has("ask", "rest") and before.quantity == "coverage":
+        return replace(before, quantity="rest", unread=unread)
+    sized = next((f for f in before.filters if f.op in _FLIP), None)
+    if query.claim is not None and not query.claim.unit and sized is not None and not clause.starts_yes_no:
+        again = replace(sized, op=query.claim.op, value=query.claim.value)  # "and above 80?" after "above 60 µm²"
+        return replace(before, filters=_merged(before.filters, (again,)), unread=unread, also=())
+    if query.claim is not None and not query.filters:
+        return _claimed(query, before)
+    if clause.has("ask", "compare") and clause.says("by") and before.against is not None:
+        return replace(before, topic="difference", unread=unread)
+    if query.pick is not None:
+        return replace(
+            before, pick=query.pick, task="measure" if before.quantity in OBJECT_QUANTITIES else "locate", unread=unread
+        )
+    if query.region is not None:
+        return replace(before, region=query.region, against=None, unread=unread, claim=None)
+    flipped = _flipped(clause, before)
+    if flipped is not None:
+        return replace(flipped, unread=unread)
+    if query.filters:
+        return replace(before, filters=_merged(before.filters, query.filters), unread=unread, also=())
+    if query.statistic != "value" and before.quantity is not None:
+        return replace(before, statistic=query.statistic, unread=unread, also=())
+    if query.unit is not None and before.quantity is not None:
+        return replace(before, unit=query.unit, unread=unread, also=())
+    if query.target is not None and clause.question:
+        return replace(before, target=query.target, unread=unread, also=())
+    return query
+
+
+def _carried(query: Query, clause: Clause, before: Query, context: Context) -> Query:
+    """A clause with a task of its own may still speak of "it", "those" or "that side"."""
+    one, many = clause.has("reference", "one"), clause.has("reference", "many")
+    of_image = before.quantity in ("image_size", "field", "field_area") and one and query.target is None
+    if of_image and query.quantity in SIZES:
+        return replace(query, quantity="field_area" if query.quantity == "area" else "image_size", pick=None)
+    target = query.target or before.target
+    meant = one or (query.target is None and query.quantity is not None and query.statistic == "value")
+    about_one = query.task == "locate" or query.quantity in OBJECT_QUANTITIES or query.quantity == "ratio"
+    if query.pick is None and before.pick is not None and not many and meant and about_one:
+        query = replace(query, pick=before.pick)
+    if many and not clause.has("ask", "total"):
+        query = replace(query, filters=_merged(before.filters, query.filters), region=query.region or before.region)
+    if (
+        clause.has("reference", "that")
+        and (clause.has("division") or clause.says("there"))
+        and context.place is not None
+        and context.place in parts()
+    ):
+        query = replace(query, region=part(context.place, context.shape))
+    if query.task == "count" and query.claim is not None and query.target is None and not query.filters:
+        query = replace(query, region=query.region or before.region)
+    return replace(query, target=target, also=tuple(replace(q, target=q.target or target) for q in query.also))
+
+
+def _claim(clause: Clause) -> Claim | None:
+    return Claim("==", clause.numbers[0]) if clause.numbers else None
+
+
+def _claimed(query: Query, before: Query) -> Query:
+    """ "Is that more than 100?" checks the answer before."""
+    return replace(before, claim=query.claim, unread=query.unread, also=())
+
+
+def _flipped(clause: Clause, before: Query) -> Query | None:
+    op = clause.first("operator")
+    sized = [f for f in before.filters if f.op in _FLIP]
+    if op is None or clause.numbers or not sized:
+        return None
+    towards = op[0]
+    turned = tuple(replace(f, op=_FLIP[f.op]) if f.op in _FLIP and not f.op.startswith(towards) else f for f in before.filters)
+    return replace(before, filters=turned, also=())
+
+
+def _merged(old: tuple[Filter, ...], new: tuple[Filter, ...]) -> tuple[Filter, ...]:
+    """Both, where the newer of two on one quantity wins."""
+    named = {f.quantity for f in new}
+    return tuple(f for f in old if f.quantity not in named) + new

@@ -1,0 +1,290 @@
+"""Sentences about objects: how many, how large, where, more or fewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .dimensions import STATISTICS, named, quantity_of
+from .draft import Draft, Subject, article, lead, verdict
+from .lexicon import target
+from .prose import Fact, Parts
+
+_SUPERLATIVES = {
+    ("area", "max"): "largest", ("area", "min"): "smallest", ("intensity", "max"): "brightest", ("intensity", "min"): "darkest",
+    ("roundness", "max"): "roundest", ("roundness", "min"): "least round", ("aspect_ratio", "max"): "most elongated",
+    ("length", "max"): "longest", ("spacing", "max"): "most isolated", ("diameter", "max"): "widest",
+}  # fmt: skip
+_LARGE, _INDENTED = {("area", "max"), ("diameter", "max"), ("length", "max")}, 0.935
+_ORDINALS = {1: "", 2: "second ", 3: "third "}  # ranks people ask for; the grammar knows no higher ones
+_ELONGATED, _IRREGULAR, _CONFLUENT, _EMPTY = 1.4, 0.85, 80.0, 2.0  # mean axis ratio, mean solidity, % and % of the area
+
+
+def count(d: Draft, s: Subject) -> None:
+    """How many; about how many, with where that comes from, if a sample was looked at."""
+    d.take(0)
+    n = s.number(0)
+    holds = verdict(n, s)
+    there = ("there" if lead(holds) else "There") + (" is" if n == 1 else " are") + (" about" if s.evidence[0].interval else "")
+    d.prose.say("{lead}{there} {0} {noun}{where}{narrowed}{interval}.", lead=lead(holds), there=there, noun=s.noun(n),
+                where=s.where, narrowed=s.narrowed(0), interval=_interval(s, 0))  # fmt: skip
+    if holds is not None and s.query.topic != "recheck":
+        d.value, d.unit = holds, ""
+    _assumed(d, s)
+    _whatever_looks(d, s)
+
+
+def presence(d: Draft, s: Subject) -> None:
+    """Whether there are any."""
+    n = s.number(0)
+    d.value = n > 0
+    if n:
+        there = "there is" if n == 1 else "there are about" if s.evidence[0].interval else "there are"
+        d.prose.say(
+            "Yes, {there} {0} {noun}{where}{narrowed}.", there=there, noun=s.noun(n), where=s.where, narrowed=s.narrowed(0)
+        )
+    else:
+        d.prose.say("No, I find no {many}{where}{narrowed} ({0}).", many=s.many, where=s.where, narrowed=s.narrowed(0))
+    _assumed(d, s)
+
+
+def empty(d: Draft, s: Subject) -> None:
+    """Whether a part holds next to nothing."""
+    d.value = s.number(1) < _EMPTY
+    verdict = "Yes, it is almost empty" if d.value else "No, it is not empty"
+    where = s.where or " in the image"
+    d.prose.say(
+        "{verdict}: {0} {noun}{where}, covering {1} % of its area.", verdict=verdict, noun=s.noun(s.number(0)), where=where
+    )
+
+
+def coverage(d: Draft, s: Subject) -> None:
+    """Share of the area."""
+    d.take(0)
+    if s.query.quantity == "rest":
+        d.prose.say("Outside the {many} lies {0} % of the area{where}.", many=s.many, where=s.where)
+        return
+    holds = verdict(s.number(0), s, "%")
+    the = f"{lead(holds)}the" if lead(holds) else "The"
+    d.prose.say("{the} {many} cover {0} % of the area{where}{interval}.", the=the, many=s.many, where=s.where,
+                interval=_interval(s, 0))  # fmt: skip
+    if holds is not None:
+        d.value, d.unit = holds, ""
+
+
+def confluent(d: Draft, s: Subject) -> None:
+    """Whether the objects close up."""
+    d.value = s.number(0) >= _CONFLUENT
+    d.prose.say("{yes}: the {many} cover {0} % of the area{where}.", yes="Yes" if d.value else "No", many=s.many, where=s.where)
+
+
+def share_of_objects(d: Draft, s: Subject) -> None:
+    """Share of the objects."""
+    d.take(0)
+    if len(s.evidence) == 1:
+        d.prose.say("About {0} % of the {many} are those{narrowed}{interval}.", many=s.many, narrowed=s.narrowed(0),
+                    interval=_interval(s, 0))  # fmt: skip
+        return
+    lead = ""
+    if s.query.topic == "all":
+        d.value, d.unit = s.number(1) == s.number(2), ""
+        lead = "Yes, all: " if d.value else "No, not all: "
+    d.prose.say("{lead}{1} of {2} {many} are those{where}{narrowed}, that is {0} %.", lead=lead, many=s.many, where=s.where,
+                narrowed=s.narrowed(0))  # fmt: skip
+
+
+def majority(d: Draft, s: Subject) -> None:
+    """Whether most objects lie in a part."""
+    d.value = s.number(0) > 50
+    verdict = "Yes, most do" if d.value else "No, most do not"
+    d.prose.say("{verdict}: {1} of {2} {many} lie{where}, that is {0} %.", verdict=verdict, many=s.many, where=s.where)
+
+
+def density(d: Draft, s: Subject) -> None:
+    """Objects per area."""
+    d.take(0)
+    per: Parts = (s.unit(0),) if "per" not in s.evidence[0].parameters else (" per ", Fact(0, "parameters.per"), s.unit(2))
+    d.prose.say(
+        "There are {0}{per}{interval}: {1} {many}{where} on {2}{unit}.",
+        interval=_interval(s, 0),
+        per=per,
+        many=s.many,
+        where=s.where,
+        unit=s.unit(2),
+    )
+
+
+def object_statistic(d: Draft, s: Subject) -> None:
+    """A statistic over objects; mean and median together where none was named."""
+    d.take(0)
+    statistic, quantity = (str(s.evidence[0].parameters[k]) for k in ("statistic", "quantity"))
+    holds = verdict(s.number(0), s, s.evidence[0].unit)
+    d.prose.say("{lead}{the} {statistic} {quantity} of the {many}{where}{narrowed} is {0}{unit}{interval}, over {n} {many}.",
+                lead=lead(holds), the="the" if lead(holds) else "The", statistic=STATISTICS.get(statistic, statistic),
+                quantity=named(quantity), many=s.many, where=s.where, narrowed=s.narrowed(0), unit=s.unit(0),
+                interval=_interval(s, 0), n=(Fact(s.index("number of")),))  # fmt: skip
+    if holds is not None:
+        d.value, d.unit = holds, ""
+    for k, e in enumerate(s.evidence):
+        other = str(e.parameters.get("statistic"))
+        if other != statistic and e.quantity.startswith(other):
+            d.prose.say("The {other} is {value}{unit}.", other=other, value=(Fact(k),), unit=s.unit(k))
+
+
+def shape(d: Draft, s: Subject) -> None:
+    """Round, elongated or irregular."""
+    ratio, solidity = s.index("mean aspect_ratio"), s.index("mean solidity")
+    found = [word for word, holds in (("elongated (elliptical)", s.number(ratio) > _ELONGATED),
+                                      ("irregular or spread out", s.number(solidity) < _IRREGULAR)) if holds]  # fmt: skip
+    words = " and ".join(found) or "close to round"
+    on = "On average the"
+    d.value = words
+    on = "On average the"
+    worst = next((k for k, e in enumerate(s.evidence) if e.quantity.startswith("max aspect_ratio")), None)
+    if worst is not None:
+        d.value = s.number(worst) <= _ELONGATED
+        lead = "Yes, all of them" if d.value else "No, not all of them"
+        d.prose.say("{lead}: the most elongated has a long axis {worst} times its short one.", lead=lead, worst=(Fact(worst),))
+    elif s.query.topic == "round":
+        d.value = not found
+        on = "Yes, on average the" if d.value else "No, on average the"
+    d.prose.say("{on} {many}{where} are {words}.", on=on, many=s.many, where=s.where, words=words)
+    d.prose.say("Their long axis is {ratio} times the short one, and they fill a share of {solidity} of their convex outline.",
+                ratio=(Fact(ratio),), solidity=(Fact(solidity),))  # fmt: skip
+
+
+def polarity(d: Draft, s: Subject) -> None:
+    """Darker or brighter than the background."""
+    d.take(0)
+    d.prose.say("The {many} are {0} than the background.", many=s.many)
+
+
+def object_value(d: Draft, s: Subject) -> None:
+    """A quantity of one object."""
+    d.take(0)
+    holds = verdict(s.number(0), s, s.evidence[0].unit)
+    d.prose.say("{lead}{the} {which} {one}{where} has {a} of {0}{unit}.", lead=lead(holds), where=s.where,
+                the="the" if lead(holds) else "The",
+                which=_which(s), one=s.one, a=article(s.evidence[0].quantity), unit=s.unit(0))  # fmt: skip
+    if holds is not None:
+        d.value, d.unit = holds, ""
+
+
+def locate(d: Draft, s: Subject) -> None:
+    """Where one object is."""
+    d.take(0)
+    by = s.index("place") + 1
+    size: Parts = (f"{article(s.evidence[by].quantity)} of ", Fact(by), s.unit(by))
+    d.prose.say("The {which} {one}{where} is at the {place}, with {size}.", which=_which(s), one=s.one, where=s.where,
+                place=_place(s), size=size)  # fmt: skip
+    _several(d, s)
+
+
+def _several(d: Draft, s: Subject) -> None:
+    """Says that a large object with an indented outline may be several that touch."""
+    pick, filled = s.query.pick, s.index("share of the convex")
+    if pick is not None and (pick.by, pick.order) in _LARGE and s.number(filled) < _INDENTED:
+        d.prose.say(
+            "It may be several that touch: it fills only a share of {filled} of its convex outline.", filled=(Fact(filled),)
+        )
+
+
+def locate_all(d: Draft, s: Subject) -> None:
+    """Where the objects are, when none is singled out: the one there is, or where most of them lie."""
+    n = s.index("number of")
+    if s.number(n) == 1:
+        d.take(0)
+        d.prose.say("The only {one} is at the {place}.", one=s.one, place=_place(s))
+        return
+    most = s.index("most")
+    d.take(most)
+    d.prose.say("Of {n} {many}, more lie at the {most} than in any other quadrant: {held}.", n=(Fact(n),), many=s.many,
+                most=(Fact(most),), held=(Fact(_held(s, most)),))  # fmt: skip
+
+
+def busiest(d: Draft, s: Subject) -> None:
+    """Which part holds most, or fewest."""
+    d.take(0)
+    more = "Fewer" if s.query.statistic == "min" else "More"
+    d.prose.say("{more} {many} lie at the {0} than in any other part: {held} of {total}.", more=more, many=s.many,
+                held=(Fact(_held(s, 0)),), total=(Fact(len(s.evidence) - 1),))  # fmt: skip
+
+
+def compare(d: Draft, s: Subject) -> None:
+    """Two regions: which has more, whether one has, or by how much."""
+    here, there = (r.name or "marked region" if r else "whole image" for r in (s.query.region, s.query.against))
+    unit = s.unit(1) + (f" {s.many}" if s.evidence[1].unit == "count" else "")
+    both: Parts = (Fact(1), f"{unit} in the {here}, ", Fact(2), f"{unit} in the {there}")
+    statistic, quantity = quantity_of(s.evidence[1].quantity) or ("", "")
+    what = f"the {statistic} {named(quantity)} is " if statistic else ""
+    d.take(3 if s.query.topic == "difference" else 0)
+    if s.query.topic == "difference":
+        d.prose.say("By {3}{unit}: {both}.", unit=s.unit(3), both=both)
+    elif s.query.topic == "fewer" and s.evidence[0].value != "equal":
+        d.value = there if s.evidence[0].value == here else here
+        d.prose.say("There is less in the {less}: {what}{both}.", less=str(d.value), what=what, both=both)
+    elif s.query.topic in ("yes or no", "fewer, yes or no"):
+        d.value = s.evidence[0].value == (here if s.query.topic == "yes or no" else there)
+        d.prose.say("{yes}: {both}.", yes="Yes" if d.value else "No", both=both)
+    elif s.evidence[0].value == "equal":
+        d.prose.say("They are equal: {what}{both}.", what=what, both=both)
+    elif what:
+        d.prose.say("It is larger in the {0}: {what}{both}.", what=what, both=both)
+    else:
+        d.prose.say("There is more in the {0}: {both}.", both=both)
+
+
+def ratio(d: Draft, s: Subject) -> None:
+    """One object against another."""
+    d.take(0)
+    holds = verdict(s.number(0), s, "times")
+    other = "the typical (median) one" if s.query.versus in ("median", None) else "the next in rank"
+    d.prose.say("{lead}{the} {which} {one} has {0} times the area of {other}: {1}{unit} against {2}{unit}.", lead=lead(holds),
+                the="the" if lead(holds) else "The", which=_which(s), one=s.one, other=other, unit=s.unit(1))  # fmt: skip
+    if holds is not None:
+        d.value, d.unit = holds, ""
+
+
+def _which(s: Subject) -> str:
+    pick = s.query.pick
+    if pick is None:
+        return "largest"
+    return _ORDINALS.get(pick.rank, "") + _SUPERLATIVES.get((pick.by, pick.order), f"{pick.order}imal {pick.by}")
+
+
+def _place(s: Subject) -> Parts:
+    centre = s.index("centre")
+    return (Fact(s.index("place")), ", centred at x = ", Fact(centre, "value.0"), " px, y = ", Fact(centre, "value.1"), " px")
+
+
+def _held(s: Subject, part: int) -> int:
+    """The evidence that counts the part which evidence ``part`` names."""
+    return next(k for k, e in enumerate(s.evidence) if e.quantity.endswith(f", {s.evidence[part].value}"))
+
+
+def _interval(s: Subject, index: int) -> Parts:
+    e = s.evidence[index]
+    if e.interval is None or "confidence_percent" not in e.parameters:
+        return ()
+    return (" (", Fact(index, "parameters.confidence_percent"), " % interval ", Fact(index, "interval.0"), " to ",
+            Fact(index, "interval.1"), f"{s.unit(index)})")  # fmt: skip
+
+
+def _whatever_looks(d: Draft, s: Subject) -> None:
+    """Says that a colour or brightness in the question did not choose."""
+    if s.query.topic == "looks":
+        d.prose.say("All of them are counted: colour or brightness was not used to tell them apart.")
+
+
+def _assumed(d: Draft, s: Subject) -> None:
+    """Says what is assumed where the word means more than the segmentation knows."""
+    if target(s.query.target).known == "main":
+        d.prose.say("Every object that the segmentation finds is taken for a {one}; it cannot tell kinds apart.", one=s.one)
+
+
+OBJECT_WORDINGS: dict[str, Callable[[Draft, Subject], None]] = {
+    f.__name__: f
+    for f in (
+        count, presence, empty, coverage, confluent, share_of_objects, majority, density, object_statistic, shape, polarity,
+        object_value, locate, locate_all, busiest, compare, ratio,
+    )
+}  # fmt: skip

@@ -1,0 +1,227 @@
+"""The objects the tools speak of: segmented once per image and kept, then narrowed by place and by conditions."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...analysis.measure import measure
+from ...analysis.sampling import sample_objects
+from ...analysis.segment import segment
+from ...analysis.statistics import Estimate
+from ...data.image import MicroImage
+from ...data.region import Region
+from ...errors import EvidenceError, UnitsError
+from ...tiles.objects import Objects
+from .drawn import Drawn, plain
+
+TILES_ONLY = "the draw of tiles; not the errors of the untrained segmentation"
+OBJECTS_ONLY = "the variation between objects; not the errors of the untrained segmentation"
+METHOD = "weight-free segmentation"
+WHOLE_PIXELS = 1 << 26  # larger planes are looked at through a random sample of their tiles
+TILES, TILE, SEED = 32, 768, 0
+_KEPT_SAMPLES = 32
+_KEPT_PIXELS = 1 << 28
+_lock = threading.Lock()
+_drawn: OrderedDict[tuple[Any, ...], Drawn] = OrderedDict()
+_kept: OrderedDict[tuple[Any, ...], Objects] = OrderedDict()
+
+_OPS = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal, "==": np.equal, "is": np.equal}
+_LENGTHS = {"equivalent_diameter", "perimeter", "major_axis", "minor_axis", "nearest_neighbour"}
+_POWER = {"um": 1.0, "nm": 1e-3, "mm": 1e3, "um2": 1.0, "nm2": 1e-6, "mm2": 1e6}
+_NAMES = {"diameter": "equivalent_diameter", "spacing": "nearest_neighbour", "length": "major_axis", "width": "minor_axis"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Objects that meet a place and conditions (``filtered``), and how they were found.
+
+    ``drawn`` holds the tiles that were looked at where the image is too large to be looked at whole; None elsewhere.
+    """
+
+    table: pd.DataFrame
+    objects: Objects
+    found: Mapping[str, Any]
+    filtered: bool = False
+    drawn: Drawn | None = None
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+
+def find(img: MicroImage, *, channel: str | None = None) -> Objects:
+    """All objects of an image, found without trained weights; kept for the next question.
+
+    Raises
+    ------
+    AxesError : the image has more than one plane.
+    """
+    scale = tuple(sorted(img.pixel_size.items())) if img.pixel_size else None
+    key = (img.content_id, scale, channel)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    labels = segment(img, channel=channel)
+    table = measure(img, labels)
+    made_by = {"method": METHOD, **{str(k): plain(v) for k, v in labels.attrs.items()}}
+    objects = Objects(table, labels, pixel_size=img.pixel_size, image_id=img.content_id, made_by=made_by)
+    with _lock:
+        _kept[key] = objects
+        while len(_kept) > 1 and sum(o.labels.size for o in _kept.values() if o.labels is not None) > _KEPT_PIXELS:
+            _kept.popitem(last=False)
+    return objects
+
+
+def select(
+    img: MicroImage,
+    *,
+    region: Region | None = None,
+    filters: Sequence[Mapping[str, Any]] = (),
+    channel: str | None = None,
+) -> Selection:
+    """The objects whose centre lies in ``region`` and that meet every filter ``{"quantity", "op", "value", "unit"}``."""
+    if is_large(img):
+        return _sampled(img, region, filters, channel)
+    objects = find(img, channel=channel)
+    table = objects.table
+    if region is not None:
+        place = region.to("px", img.pixel_size)
+        table = table[place.contains(table["centroid_y_px"].to_numpy(), table["centroid_x_px"].to_numpy())]
+    for condition in filters:
+        table = table[_meets(table, condition, img)]
+    return Selection(table, objects, summary(objects), bool(filters))
+
+
+def is_large(img: MicroImage) -> bool:
+    """Whether objects are looked for in a sample of the tiles only."""
+    return img.plane_shape[0] * img.plane_shape[1] > WHOLE_PIXELS
+
+
+def spread(estimate: Estimate, covers: str) -> dict[str, Any]:
+    """What evidence says of an interval: how sure, how made, and what it leaves out."""
+    percent = round(100 * estimate.confidence)
+    return {"confidence_percent": percent, "interval_by": estimate.method, "interval_covers": covers}
+
+
+def need_all(chosen: Selection, what: str) -> None:
+    """Refuses a sample where only all objects can tell.
+
+    Raises
+    ------
+    EvidenceError : only a sample was looked at.
+    """
+    if chosen.drawn is not None and not chosen.drawn.complete:
+        raise EvidenceError(
+            f"this image is so large that I looked at a sample of its tiles, which cannot tell {what}; ask about a part of it: "
+            "Session(img.sel(region=...))"
+        )
+
+
+def _sampled(img: MicroImage, region: Region | None, filters: Sequence[Mapping[str, Any]], channel: str | None) -> Selection:
+    drawn = _draw(img, region, channel)
+    table = drawn.sample.table
+    for condition in filters:
+        table = table[_meets(table, condition, img)]
+    found = {"method": METHOD, "seed": SEED, "tiles_drawn": len(drawn.sample.grid), "tiles_in_all": drawn.sample.whole[0]}
+    objects = Objects(drawn.sample.table, pixel_size=img.pixel_size, image_id=img.content_id, made_by=found)
+    return Selection(table, objects, found | drawn.recipe, bool(filters), drawn)
+
+
+def _draw(img: MicroImage, region: Region | None, channel: str | None) -> Drawn:
+    scale = tuple(sorted(img.pixel_size.items())) if img.pixel_size else None
+    key = (img.content_id, scale, channel, region.box if region else None, region.polygon if region else None)
+    with _lock:
+        if key in _drawn:
+            return _drawn[key]
+    drawn = Drawn(sample_objects(img, tiles=TILES, tile=TILE, region=region, channel=channel, seed=SEED), region, img.plane_shape)
+    with _lock:
+        _drawn[key] = drawn
+        while len(_drawn) > _KEPT_SAMPLES:
+            _drawn.popitem(last=False)
+    return drawn
+
+
+def values(
+    table: pd.DataFrame, quantity: str, *, img: MicroImage, unit: str = "", channel: str | None = None
+) -> tuple[np.ndarray, str]:
+    """One number an object, and its unit.
+
+    Parameters
+    ----------
+    quantity : ``area diameter perimeter length width spacing eccentricity solidity roundness aspect_ratio intensity``.
+    unit : of the result: um um2 nm nm2 mm mm2 px px2, or ``""`` for the natural one.
+
+    Raises
+    ------
+    UnitsError : a physical unit on an image without a pixel size.
+    EvidenceError : no such quantity.
+    """
+    name = _NAMES.get(quantity, quantity)
+    if name == "area" or name in _LENGTHS:
+        return _sized(table, name, img, unit)
+    if name == "aspect_ratio":
+        major, minor = (_column(table, n) for n in ("major_axis", "minor_axis"))
+        return np.where(minor > 0, major / np.maximum(minor, 1e-9), np.nan), ""  # a single pixel has no shape
+    if name == "roundness":
+        area, around = _column(table, "area"), _column(table, "perimeter")
+        return np.clip(4 * np.pi * area / np.maximum(around, 1e-9) ** 2, 0, 1), ""
+    if name == "intensity":
+        return _column(table, "mean_intensity", channel), "grey value"
+    if name in ("eccentricity", "solidity"):
+        return table[name].to_numpy(float), ""
+    raise EvidenceError(f"objects have no quantity {quantity!r}")
+
+
+def box(row: pd.Series) -> tuple[float, float, float, float]:
+    """``(x0, y0, x1, y1)`` of an object in pixels of level 0."""
+    return tuple(float(row[f"bbox_{k}_px"]) for k in ("x0", "y0", "x1", "y1"))  # type: ignore[return-value]
+
+
+def summary(objects: Objects) -> dict[str, Any]:
+    """How the objects were found, in a few JSON values."""
+    return dict(objects.made_by) | {"objects_in_image": len(objects)}
+
+
+def _sized(table: pd.DataFrame, name: str, img: MicroImage, unit: str) -> tuple[np.ndarray, str]:
+    power = 2 if name == "area" else 1
+    suffix = "2" if power == 2 else ""
+    natural = ("um" if img.pixel_size else "px") + suffix
+    unit = unit or natural
+    raw = _column(table, name)
+    if unit.startswith("px"):
+        if img.pixel_size is None:
+            return raw, "px" + suffix
+        edge = (img.pixel_size["y"] * img.pixel_size["x"]) ** 0.5
+        return raw / edge**power, "px" + suffix
+    if unit not in _POWER or (unit.endswith("2") != (power == 2)):
+        raise UnitsError(f"{name} cannot be given in {unit!r}")
+    if img.pixel_size is None:
+        raise UnitsError(f"{img.name} has no pixel size, so {name} cannot be given in {unit}; pass pixel_size= to open_image")
+    return raw / _POWER[unit], unit
+
+
+def _column(table: pd.DataFrame, stem: str, channel: str | None = None) -> np.ndarray:
+    """The column of this stem, whatever the unit in its name; the mean over channels for intensities without a channel."""
+    if channel is not None and f"{stem}_{channel}" in table.columns:
+        return table[f"{stem}_{channel}"].to_numpy(float)
+    names = [c for c in table.columns if c == stem or c.startswith(stem + "_")]
+    if not names:
+        raise EvidenceError(f"objects have no column {stem!r}; they have {', '.join(table.columns)}")
+    return table[names].to_numpy(float).mean(axis=1) if len(names) > 1 else table[names[0]].to_numpy(float)
+
+
+def _meets(table: pd.DataFrame, condition: Mapping[str, Any], img: MicroImage) -> np.ndarray:
+    quantity, op, value = condition["quantity"], condition["op"], condition["value"]
+    if op not in _OPS:
+        raise EvidenceError(f"filter operator {op!r} is not one of {', '.join(_OPS)}")
+    if quantity == "touches_border":
+        return np.asarray(table["touches_border"].to_numpy(bool) == bool(value))
+    measured, _ = values(table, quantity, img=img, unit=condition.get("unit", ""))
+    return np.asarray(_OPS[op](measured, float(value)))

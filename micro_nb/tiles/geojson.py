@@ -1,0 +1,132 @@
+"""``Objects`` as GeoJSON the way QuPath writes and reads it: a feature an object, coordinates in pixels from the corner."""
+
+from __future__ import annotations
+
+import colorsys
+import hashlib
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from .objects import Objects
+from .polygons import BOX, Cutout, box_ring, cutouts, fill, layer_names, paint, rings
+from .records import about, described, plain, typed
+
+_KEPT = ("label", "layer", "name", "score")
+
+
+def to_geojson(objects: Objects) -> dict[str, Any]:
+    """A FeatureCollection; objects without labels are drawn as their boxes.
+
+    Raises
+    ------
+    ValueError : neither labels nor boxes say where the objects are.
+    """
+    table, labels = objects.table, objects.labels
+    if labels is None and not set(BOX) <= set(table.columns):
+        raise ValueError("these objects have neither labels nor bbox columns, so there is nothing to draw; save them as .csv")
+    features = []
+    for row, cutout in zip(table.to_dict("records"), cutouts(table, labels), strict=True):
+        record = {str(k): v for k, v in row.items()}
+        parts = rings(cutout) if cutout is not None else [[box_ring(record)]] if set(BOX) <= set(record) else []
+        features.append(_feature(record, parts, objects.image_id, drawn=cutout is not None))
+    note = about(objects) | {"dtypes": described(table)}
+    if labels is not None:
+        note |= {"shape": [int(n) for n in labels.shape[-2:]], "layers": layer_names(labels), "planar": labels.ndim == 2}
+    return {"type": "FeatureCollection", "micro_nb": note, "features": features}
+
+
+def from_geojson(document: Mapping[str, Any]) -> Objects:
+    """Objects of a FeatureCollection, ours or QuPath's; labels are filled in where the size of the plane is known.
+
+    Raises
+    ------
+    ValueError, KeyError : it is not a FeatureCollection of polygons.
+    """
+    if not isinstance(document, Mapping) or document.get("type") != "FeatureCollection":
+        raise ValueError("it is not a GeoJSON FeatureCollection")
+    note = dict(document.get("micro_nb") or {})
+    rows, shapes = [], []
+    for number, feature in enumerate(document["features"], 1):
+        parts = _parts(feature["geometry"])
+        row, drawn = _row(feature, number)
+        rows.append(row)
+        shapes.append(fill(parts) if parts and drawn else None)
+    table = typed(pd.DataFrame(rows, columns=list(note.get("dtypes", {})) or None), note.get("dtypes", {}))
+    for column in set(_KEPT) - set(table.columns):
+        table[column] = pd.Series(dtype=object)
+    return Objects(table, _labels(note, table, shapes), **made(note))
+
+
+def _feature(row: dict[str, Any], parts: list[list[np.ndarray]], image_id: str | None, *, drawn: bool) -> dict[str, Any]:
+    identity = uuid.UUID(hashlib.sha256(f"{image_id}/{row['layer']}/{row['label']}".encode()).hexdigest()[:32])
+    polygons = [[[[float(x) + 0.5, float(y) + 0.5] for y, x in ring] for ring in part] for part in parts]
+    geometry: dict[str, Any] | None = None
+    if polygons:
+        single = len(polygons) == 1
+        geometry = {"type": "Polygon" if single else "MultiPolygon", "coordinates": polygons[0] if single else polygons}
+    measured = {
+        k: plain(v) for k, v in row.items() if k not in _KEPT and isinstance(v, int | float | np.number | bool | np.bool_)
+    }
+    other = {k: plain(v) for k, v in row.items() if k not in measured}
+    return {
+        "type": "Feature", "id": str(identity), "geometry": geometry,
+        "properties": {
+            "objectType": "detection",
+            "classification": {"name": str(row["name"]), "color": _color(str(row["name"]))},
+            "measurements": measured, "micro_nb": other | {"drawn": drawn},
+        },
+    }  # fmt: skip
+
+
+def _row(feature: Mapping[str, Any], number: int) -> tuple[dict[str, Any], bool]:
+    properties = feature.get("properties") or {}
+    measured = properties.get("measurements") or {}
+    if isinstance(measured, list):  # older QuPath
+        measured = {m["name"]: m["value"] for m in measured}
+    kept = dict(properties.get("micro_nb") or {})
+    drawn = bool(kept.pop("drawn", True))
+    named = (properties.get("classification") or {}).get("name", "object")
+    return {"label": number, "layer": "object", "name": named, "score": 1.0} | kept | measured, drawn
+
+
+def _parts(geometry: Mapping[str, Any] | None) -> list[list[np.ndarray]]:
+    if geometry is None:
+        return []
+    if geometry["type"] not in ("Polygon", "MultiPolygon"):
+        raise ValueError(f"geometry {geometry['type']!r} is not a Polygon or MultiPolygon")
+    polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+    return [[np.asarray(ring, float)[:, 1::-1] - 0.5 for ring in part] for part in polygons]
+
+
+def _labels(note: Mapping[str, Any], table: pd.DataFrame, shapes: list[Cutout | None]) -> xr.DataArray | None:
+    if "shape" not in note:
+        return None
+    names = list(note["layers"])
+    planes = np.zeros((len(names), *note["shape"]), np.int32)
+    for row, cutout in zip(table.to_dict("records"), shapes, strict=True):
+        if cutout is not None:
+            paint(planes[names.index(row["layer"]) if row["layer"] in names else 0], cutout, int(row["label"]))
+    return layered(planes, names, planar=bool(note.get("planar")))
+
+
+def layered(planes: np.ndarray, names: list[str], *, planar: bool) -> xr.DataArray:
+    """Labels with their layer names, or a single plane without."""
+    if planar:
+        return xr.DataArray(planes[0], dims=("y", "x"), name="labels")
+    return xr.DataArray(planes, dims=("layer", "y", "x"), coords={"layer": names}, name="labels")
+
+
+def made(note: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`micro_nb.tiles.records.about` noted, as arguments of Objects."""
+    return {"pixel_size": note.get("pixel_size"), "image_id": note.get("image_id"), "made_by": note.get("made_by") or {}}
+
+
+def _color(name: str) -> list[int]:
+    """A steady colour per class name."""
+    hue = int(hashlib.sha256(name.encode()).hexdigest()[:4], 16) / 65536
+    return [round(255 * v) for v in colorsys.hsv_to_rgb(hue, 0.75, 0.9)]

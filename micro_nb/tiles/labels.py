@@ -1,0 +1,103 @@
+"""Where label images go: an array in memory where it fits, else an OME-Zarr label image, whole or absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.abc.store import Store
+
+from ..data.lazy import level_array
+from ..data.open import open_image
+from ..data.source import ImageInfo, Level
+from ..data.sources.arrays import ArraySource
+from ..data.sources.ngff_attrs import label_attributes
+from ..data.sources.stores import put_group
+from .assemble import ordered
+from .plan import Slices, TileGrid
+
+MEMORY_BOUND = 1 << 31
+_CHUNK = 1024
+_FOUND = "found"
+
+
+class MemoryLabels:
+    """Labels in one array."""
+
+    def __init__(self, shape: tuple[int, int], *, factor: int = 1) -> None:
+        self.labels, self.factor = np.zeros(shape, np.int32), factor
+
+    def write(self, place: Slices, labels: np.ndarray) -> None:
+        """Stores a window of working pixels."""
+        place, labels = enlarge(place, labels, self.factor, self.labels.shape)
+        self.labels[place] = labels
+
+    def relabel(self, numbers: np.ndarray) -> None:
+        """Replaces label ``k`` by ``numbers[k]``, band by band."""
+        for y in range(0, len(self.labels), _CHUNK):
+            self.labels[y : y + _CHUNK] = numbers[self.labels[y : y + _CHUNK]]
+
+
+class ZarrLabels:
+    """Labels in a store that :func:`micro_nb.data.atomic.writing` handed out; :meth:`finish` writes the metadata, last."""
+
+    def __init__(self, store: Store, shape: tuple[int, int], *, factor: int = 1, threads: int = 1) -> None:
+        self.store, self.factor, self.threads = store, factor, threads
+        chunk = tuple(min(_CHUNK, n) for n in shape)
+        self.array = zarr.create_array(store, name="0", shape=shape, chunks=chunk, dtype="int32", dimension_names=("y", "x"))
+
+    def write(self, place: Slices, labels: np.ndarray) -> None:
+        """Stores a window of working pixels."""
+        place, labels = enlarge(place, labels, self.factor, self.array.shape)
+        self.array[place] = labels
+
+    def relabel(self, numbers: np.ndarray) -> None:
+        """Replaces label ``k`` by ``numbers[k]``, chunk by chunk."""
+        height, width = self.array.shape
+        grid = TileGrid((height, width), tile=_CHUNK)
+        for tile, labels in ordered(lambda t: numbers[np.asarray(self.array[t.core])], grid, threads=self.threads):
+            self.array[tile.core] = labels
+
+    def finish(self, name: str, *, pixel_size: Mapping[str, float] | None, attrs: Mapping[str, Any]) -> None:
+        """Writes OME-NGFF 0.5 metadata, and ``attrs`` beside it."""
+        info = _info(self.array, pixel_size)
+        attributes = label_attributes(info, paths=["0"], factor=2, name=name, layers=())
+        attributes["ome"]["image-label"] = {}
+        put_group(self.store, "", attributes | {_FOUND: dict(attrs)})
+
+
+def label_array(labels: Any, *, pixel_size: Mapping[str, float] | None, attrs: Mapping[str, Any] | None = None) -> xr.DataArray:
+    """Labels ``(y, x)`` as a DataArray named ``labels`` with pixel-centre coordinates; a zarr array stays lazy."""
+    lazy = level_array(ArraySource((labels,), _info(labels, pixel_size)))
+    out = xr.DataArray(labels, dims=("y", "x"), coords=lazy.coords) if isinstance(labels, np.ndarray) else lazy
+    out.name, out.attrs = "labels", dict(attrs or {})
+    return out
+
+
+def open_labels(path: str | os.PathLike[str]) -> xr.DataArray:
+    """The labels that :class:`ZarrLabels` wrote, lazy, with their ``attrs``."""
+    img = open_image(path)
+    attrs: dict[str, Any] = dict(zarr.open_group(os.fspath(path), mode="r").attrs)
+    out = img.data
+    out.name, out.attrs = "labels", dict(attrs.get(_FOUND, {}))
+    return out
+
+
+def _info(labels: Any, pixel_size: Mapping[str, float] | None) -> ImageInfo:
+    shape = (int(labels.shape[0]), int(labels.shape[1]))
+    level = Level(shape, tuple(getattr(labels, "chunks", None) or shape), (1.0, 1.0), (0.0, 0.0))
+    size = {axis: float(pixel_size[axis]) for axis in ("y", "x")} if pixel_size else None
+    return ImageInfo(axes=("y", "x"), dtype=np.dtype(labels.dtype), levels=(level,), pixel_size=size)
+
+
+def enlarge(place: Slices, labels: np.ndarray, factor: int, shape: tuple[int, ...]) -> tuple[Slices, np.ndarray]:
+    """A window of working pixels as a window of pixels, cut at the plane's rim."""
+    if factor == 1:
+        return place, labels
+    rows, cols = (slice(s.start * factor, min(s.stop * factor, n)) for s, n in zip(place, shape, strict=True))
+    big = labels.repeat(factor, axis=0).repeat(factor, axis=1)
+    return (rows, cols), big[: rows.stop - rows.start, : cols.stop - cols.start]
