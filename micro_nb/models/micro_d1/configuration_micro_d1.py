@@ -1,0 +1,57 @@
+"""Configuration of Micro-D1."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import PretrainedConfig
+
+LAYERS = ("object", "nucleus", "organelle")
+"""Layers of geometry: whole objects (a cell, a particle, a nucleus where only nuclei show); nuclei; what lies inside."""
+
+
+class MicroD1Config(PretrainedConfig):
+    """Sizes of a Micro-D1 network; the defaults are those of ``nano``.
+
+    Parameters
+    ----------
+    decoder_widths : channels of the decoder at strides 16, 8, 4 and 2.
+    embed_dim : dimensions of the joint image-text space.
+    layers : names of the geometry layers; each has foreground, distance and two offsets.
+    diameter_px : object diameter, in pixels of the network's input, that images are scaled to.
+    thumbnail_px : edge of the thumbnail that the global tokens are computed from.
+    text_buckets, text_width, text_grams, text_words : hashed character n-grams of a prompt, the width of their embedding, and
+        how many n-grams of a word and words of a prompt are looked at.
+    heads : attention heads over global tokens and over the words of a prompt.
+    text_config : configuration of a causal language model behind the projector (see ``MicroD1ForConditionalGeneration``), or None.
+    """
+
+    model_type = "micro_d1"
+
+    def __init__(
+        self,
+        decoder_widths: tuple[int, ...] = (128, 96, 64, 40),
+        embed_dim: int = 128,
+        layers: tuple[str, ...] = LAYERS,
+        diameter_px: float = 22.0,
+        thumbnail_px: int = 256,
+        text_buckets: int = 8192,
+        text_width: int = 96,
+        text_grams: int = 24,
+        text_words: int = 16,
+        heads: int = 4,
+        text_config: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.decoder_widths = tuple(decoder_widths)
+        self.embed_dim = embed_dim
+        self.layers = tuple(layers)
+        self.diameter_px = diameter_px
+        self.thumbnail_px = thumbnail_px
+        self.text_buckets = text_buckets
+        self.text_width = text_width
+        self.text_grams = text_grams
+        self.text_words = text_words
+        self.heads = heads
+        self.text_config = text_config
+        super().__init__(**kwargs)
