@@ -26,6 +26,7 @@ from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
 import micro_nb as mnb
+from micro_nb.learn.metrics.instances import average_precision
 
 SHARED = Path(os.environ.get("MICRO_NB_SHARED", ROOT.parent / "shared")) / "data" / "train_val"
 SETS = ("dsb2018", "usiigaci_phase", "ampis_powder_sem", "ampis_spheroidite_sem", "sstem_vnc")
@@ -46,16 +47,6 @@ def plain(pixels: np.ndarray) -> np.ndarray:
 def ours(pixels: np.ndarray) -> np.ndarray:
     colour = pixels.ndim == 3
     return mnb.segment(mnb.open_image(pixels[..., :3] if colour else pixels, axes="yxc" if colour else None)).values
-
-
-def average_precision(truth: np.ndarray, found: np.ndarray) -> float:
-    rows, cols = int(truth.max()) + 1, int(found.max()) + 1
-    counts = np.bincount(truth.ravel().astype(np.int64) * cols + found.ravel(), minlength=rows * cols).reshape(rows, cols)
-    both = counts[1:, 1:]
-    union = counts.sum(1)[1:, None] + counts.sum(0)[None, 1:] - both
-    hits = int((both > 0.5 * np.maximum(union, 1)).sum())
-    n, m = int((counts.sum(1)[1:] > 0).sum()), int((counts.sum(0)[1:] > 0).sum())
-    return hits / max(n + m - hits, 1)
 
 
 def pictures(name: str, every: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
