@@ -22,6 +22,8 @@ _HOME = {
     "Objects": ".tiles.objects",
     "quality": ".analysis.quality", "segment": ".analysis.segment", "measure": ".analysis.measure",
     "sample_objects": ".analysis.sampling",
+    "load_model": ".tasks", "parse": ".tasks", "classify": ".tasks", "embed": ".tasks", "explain": ".tasks", "Index": ".tasks",
+    "train": ".learn.train", "evaluate": ".learn.evaluate",
     "Session": ".session.session", "Evidence": ".session.evidence", "Query": ".session.query", "Answer": ".session.answer",
     "overview": ".face.overview", "report": ".face.report",
 }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,22 @@ def label_array(labels: Any, *, pixel_size: Mapping[str, float] | None, attrs: M
     lazy = level_array(ArraySource((labels,), _info(labels, pixel_size)))
     out = xr.DataArray(labels, dims=("y", "x"), coords=lazy.coords) if isinstance(labels, np.ndarray) else lazy
     out.name, out.attrs = "labels", dict(attrs or {})
+    return out
+
+
+def layer_array(labels: Any, layers: Sequence[str], *, pixel_size: Mapping[str, float] | None) -> xr.DataArray:
+    """Labels ``(layer, y, x)``, or ``(y, x)``, as a DataArray named ``labels`` with pixel-centre coordinates; zarr stays lazy."""
+    axes = ("c", "y", "x")[-labels.ndim :]
+    size = {axis: float(pixel_size[axis]) for axis in ("y", "x")} if pixel_size else None
+    level = Level(tuple(labels.shape), tuple(getattr(labels, "chunks", None) or labels.shape), (1.0,) * labels.ndim, (0.0,) * labels.ndim)
+    lazy = level_array(ArraySource((labels,), ImageInfo(axes=axes, dtype=np.dtype(labels.dtype), levels=(level,), pixel_size=size)))
+    out = lazy
+    if labels.ndim == 3:
+        out = out.drop_vars("c", errors="ignore").rename({"c": "layer"})
+        out = out.assign_coords(layer=list(layers)) if layers else out
+    if isinstance(labels, np.ndarray):
+        out = out.copy(data=labels)
+    out.name, out.attrs = "labels", {}
     return out
 
 

@@ -22,6 +22,7 @@ from ..data.sources.arrays import ArraySource
 from ..data.sources.ngff_attrs import label_attributes
 from ..data.sources.stores import put_bytes, put_group
 from ..errors import CorruptImageError, WriteError
+from .labels import layer_array
 from .objects import Objects
 from .polygons import layer_names
 from .records import about, described, plain, typed
@@ -116,15 +117,7 @@ def _table(note: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _labels(array: Any, note: Mapping[str, Any]) -> xr.DataArray:
-    axes = ("c", "y", "x")[-array.ndim :]
-    size = {a: float(note["pixel_size"][a]) for a in ("y", "x")} if note["pixel_size"] else None
-    level = Level(tuple(array.shape), tuple(array.chunks), (1.0,) * array.ndim, (0.0,) * array.ndim)
-    lazy = level_array(ArraySource((array,), ImageInfo(axes=axes, dtype=array.dtype, levels=(level,), pixel_size=size)))
-    if array.ndim == 3:
-        lazy = lazy.drop_vars("c").rename({"c": "layer"})
-        lazy = lazy.assign_coords(layer=list(note["layers"])) if note["layers"] else lazy
-    lazy.name, lazy.attrs = "labels", {}
-    return lazy
+    return layer_array(array, note["layers"] or (), pixel_size=note["pixel_size"])
 
 
 def _is_image(path: Path) -> bool:

@@ -178,17 +178,18 @@ class JointSpace(nn.Module):
         self.object_scale, self.object_bias = nn.Parameter(torch.tensor(2.3)), nn.Parameter(torch.tensor(-3.0))
         self.image_scale, self.image_bias = nn.Parameter(torch.tensor(2.3)), nn.Parameter(torch.tensor(-3.0))
 
-    def objects(self, pooled: torch.Tensor, tokens: torch.Tensor | None) -> torch.Tensor:  # (N, D), (M, D) of their image
-        """Unit vectors of the objects of one image; without ``tokens`` nothing but the object itself is looked at."""
+    def objects(self, pooled: torch.Tensor, tokens: torch.Tensor | None = None) -> torch.Tensor:  # (B, N, D), (B, M, D)
+        """Unit vectors ``(B, N, D)`` of the objects of images; without ``tokens`` nothing but the object itself is looked at."""
         x = self.object(pooled)
         if tokens is not None:
-            context, _ = self.attend(self.norm(x)[None], tokens[None], tokens[None], need_weights=False)
-            x = x + context[0]
+            context, _ = self.attend(self.norm(x), tokens, tokens, need_weights=False)
+            x = x + context
         return F.normalize(x, dim=-1)
 
-    def images(self, seen: torch.Tensor, detail: torch.Tensor) -> torch.Tensor:  # (B, M, 1280), (B, 2 D)
-        """Unit vectors of images from their thumbnails, and from the mean and the deviation of their pixel embeddings."""
-        return F.normalize(self.image(self.summary(seen.mean(1)) + self.detail(detail)), dim=-1)
+    def images(self, seen: torch.Tensor | None, detail: torch.Tensor | None) -> torch.Tensor:  # (B, M, 1280), (B, 2 D)
+        """Unit vectors of images from their thumbnails, or from the mean and the deviation of their pixel embeddings, or both."""
+        parts = ([self.summary(seen.mean(1))] if seen is not None else []) + ([self.detail(detail)] if detail is not None else [])
+        return F.normalize(self.image(torch.stack(parts).mean(0)), dim=-1)
 
 
 @dataclass

@@ -1,0 +1,192 @@
+"""Training of the joint image-text space on features that have been computed: objects, images and prompts meet.
+
+The eyes are fixed here. What is learned is the text tower, how objects look at the global tokens, and the projections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..models.micro_d1 import MicroD1Model
+from ..models.ontology import ontology
+from ..progress import Progress
+from .facts import OBJECTS
+from .features import Features
+from .losses import sigmoid_contrastive
+
+_NOT_NAMES = ("uncategorised",)
+_WORDINGS = 40
+
+
+@dataclass(frozen=True)
+class Aligning:
+    """How the joint space is trained.
+
+    Attributes
+    ----------
+    steps, images, objects : length; images a step, objects of each.
+    rate, decay : of AdamW; the rate falls to 0 along a cosine.
+    sentences : prompts a step that name several concepts at once, or are an image's own caption.
+    no_tokens, no_part : share of steps in which objects do not see the global tokens; in which images are known by thumbnail or detail alone.
+    """
+
+    steps: int = 1500
+    images: int = 24
+    objects: int = 24
+    rate: float = 1e-3
+    decay: float = 0.05
+    sentences: int = 48
+    no_tokens: float = 0.25
+    no_part: float = 0.3
+    seed: int = 0
+
+
+class Aligner:
+    """Trains ``model.text``, ``model.joint`` and the mixing of global tokens."""
+
+    def __init__(self, model: MicroD1Model, features: Sequence[Features], recipe: Aligning | None = None) -> None:
+        self.model, self.recipe = model, recipe or Aligning()
+        self.features = [f for f in features if f.facts.present]
+        self.onto = ontology()
+        self.concepts = list(self.onto)
+        rng = np.random.default_rng([self.recipe.seed, 1])
+        self.wordings = {name: [name, *self.onto.prompts(name, rng, n=_WORDINGS)] for name in self.concepts}
+        self.place = {name: k for k, name in enumerate(self.concepts)}
+        self.kind_of_object = np.array([c.kind in OBJECTS for c in self.onto.values()])
+        self.groups: dict[str, list[int]] = {}
+        for k, f in enumerate(self.features):
+            self.groups.setdefault(f.key.split("/")[0], []).append(k)
+        self.parameters = [
+            *model.text.parameters(), *model.joint.parameters(), *model.thumb.token.parameters(), *model.thumb.mix.parameters()
+        ]  # fmt: skip
+        self.truth = [self._image_truth(f) for f in self.features]
+
+    def run(self) -> list[float]:
+        """Trains; returns the losses."""
+        for p in self.parameters:
+            p.requires_grad_(True)
+        torch.manual_seed(self.recipe.seed)
+        optimizer = torch.optim.AdamW(self.parameters, self.recipe.rate, weight_decay=self.recipe.decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.recipe.rate, self.recipe.steps, pct_start=0.05)
+        losses = []
+        with Progress("aligning images and words", self.recipe.steps, "steps") as progress:
+            for step in range(self.recipe.steps):
+                loss = self.step(np.random.default_rng([self.recipe.seed, step]))
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(self.parameters, 1.0)
+                optimizer.step()
+                schedule.step()
+                losses.append(float(loss.detach()))
+                progress.advance()
+        for p in self.parameters:
+            p.requires_grad_(False)
+        return losses
+
+    def step(self, rng: np.random.Generator) -> torch.Tensor:
+        """Loss of one batch."""
+        chosen = self._draw(rng)
+        views = [self.features[k] for k in chosen]
+        texts, truth, known = self._prompts(rng, chosen)
+        words = self.model.text(self.model.processor.encode(texts))  # (P, D)
+        seen = torch.from_numpy(np.stack([v.seen for v in views]).astype(np.float32))
+        detail = torch.from_numpy(np.stack([v.detail for v in views]))
+        drop = rng.random() < self.recipe.no_part
+        first = rng.random() < 0.5
+        images = self.model.joint.images(None if drop and first else seen, None if drop and not first else detail)
+        joint = self.model.joint
+        loss = sigmoid_contrastive(images, words, truth, known, joint.image_scale, joint.image_bias)
+        tokens = None if rng.random() < self.recipe.no_tokens else self.model.thumb(seen)
+        return loss + self._objects(rng, views, words[: len(self.concepts)], tokens)
+
+    def _objects(self, rng: np.random.Generator, views: Sequence[Features], words: torch.Tensor, tokens: torch.Tensor | None) -> torch.Tensor:
+        width, count = self.model.config.embed_dim, self.recipe.objects
+        pooled, mask = np.zeros((len(views), count, width), np.float32), np.zeros((len(views), count), bool)
+        names: list[str] = []
+        for k, v in enumerate(views):
+            usable = [i for i, name in enumerate(v.names) if name not in _NOT_NAMES]
+            picked = balanced(rng, [v.names[i] for i in usable], count)
+            for slot, i in enumerate(picked):
+                pooled[k, slot], mask[k, slot] = v.pooled[usable[i]], True
+                names.append(v.names[usable[i]])
+        if not names:
+            return words.sum() * 0
+        joint = self.model.joint
+        vectors = joint.objects(torch.from_numpy(pooled), tokens)[torch.from_numpy(mask)]
+        truth, known = (torch.from_numpy(m) for m in self.name_truth(names))
+        return sigmoid_contrastive(vectors, words, truth, known, joint.object_scale, joint.object_bias)
+
+    def name_truth(self, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """``(N, C)`` twice: which concepts an object of each name is, and of which that is known."""
+        rows = {name: self._name_row(name) for name in set(names)}
+        return np.stack([rows[n][0] for n in names]), np.stack([rows[n][1] for n in names])
+
+    def _name_row(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        truth = np.zeros(len(self.concepts), np.float32)
+        known = self.kind_of_object.astype(np.float32)
+        for c in (name, *self.onto.ancestors(name)):
+            truth[self.place[c]] = known[self.place[c]] = 1
+        for c in self.onto.descendants(name):
+            known[self.place[c]] = 0
+        return truth, known
+
+    def _image_truth(self, f: Features) -> tuple[np.ndarray, np.ndarray]:
+        truth, known = np.zeros(len(self.concepts), np.float32), np.ones(len(self.concepts), np.float32)
+        truth[[self.place[c] for c in f.facts.present]] = 1
+        known[[self.place[c] for c in f.facts.unknown]] = 0
+        return truth, known
+
+    def _draw(self, rng: np.random.Generator) -> list[int]:
+        """Images, data sets alike often; small sets less often than large ones by the root of their size."""
+        names = sorted(self.groups)
+        share = np.sqrt([len(self.groups[n]) for n in names])
+        picked = rng.choice(len(names), self.recipe.images, p=share / share.sum())
+        return [int(rng.choice(self.groups[names[k]])) for k in picked]
+
+    def _prompts(self, rng: np.random.Generator, chosen: Sequence[int]) -> tuple[list[str], torch.Tensor, torch.Tensor]:
+        """Every concept in some wording, then sentences; what each means for each image."""
+        texts = [self._worded(name, rng) for name in self.concepts]
+        truth = np.stack([self.truth[k][0] for k in chosen])
+        known = np.stack([self.truth[k][1] for k in chosen])
+        columns = []
+        for text, needed in self._sentences(rng, chosen):
+            rows = [self.place[c] for c in needed]
+            all_there = (truth[:, rows] * known[:, rows]).min(1)
+            missing = ((1 - truth[:, rows]) * known[:, rows]).max(1)
+            texts.append(text)
+            columns.append((all_there, np.maximum(all_there, missing)))
+        more = [np.stack([c[i] for c in columns], 1) for i in range(2)] if columns else [truth[:, :0]] * 2
+        return texts, torch.from_numpy(np.concatenate([truth, more[0]], 1)), torch.from_numpy(np.concatenate([known, more[1]], 1))
+
+    def _sentences(self, rng: np.random.Generator, chosen: Sequence[int]) -> Iterator[tuple[str, list[str]]]:
+        for _ in range(self.recipe.sentences):
+            f = self.features[int(rng.choice(chosen))]
+            present = sorted(f.facts.present)
+            if f.facts.caption and rng.random() < 0.5:
+                yield f.facts.caption, present
+                continue
+            picked = [present[i] for i in rng.permutation(len(present))[: rng.integers(2, 4)]]
+            joiner = str(rng.choice([" ", ", ", " in ", " with ", " and ", " of "]))
+            yield joiner.join(self._worded(c, rng) for c in picked), picked
+
+    def _worded(self, name: str, rng: np.random.Generator) -> str:
+        return self.wordings[name][int(rng.integers(len(self.wordings[name])))]
+
+
+def balanced(rng: np.random.Generator, names: Sequence[str], count: int) -> list[int]:
+    """Positions of at most ``count`` names, rare names first."""
+    by_name: dict[str, list[int]] = {}
+    for i in rng.permutation(len(names)):
+        by_name.setdefault(names[i], []).append(int(i))
+    picked: list[int] = []
+    while by_name and len(picked) < count:
+        for name in list(by_name):
+            picked.append(by_name[name].pop())
+            if not by_name[name]:
+                del by_name[name]
+    return picked[:count]

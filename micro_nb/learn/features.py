@@ -1,0 +1,108 @@
+"""What the eyes see of training images, computed once: the joint space is trained on these, so that it takes minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from ..models.micro_d1 import MicroD1Model
+from ..models.micro_d1.processing_micro_d1 import normalise
+from ..progress import Progress
+from ..tasks.network import resampled, run
+from ..tasks.scale import pitch_for
+from .augment import recolour
+from .facts import Facts, facts_of
+from .shards import Sample
+
+_LARGEST = 2048
+
+
+@dataclass(frozen=True)
+class Features:
+    """One view of one image.
+
+    Attributes
+    ----------
+    key : data set and name.
+    facts : what is there.
+    seen : ``(M, 1280) float16`` features of the thumbnail.
+    detail : ``(2 D,) float32`` mean and deviation of pixel embeddings.
+    pooled : ``(N, D) float32`` of labelled objects.
+    names : their names.
+    """
+
+    key: str
+    facts: Facts
+    seen: np.ndarray
+    detail: np.ndarray
+    pooled: np.ndarray
+    names: tuple[str, ...]
+
+
+def views(samples: Sequence[Sample], model: MicroD1Model, *, copies: int, seed: int = 0) -> list[Features]:
+    """A plain view of every image, and ``copies`` in which exposure, stain, pose and scale differ."""
+    found = []
+    with Progress("looking at training images", len(samples) * (1 + copies), "views") as progress:
+        for k, sample in enumerate(samples):
+            facts = facts_of(sample)
+            for copy in range(1 + copies):
+                found.append(view(sample, facts, model, np.random.default_rng([seed, k, copy]) if copy else None))
+                progress.advance()
+    return found
+
+
+def view(sample: Sample, facts: Facts, model: MicroD1Model, rng: np.random.Generator | None = None) -> Features:
+    """One view; changed where ``rng`` is given."""
+    turn, flip = (int(rng.integers(4)), bool(rng.integers(2))) if rng is not None else (0, False)
+    image = normalise(np.ascontiguousarray(_turned(sample.image, turn, flip).transpose(2, 0, 1)))
+    diameter = sample.diameter_px
+    if rng is not None:
+        image, diameter = recolour(rng, image), diameter * float(np.exp(rng.normal(0, 0.25)))
+    pitch = max(pitch_for(diameter, model.config.diameter_px), -(-max(image.shape[1:]) // _LARGEST))
+    planes = torch.from_numpy(image)[None]
+    rows, cols = (n // pitch * pitch for n in image.shape[1:])
+    _, embedding = run(model, resampled(planes[:, :, :rows, :cols], pitch))
+    pooled, names = _objects(sample, embedding, pitch, (turn, flip))
+    with torch.inference_mode():
+        seen = model.thumb.look(model.processor.thumbnail(planes))[0].numpy().astype(np.float16)
+    cells = embedding.reshape(len(embedding), -1)
+    detail = np.concatenate([cells.mean(1), cells.std(1)]).astype(np.float32)
+    return Features(f"{sample.dataset}/{sample.name}", facts, seen, detail, pooled, names)
+
+
+def _turned(image: np.ndarray, turn: int, flip: bool) -> np.ndarray:
+    turned = np.rot90(image, turn)
+    return turned[:, ::-1] if flip else turned
+
+
+def _objects(sample: Sample, embedding: np.ndarray, pitch: int, pose: tuple[int, bool]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Mean embedding and name of every labelled object."""
+    parts, names = [np.zeros((0, len(embedding)), np.float32)], list[str]()
+    for layer, labels in sample.labels.items():
+        known = sample.names.get(layer, {})
+        coarse = _turned(labels, *pose)[pitch // 2 :: pitch, pitch // 2 :: pitch]
+        coarse = coarse[: 2 * embedding.shape[1], : 2 * embedding.shape[2]]
+        for number, mean in _pooled(coarse, embedding):
+            if number in known:
+                parts.append(mean[None])
+                names.append(known[number])
+    return np.concatenate(parts), tuple(names)
+
+
+def _pooled(labels: np.ndarray, embedding: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    y, x = np.nonzero(labels > 0)
+    present, row = np.unique(labels[y, x], return_inverse=True)
+    cells = (y // 2) * embedding.shape[2] + x // 2
+    weights = sparse.csr_array((np.ones(row.size, np.float32), (row, cells)), shape=(present.size, embedding[0].size))
+    means = (weights @ embedding.reshape(len(embedding), -1).T) / np.maximum(np.bincount(row, minlength=present.size)[:, None], 1)
+    yield from zip((int(k) for k in present), means.astype(np.float32), strict=True)
+
+
+def concepts_seen(features: Iterable[Features]) -> tuple[list[str], list[str]]:
+    """Names that objects have, and concepts that are present in an image, sorted."""
+    features = list(features)
+    return sorted({n for f in features for n in f.names}), sorted({c for f in features for c in f.facts.present})

@@ -1,0 +1,120 @@
+"""From trained eyes to a whole model: the joint space is aligned, presence calibrated, and everything written as a model folder.
+
+    python -m micro_nb.learn.joint RUN DATA OUT
+
+``RUN`` is a training folder with the tile network, ``DATA`` the folder of data sets, ``OUT`` the model folder.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+
+from ..models.micro_d1 import MicroD1Config, MicroD1Model
+from ..tasks.load import CALIBRATION, prepared
+from .align import Aligner, Aligning
+from .facts import facts_of
+from .features import concepts_seen, views
+from .initial import imagenet_weights, load_imagenet
+from .layout import read_folder
+from .pictures import captioned, diseases
+from .presence import ask, calibrated, figures, opened
+from .shards import Sample
+from .split import Split
+
+_UNLABELLED = {"captioned": captioned, "chula_rbc_disease": diseases}
+TRAINED_ON = "trained_on.csv"
+
+
+def samples_of(data: str | os.PathLike[str], split: Split) -> tuple[list[Sample], list[Sample]]:
+    """For training and for validation: all labelled data sets by the split, and pictures without masks, all for training."""
+    root = Path(data)
+    labelled = list(read_folder(root))
+    pictures = [s for name, read in _UNLABELLED.items() if (root / name / "index.csv").is_file() for s in read(root / name)]
+    held = [s for s in labelled if split.of(s) == "val"]
+    return [s for s in labelled if split.of(s) == "train"] + pictures, held
+
+
+def with_eyes(run: str | os.PathLike[str]) -> MicroD1Model:
+    """A model with the tile network of a training folder and the global encoder of ImageNet, its joint space untrained."""
+    torch.manual_seed(0)
+    model = MicroD1Model(MicroD1Config())
+    model.tile.load_state_dict(load_file(Path(run) / "tile.safetensors"))
+    load_imagenet(model.thumb.encoder, imagenet_weights())
+    load_head(model, imagenet_weights())
+    return prepared(model)
+
+
+def load_head(model: MicroD1Model, path: str | os.PathLike[str]) -> None:
+    """The last convolution of EfficientNet-lite0, from 320 to 1280 channels."""
+    theirs = torch.load(path, map_location="cpu", weights_only=True)
+    conv, norm = model.thumb.head[0], model.thumb.head[1]
+    conv.load_state_dict({"weight": theirs["_conv_head.weight"]})
+    norm.load_state_dict({k: theirs[f"_bn1.{k}"] for k in norm.state_dict()})
+
+
+def build(run: str | os.PathLike[str], data: str | os.PathLike[str], out: str | os.PathLike[str], *, aligning: Aligning | None = None, copies: int = 1) -> dict[str, Any]:
+    """Aligns, calibrates and writes a model.
+
+    Parameters
+    ----------
+    run : folder of a finished training of the tile network.
+    data : folder of the data sets it was trained on.
+    out : model folder; written whole at the end.
+    aligning, copies : how the joint space is trained, and on how many changed views of each image beside the plain one.
+
+    Returns
+    -------
+    Figures on the validation images, as written to ``out/figures.json``.
+    """
+    train, held = samples_of(data, Split.read("nano"))
+    model = with_eyes(run)
+    seen = views([s.reduced() for s in train], model, copies=copies)
+    losses = Aligner(model, seen, aligning).run()
+    objects, images = concepts_seen(seen)
+    model.calibration = {"object_concepts": [o for o in objects if o != "uncategorised"], "image_concepts": images}
+    asked = ask(((s.dataset, opened(s), facts_of(s)) for s in held), model)
+    model.calibration["presence"] = calibrated(asked)
+    found = {"presence": figures(asked, model.calibration["presence"]).round(4).to_dict("records"), "loss": losses[-1]}
+    write(model, out, train, found, Path(data))
+    return found
+
+
+def write(model: MicroD1Model, out: str | os.PathLike[str], train: Sequence[Sample], found: dict[str, Any], data: Path) -> None:
+    """The model folder: configuration, weights in half precision, processor, calibration, what it was trained on."""
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    processor, calibration = model.processor, model.calibration
+    half = MicroD1Model(model.config)
+    half.load_state_dict(model.state_dict())
+    half.to(torch.float16).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    (folder / CALIBRATION).write_text(json.dumps(calibration), encoding="utf-8")
+    (folder / "figures.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    with (folder / TRAINED_ON).open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(("dataset", "name", "sha256"))
+        rows.writerows((s.dataset, s.name, hashlib.sha256((data / s.dataset / s.name).read_bytes()).hexdigest()) for s in train)
+
+
+def main() -> None:
+    """Command line."""
+    import argparse
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in ("run", "data", "out"):
+        parser.add_argument(name)
+    args = parser.parse_args()
+    print(json.dumps(build(args.run, args.data, args.out), indent=1))
+
+
+if __name__ == "__main__":
+    main()

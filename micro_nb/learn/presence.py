@@ -1,0 +1,126 @@
+"""Calibration of presence: what prompts score on validation images that do and do not show what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+
+from ..data.image import MicroImage
+from ..data.open import open_image
+from ..models.micro_d1 import MicroD1Model
+from ..models.ontology import ontology
+from ..progress import Progress
+from ..tasks.looking import image_vector, look_at, object_vectors
+from ..tasks.names import Vocabulary
+from ..tasks.parse import best_layer
+from ..tasks.presence import ALPHA, parts, statistic
+from ..tasks.text import encode_text
+from .facts import Facts
+from .shards import Sample
+
+_NULL = 2000
+_HARD = 0.5
+"""Share of the null that comes from images of the same modality, where it is hardest to say no."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One prompt asked of one validation image.
+
+    Attributes
+    ----------
+    dataset, concept : where it was asked and what for.
+    image_odds, object_odds : see :func:`micro_nb.tasks.presence.parts`.
+    count : objects found.
+    present : the truth.
+    hard : whether images of this modality do show the concept elsewhere.
+    """
+
+    dataset: str
+    concept: str
+    image_odds: float
+    object_odds: float
+    count: int
+    present: bool
+    hard: bool
+
+
+def ask(images: Iterable[tuple[str, MicroImage, Facts]], model: MicroD1Model) -> list[Asked]:
+    """Asks every trained object concept of every image, where the answer is known.
+
+    Parameters
+    ----------
+    images : data set, image, facts; see :func:`opened`.
+    """
+    vocabulary = Vocabulary.of(model)
+    concepts = list(vocabulary.concepts)
+    words = encode_text(concepts, model=model)
+    everything = list(images)
+    shown = {(d, c) for d, _, f in everything for c in f.present}
+    found = []
+    with Progress("asking validation images", len(everything), "images") as progress:
+        for dataset, image, facts in everything:
+            _, seen = look_at(image, model)
+            whole = image_vector(seen, model)
+            vectors = {layer: object_vectors(seen, layer, model) for layer in seen.layers}
+            for concept, word in zip(concepts, words, strict=True):
+                if concept in facts.unknown:
+                    continue
+                _, meant, odds = best_layer(word, vectors, vocabulary, concept)
+                score = parts(float(whole @ word), odds[meant], model)
+                hard = concept not in facts.present and any((d, concept) in shown for d, _, g in everything if _kindred(g, facts))
+                found.append(Asked(dataset, concept, *score, int(meant.sum()), concept in facts.present, hard))
+            progress.advance()
+    return found
+
+
+def opened(sample: Sample) -> MicroImage:
+    """A training image as a user would open it: grey where its channels are equal."""
+    grey = (sample.image[..., 0] == sample.image[..., 1]).all() and (sample.image[..., 0] == sample.image[..., 2]).all()
+    return open_image(sample.image[..., 0]) if grey else open_image(sample.image, axes="yxc")
+
+
+def _kindred(a: Facts, b: Facts) -> bool:
+    """Whether two images are of one modality."""
+    kinds = {c.id for c in ontology().values() if c.kind == "modality"}
+    return bool(kinds & a.present & b.present - {"microscopy", "light microscopy", "electron microscopy"})
+
+
+def calibrated(asked: Sequence[Asked], *, seed: int = 0) -> dict[str, Any]:
+    """Weights of image and objects, and the null, for ``model.calibration["presence"]``."""
+    x = np.array([[a.image_odds, a.object_odds] for a in asked])
+    y = np.array([a.present for a in asked])
+    fitted = LogisticRegression(class_weight="balanced").fit(x, y)
+    weights = tuple(float(w) for w in np.maximum(fitted.coef_[0], 0.01))
+    rng = np.random.default_rng(seed)
+    scores = np.array([statistic(*row, weights) for row in x])
+    hard = np.flatnonzero([not a.present and a.hard for a in asked])
+    easy = np.flatnonzero([not a.present and not a.hard for a in asked])
+    total = min(_NULL, max(2 * len(hard), len(easy)))
+    shares = ((hard, min(len(hard), int(_HARD * total))), (easy, min(len(easy), total - int(_HARD * total))))
+    picked = [rng.choice(part, n, replace=False) for part, n in shares if n]
+    null = np.sort(scores[np.concatenate(picked)])
+    return {"weights": list(weights), "null": [round(float(v), 4) for v in null], "alpha": ALPHA}
+
+
+def figures(asked: Sequence[Asked], calibration: dict[str, Any]) -> pd.DataFrame:
+    """AUROC over all images and over those of the same modality, false positives and misses at the threshold, a row each."""
+    weights = tuple(calibration["weights"])
+    null = np.array(calibration["null"])
+    rows = []
+    for name, mine in (("over modalities", list(asked)), ("within a modality", [a for a in asked if a.hard or a.present])):
+        scores = np.array([statistic(a.image_odds, a.object_odds, weights) for a in mine])
+        truth = np.array([a.present for a in mine])
+        p = (1 + len(null) - np.searchsorted(null, scores)) / (1 + len(null))
+        said = (p <= ALPHA) & np.array([a.count > 0 for a in mine])
+        rows.append({
+            "": name, "asked": len(mine), "AUROC": roc_auc_score(truth, scores) if 0 < truth.sum() < len(truth) else np.nan,
+            "false positives": float(said[~truth].mean()) if (~truth).any() else np.nan, "misses": float((~said[truth]).mean()) if truth.any() else np.nan,
+        })  # fmt: skip
+    return pd.DataFrame(rows)

@@ -1,0 +1,82 @@
+"""``load_model``: Micro-D1 from the package, a folder or a hub."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import ImageNotFoundError
+from ..models.micro_d1 import MicroD1Model, MicroD1Processor
+
+WEIGHTS = Path(__file__).parent.parent / "models" / "weights"
+CALIBRATION = "calibration.json"
+
+
+def load_model(name: str | os.PathLike[str] = "nano") -> MicroD1Model:
+    """Micro-D1, ready to look.
+
+    Parameters
+    ----------
+    name : ``"nano"``, whose weights are in the package; a folder that ``save_pretrained`` wrote; or a hub id (``"who/what"``),
+        which is fetched over the network. A model is loaded once a process.
+
+    Returns
+    -------
+    The model in evaluation mode with ``processor``, ``calibration`` (see :mod:`micro_nb.tasks.presence`) and ``weights_id``, the
+    SHA-256 of its weights.
+
+    Raises
+    ------
+    ImageNotFoundError : nothing is there; says what is.
+    """
+    text = os.fspath(name)
+    folder = WEIGHTS / text if (WEIGHTS / text / "config.json").is_file() else Path(text)
+    if folder.exists() and not (folder / "config.json").is_file():
+        raise ImageNotFoundError(f"{folder}: no config.json here; a model folder is what save_pretrained writes")
+    if not folder.exists() and text.count("/") != 1:
+        built_in = sorted(p.parent.name for p in WEIGHTS.glob("*/config.json"))
+        raise ImageNotFoundError(f"{text!r} is neither a folder nor a hub id (who/what); built in: {', '.join(built_in) or 'none'}")
+    return _loaded(str(folder) if folder.exists() else text, _stamp(folder))
+
+
+@lru_cache(maxsize=4)
+def _loaded(where: str, stamp: int) -> MicroD1Model:
+    model = MicroD1Model.from_pretrained(where, dtype=torch.float32, use_safetensors=True)
+    return prepared(model, MicroD1Processor.from_pretrained(where), calibration=_calibration(where))
+
+
+def prepared(model: MicroD1Model, processor: MicroD1Processor | None = None, *, calibration: dict[str, Any] | None = None) -> MicroD1Model:
+    """A model in evaluation mode with its processor, calibration and ``weights_id``; also for a model made in memory."""
+    model.eval().requires_grad_(False)
+    model.tile.to(memory_format=torch.channels_last)
+    config = model.config
+    model.processor = processor or MicroD1Processor(config.thumbnail_px, config.text_buckets, config.text_grams, config.text_words)
+    model.calibration = calibration or {}
+    model.weights_id = weights_id(model)
+    return model
+
+
+def weights_id(model: torch.nn.Module) -> str:
+    """SHA-256 of all weights, as stored in half precision."""
+    digest = hashlib.sha256()
+    for key, value in sorted(model.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(value.detach().to(torch.float16 if value.is_floating_point() else value.dtype).contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _stamp(folder: Path) -> int:
+    weights = folder / "model.safetensors"
+    return weights.stat().st_mtime_ns if weights.is_file() else 0
+
+
+def _calibration(where: str) -> dict[str, Any]:
+    path = Path(where) / CALIBRATION
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found

@@ -1,0 +1,87 @@
+"""Which object is what: dot products of objects with prompts, each prompt against the concepts that it could be mistaken for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.special import expit
+
+from ..models.micro_d1 import MicroD1Model
+from ..models.ontology import ontology
+from .text import encode_text
+
+_LEAST = 0.3
+"""An object is never given a name that is less probable than this."""
+_BOTH = {"nucleus": ("object", "nucleus")}
+"""Concepts that stand in more than one layer: a nucleus is the whole object where only nuclei show."""
+
+
+def layers_of(concept: str) -> tuple[str, ...]:
+    """Layers in which objects of a concept are looked for."""
+    return _BOTH.get(concept, (ontology().layer(concept) or "object",))
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The object concepts that a model was trained to tell apart.
+
+    Attributes
+    ----------
+    concepts : their names in the ontology, and names that a model was fine-tuned on.
+    vectors : ``(C, D)`` unit vectors.
+    scale, bias : cosine to log odds.
+    """
+
+    concepts: tuple[str, ...]
+    vectors: np.ndarray
+    scale: float
+    bias: float
+
+    @classmethod
+    def of(cls, model: MicroD1Model) -> Vocabulary:
+        """That of a model."""
+        extra = tuple(getattr(model.config, "extra_concepts", None) or {})
+        concepts = (*model.calibration.get("object_concepts", ()), *extra)
+        joint = model.joint
+        return cls(concepts, encode_text(list(concepts), model=model), float(joint.object_scale.exp()), float(joint.object_bias))
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Concept -> row."""
+        return {name: k for k, name in enumerate(self.concepts)}
+
+    def log_odds(self, objects: np.ndarray, prompts: np.ndarray | None = None) -> np.ndarray:
+        """``(N, P)`` of objects ``(N, D)`` and prompts ``(P, D)``, by default the concepts."""
+        return np.asarray(objects @ (self.vectors if prompts is None else prompts).T * self.scale + self.bias)
+
+    def names(self, objects: np.ndarray, layer: str) -> tuple[list[str], np.ndarray]:
+        """The name of each object of a layer, ``""`` where it has none there, and its probability."""
+        if not len(objects) or not self.concepts:
+            return [""] * len(objects), np.zeros(len(objects))
+        odds = self.log_odds(objects)
+        best = odds.argmax(1)
+        p = expit(odds[np.arange(len(best)), best])
+        fits = [layer in self._layers(self.concepts[k]) for k in best]
+        return [self.concepts[k] if ok and sure >= _LEAST else "" for k, ok, sure in zip(best, fits, p, strict=True)], p
+
+    def matching(self, objects: np.ndarray, prompt: np.ndarray, concept: str | None) -> tuple[np.ndarray, np.ndarray]:
+        """Which of ``objects (N, D)`` a prompt ``(D,)`` means, and the log odds of each.
+
+        An object is meant where the prompt is probable and no concept that is neither kind nor part of its kind is more so.
+        """
+        odds = self.log_odds(objects, prompt[None])[:, 0]
+        rivals = [k for k, name in enumerate(self.concepts) if not self._kin(name, concept)]
+        strongest = self.log_odds(objects)[:, rivals].max(1, initial=-np.inf) if rivals else np.full(len(odds), -np.inf)
+        return (expit(odds) >= _LEAST) & (odds >= strongest), odds
+
+    def _layers(self, concept: str) -> tuple[str, ...]:
+        return layers_of(concept) if ontology().find(concept) else ("object",)
+
+    @staticmethod
+    def _kin(name: str, concept: str | None) -> bool:
+        if concept is None or name == concept:
+            return name == concept
+        known = ontology()
+        return known.find(name) is not None and (known.is_a(name, concept) or known.is_a(concept, name))

@@ -1,0 +1,221 @@
+"""``parse``: text prompts to instances. The image is looked at once; a prompt then selects among what was seen."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+import zarr
+from scipy.special import expit
+
+from .. import __version__
+from ..analysis.measure import measure
+from ..data.image import MicroImage
+from ..data.open import open_image
+from ..data.view import Projection
+from ..errors import PlanError, WriteError
+from ..models.micro_d1 import MicroD1Model
+from ..models.ontology import ontology
+from ..tiles.labels import MEMORY_BOUND, layer_array
+from ..tiles.objects import Objects
+from ..tiles.plan import TileGrid
+from .load import load_model
+from .looking import image_vector, look_at, object_vectors
+from .names import Vocabulary, layers_of
+from .presence import Presence, judge, parts, statistic
+from .recognise import recognise
+from .seen import Seen
+from .text import encode_text
+
+_BLOCK = 2048
+
+
+def parse(
+    img: Any,
+    prompts: str | Sequence[str] | None = None,
+    *,
+    tile: int = 1024,
+    out: str | os.PathLike[str] | None = None,
+    model: MicroD1Model | None = None,
+    channel: int | str | None = None,
+    diameter_px: float | None = None,
+    project: Projection | None = None,
+) -> Objects:
+    """Finds what prompts name, on a plane of any size; without prompts, everything, and names it.
+
+    Parameters
+    ----------
+    img : an image or what :func:`micro_nb.open_image` takes.
+    prompts : one or several: ``["nucleus", "white blood cell"]``; synonyms, plurals, abbreviations and typos are understood.
+    tile : edge of the blocks that objects are measured in; changes speed and memory, never the objects.
+    out : a new ``.zarr`` path for the objects, whose labels then stay on disk.
+    model : from :func:`micro_nb.load_model`; the built-in one by default.
+    channel : of several that are not a colour picture; by default a nuclear stain by its name, else the first.
+    diameter_px : typical object diameter in pixels of level 0, where the estimate should not be trusted.
+    project : ``"max"`` or ``"mean"`` over a longer z or t.
+
+    Returns
+    -------
+    Objects whose ``table`` has ``label layer name score`` (0..1) and measurements, whose ``labels`` are ``(layer, y, x)``, whose
+    ``presence`` has a row a prompt (``name status present p_value count``), and whose ``made_by`` says with which weights, at
+    which scale, and what modality, stain and specimen were recognised.
+
+    Raises
+    ------
+    PlanError : ``tile`` below 1, or an empty prompt.
+    WriteError : ``out`` exists.
+
+    Examples
+    --------
+    >>> import micro_nb as mnb
+    >>> found = mnb.parse(mnb.samples.load("immunohistochemistry"), ["nucleus"])  # doctest: +SKIP
+    >>> found.presence.status.tolist()  # doctest: +SKIP
+    ['present']
+    """
+    asked = [prompts] if isinstance(prompts, str) else None if prompts is None else list(prompts)
+    if tile < 1 or (asked is not None and (not asked or any(not p.strip() for p in asked))):
+        raise PlanError(f"tile={tile} must be at least 1" if tile < 1 else f"prompts={asked} must name something; None finds everything")
+    if out is not None and Path(out).exists():
+        raise WriteError(f"{out}: already exists; choose another name")
+    model = model or load_model()
+    plane, seen = look_at(open_image(img), model, channel=channel, diameter_px=diameter_px, project=project)
+    if out is None:
+        _check_room(plane)
+        return parse_seen(plane, seen, asked, model, tile=tile)
+    with tempfile.TemporaryDirectory(dir=Path(out).absolute().parent) as folder:
+        parse_seen(plane, seen, asked, model, tile=tile, folder=Path(folder)).save(out)
+    return Objects.load(out)
+
+
+def _check_room(plane: MicroImage) -> None:
+    height, width = plane.plane_shape
+    if height * width * 4 > MEMORY_BOUND:
+        raise PlanError(
+            f"labels of {plane.name} ({height} x {width}) need {height * width * 4 / 2**30:.1f} GiB a layer, more than is kept in "
+            "memory; pass out='objects.zarr' to write them to disk"
+        )
+
+
+def parse_seen(
+    plane: MicroImage, seen: Seen, prompts: Sequence[str] | None, model: MicroD1Model, *, tile: int = 1024, folder: Path | None = None
+) -> Objects:  # fmt: skip
+    """Objects of a plane that has been looked at; with ``folder``, labels are written there instead of kept in memory."""
+    vocabulary = Vocabulary.of(model)
+    chosen = _everything(seen, vocabulary, model) if prompts is None else _asked(seen, prompts, vocabulary, model)
+    layers = [name for name in seen.layers if chosen.name[name].any()] or [next(iter(seen.layers))]
+    labels = _labels(plane, seen, chosen, layers, folder)
+    table = _table(plane, labels, chosen, tile)
+    presence = pd.DataFrame([asdict(p) for p in chosen.presence], columns=["name", "status", "present", "p_value", "count"])
+    made_by = {"function": "parse", "version": __version__, "prompts": None if prompts is None else list(prompts), **seen.to_dict()}
+    made_by["recognised"] = recognise(image_vector(seen, model), model)
+    return Objects(table, labels, presence, plane.pixel_size, plane.content_id, made_by)
+
+
+@dataclass
+class _Chosen:
+    """Of each layer the name of every object, ``""`` where it is left out, and its score; presence of what was asked for."""
+
+    name: dict[str, np.ndarray]
+    score: dict[str, np.ndarray]
+    presence: list[Presence]
+
+
+def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Chosen:
+    names, scores = {}, {}
+    for layer, objects in seen.layers.items():
+        found, p = vocabulary.names(object_vectors(seen, layer, model), layer)
+        names[layer], scores[layer] = np.array(found, object), p * objects.certainty
+    for layer in ("nucleus",):  # a nucleus that is the whole object is not listed twice
+        if layer in names and "object" in names and _same(names["object"], "nucleus"):
+            names[layer][:] = ""
+    every = pd.Series(np.concatenate([n for n in names.values()]))
+    counts = every[every != ""].value_counts()
+    return _Chosen(names, scores, [Presence(str(n), "present", True, None, int(k)) for n, k in counts.items()])
+
+
+def _same(names: np.ndarray, name: str) -> bool:
+    return len(names) > 0 and bool((names == name).mean() > 0.5)
+
+
+def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: MicroD1Model) -> _Chosen:
+    chosen = _Chosen(
+        {layer: np.full(len(objects), "", object) for layer, objects in seen.layers.items()},
+        {layer: np.zeros(len(objects)) for layer, objects in seen.layers.items()}, [],
+    )  # fmt: skip
+    image = image_vector(seen, model)
+    vectors = {layer: object_vectors(seen, layer, model) for layer in seen.layers}
+    for prompt, vector in zip(prompts, encode_text(prompts, model=model), strict=True):
+        layer, meant, odds, presence = _one(prompt, vector, image, vectors, vocabulary, model)
+        chosen.presence.append(presence)
+        if presence.present is False:
+            continue
+        score = expit(odds) * seen.layers[layer].certainty
+        better = meant & (score > chosen.score[layer])
+        chosen.name[layer][better], chosen.score[layer][better] = prompt, score[better]
+    return chosen
+
+
+def _one(
+    prompt: str, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary, model: MicroD1Model
+) -> tuple[str, np.ndarray, np.ndarray, Presence]:  # fmt: skip
+    """Layer, objects and presence of one prompt."""
+    concept, trained = meaning(prompt, vocabulary)
+    layer, meant, odds = best_layer(vector, vectors, vocabulary, concept)
+    weights = tuple(model.calibration.get("presence", {}).get("weights", (1.0, 1.0)))
+    score = statistic(*parts(float(image @ vector), odds[meant], model), weights)
+    if not trained:
+        meant = np.ones(len(odds), bool) & (concept is not None)
+    return layer, meant, odds, judge(prompt, score, int(meant.sum()), trained=trained, calibration=model.calibration)
+
+
+def best_layer(
+    vector: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary, concept: str | None
+) -> tuple[str, np.ndarray, np.ndarray]:  # fmt: skip
+    """Of the layers that a prompt's concept may lie in, the one where it is meant most often; which objects, and log odds of each."""
+    options = [layer for layer in (layers_of(concept) if concept else ("object",)) if layer in vectors] or [next(iter(vectors))]
+    found = [(layer, *vocabulary.matching(vectors[layer], vector, concept)) for layer in options]
+    return max(found, key=lambda f: int(f[1].sum()))
+
+
+def meaning(prompt: str, vocabulary: Vocabulary) -> tuple[str | None, bool]:
+    """The concept that a prompt names, and whether the model was trained on it or on a kind of it."""
+    if prompt.strip().lower() in vocabulary.place:
+        return prompt.strip().lower(), True
+    match = ontology().find(prompt)
+    if match is None:
+        return None, False
+    concept = match.id
+    known = ontology()
+    return concept, any(name == concept or (known.find(name) and known.is_a(name, concept)) for name in vocabulary.concepts)
+
+
+def _labels(plane: MicroImage, seen: Seen, chosen: _Chosen, layers: Sequence[str], folder: Path | None) -> xr.DataArray:
+    """Labels ``(layer, y, x)`` of the chosen objects, which keep their numbers."""
+    shape = (len(layers), *plane.plane_shape)
+    if folder is None:
+        labels: Any = np.zeros(shape, np.int32)
+    else:
+        chunks = (1, *(min(_BLOCK, n) for n in plane.plane_shape))
+        labels = zarr.create_array(folder / "labels.zarr", shape=shape, chunks=chunks, dtype="int32")
+    for k, layer in enumerate(layers):
+        wanted = chosen.name[layer] != ""
+        numbers = np.concatenate([[0], np.where(wanted, np.arange(1, len(wanted) + 1), 0)]).astype(np.int32)
+        for t in TileGrid(plane.plane_shape, tile=_BLOCK):
+            labels[(k, *t.core)] = numbers[np.asarray(seen.layers[layer].labels[t.core])]
+    return layer_array(labels, layers, pixel_size=plane.pixel_size)
+
+
+def _table(plane: MicroImage, labels: xr.DataArray, chosen: _Chosen, tile: int) -> pd.DataFrame:
+    """Measurements with the names and scores that were chosen."""
+    table = measure(plane, labels, tile=max(tile, 256))
+    where = list(zip(table["layer"], table["label"], strict=True))
+    table["name"] = [chosen.name[layer][label - 1] for layer, label in where]
+    table["score"] = [round(float(chosen.score[layer][label - 1]), 4) for layer, label in where]
+    return table

@@ -1,0 +1,230 @@
+"""The costly look at an image, taken once: objects of each layer with their pooled embeddings, global tokens, the image's own features."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from ..data.atomic import writing
+from ..data.image import MicroImage
+from ..data.location import Location
+from ..models.micro_d1 import MicroD1Model
+from ..models.micro_d1.processing_micro_d1 import normalise, three_channels
+from ..settings import settings
+from ..tiles.assemble import LabelSink, TiledMaps, assemble
+from ..tiles.labels import MemoryLabels, ZarrLabels, open_labels
+from ..tiles.plan import Slices
+from .decode import Decoding, objects_of
+from .network import HALO, WINDOW, TileMaps, plane_bounds
+from .scale import Scale, find_scale
+
+_KEEP_BYTES = 1 << 28
+_THUMBNAIL = 1 << 20
+TILE = 256
+"""Map pixels along a tile that has an embedding of its own."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Objects of one layer.
+
+    Attributes
+    ----------
+    labels : ``(y, x) int32`` on the plane, an array or a lazy zarr array; objects are 1..N.
+    pooled : ``(N, D) float32``, mean pixel embedding of each object.
+    certainty : ``(N,) float32``, mean foreground probability of each object's pixels.
+    """
+
+    labels: Any
+    pooled: np.ndarray
+    certainty: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pooled)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What Micro-D1 saw in an image.
+
+    Attributes
+    ----------
+    layers : name -> objects.
+    scale : at which scale it looked.
+    detail : ``(2 D,) float32``: mean and deviation of the pixel embeddings.
+    tiles : ``(T, 2 D) float32``: the same of each tile, of ``boxes (T, 4)``: y0, x0, y1, x1 in pixels of level 0.
+    thumbnail : ``(M, 1280) float32`` features of the whole image, small.
+    bounds : grey values that were 0 and 1 to the network.
+    weights_id, image_id : whose weights, which image.
+    """
+
+    layers: Mapping[str, Layer]
+    scale: Scale
+    detail: np.ndarray
+    tiles: np.ndarray
+    boxes: np.ndarray
+    thumbnail: np.ndarray
+    bounds: tuple[float, float]
+    weights_id: str
+    image_id: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """How it was looked at, as JSON values, for evidence."""
+        return {
+            "model": "micro_d1", "weights": self.weights_id, "scale": self.scale.to_dict(), "grey_bounds": list(self.bounds),
+            "window": WINDOW, "halo": HALO,
+        }  # fmt: skip
+
+
+@dataclass
+class Look:
+    """One look at a plane.
+
+    Attributes
+    ----------
+    plane : ``(y, x)`` or a colour picture.
+    diameter_px : object diameter in pixels of level 0, where it is known.
+    folder : labels are written there as zarr, where they should not be kept in memory.
+    """
+
+    model: MicroD1Model
+    plane: MicroImage
+    diameter_px: float | None = None
+    folder: Path | None = None
+    decodings: Mapping[str, Decoding] = field(default_factory=dict)
+    _maps: dict[int, TileMaps] = field(default_factory=dict, init=False)
+
+    def run(self) -> Seen:
+        """Finds everything."""
+        names = self.model.config.layers
+        self.bounds = plane_bounds(self.plane)
+        first = self.decodings.get(names[0], Decoding())
+        scale = find_scale(self.plane, self.maps_at, first, target=self.model.config.diameter_px, diameter_px=self.diameter_px)
+        maps = self.maps_at(scale.pitch)
+        windows = TiledMaps(maps.grid, maps.geometry, keep_bytes=_KEEP_BYTES)
+        layers, moments = {}, _Moments(scale.pitch, self.plane.plane_shape)
+        for k, name in enumerate(names):
+            layers[name] = self.layer(windows, maps, k, name, moments if k == 0 else None)
+        self._maps.clear()
+        return Seen(layers, scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id, self.plane.content_id)
+
+    def maps_at(self, pitch: int) -> TileMaps:
+        """The plane as the network sees it at a pitch."""
+        if pitch not in self._maps:
+            self._maps[pitch] = TileMaps(self.model, self.plane, pitch, self.bounds)
+        return self._maps[pitch]
+
+    def layer(self, windows: TiledMaps, maps: TileMaps, k: int, name: str, moments: _Moments | None) -> Layer:
+        """Objects of layer ``k``."""
+        read, decoding = windows.read, self.decodings.get(name, Decoding())
+        part = slice(4 * k, 4 * k + 4)
+        run = partial(assemble, lambda place: read(place)[part], maps.shape, lambda g: objects_of(g, decoding), window=WINDOW, margin=HALO)
+        if self.folder is None:
+            sink = MemoryLabels(self.plane.plane_shape, factor=maps.pitch)
+            pooling = _Pooling(sink, maps, 4 * k, moments)
+            run(sink=pooling, threads=settings.threads)
+            return Layer(sink.labels, *pooling.means())
+        path = self.folder / f"{name}.zarr"
+        with writing(Location.of(os.fspath(path)), overwrite=True) as store:
+            zarred = ZarrLabels(store, self.plane.plane_shape, factor=maps.pitch, threads=settings.threads)
+            pooling = _Pooling(zarred, maps, 4 * k, moments)
+            run(sink=pooling, threads=settings.threads)
+            zarred.finish(name, pixel_size=self.plane.pixel_size, attrs={})
+        return Layer(open_labels(path), *pooling.means())
+
+    def thumbnail(self) -> np.ndarray:
+        """``(M, 1280)``."""
+        image = self.plane.read(self.plane.level_for(_THUMBNAIL))
+        small = three_channels(normalise(_shrunk(image), self.bounds))
+        with torch.inference_mode():
+            seen = self.model.thumb.look(self.model.processor.thumbnail(torch.from_numpy(small)[None]))
+        return np.asarray(seen[0].numpy().astype(np.float16), np.float32)  # as it is kept in the cache
+
+
+def _shrunk(image: np.ndarray, largest: int = 2048) -> np.ndarray:
+    step = max(1, -(-max(image.shape[-2:]) // largest))
+    return image[..., ::step, ::step]
+
+
+class _Moments:
+    """Mean and deviation of the pixel embeddings of a plane and of its tiles."""
+
+    def __init__(self, pitch: int, shape: tuple[int, int]) -> None:
+        self.pitch, self.shape = pitch, shape
+        self.found: list[tuple[np.ndarray, np.ndarray, int]] = []
+        self.boxes: list[tuple[int, int, int, int]] = []
+
+    def add(self, place: Slices, embedding: np.ndarray) -> None:  # (D, h / 2, w / 2)
+        """Takes in a window, tile by tile."""
+        step = TILE // 2
+        for y in range(0, embedding.shape[1], step):
+            for x in range(0, embedding.shape[2], step):
+                cells = embedding[:, y : y + step, x : x + step].reshape(len(embedding), -1)
+                self.found.append((cells.sum(1, dtype=np.float64), np.einsum("dc,dc->d", cells, cells, dtype=np.float64), cells.shape[1]))
+                top, left = (place[0].start + 2 * y) * self.pitch, (place[1].start + 2 * x) * self.pitch
+                height, width = (2 * n * self.pitch for n in embedding[0, y : y + step, x : x + step].shape)
+                self.boxes.append((top, left, min(top + height, self.shape[0]), min(left + width, self.shape[1])))
+
+    def summary(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of the plane ``(2 D,)``, of the tiles ``(T, 2 D)``, and their boxes ``(T, 4)``."""
+        total = tuple(sum(part[k] for part in self.found) for k in range(3))
+        tiles = np.stack([_spread(*part) for part in self.found])
+        return _spread(*total), tiles, np.array(self.boxes, np.int64)
+
+
+def _spread(total: np.ndarray, squares: np.ndarray, count: int) -> np.ndarray:
+    mean = total / count
+    return np.concatenate([mean, np.sqrt(np.maximum(squares / count - mean**2, 0))]).astype(np.float32)
+
+
+class _Pooling:
+    """A label sink that also pools the embeddings under each object before it passes the labels on."""
+
+    def __init__(self, sink: LabelSink, maps: TileMaps, foreground: int, moments: _Moments | None) -> None:
+        self.sink, self.maps, self.foreground, self.moments = sink, maps, foreground, moments
+        self.parts: list[tuple[np.ndarray, np.ndarray]] = []
+        self.total = np.zeros((0, maps.model.config.embed_dim + 2))
+
+    def write(self, place: Slices, labels: np.ndarray) -> None:
+        """Stores a window and the sums of its objects."""
+        self.sink.write(place, labels)
+        present, inverse = np.unique(labels, return_inverse=True)
+        if present.size == 1 and present[0] == 0 and self.moments is None:
+            return
+        seen = self.maps.at(place)
+        embedding = seen.embedding.astype(np.float32) * seen.unit[:, None, None]
+        if self.moments is not None:
+            self.moments.add(place, embedding)
+        embedding = embedding.reshape(len(embedding), -1)
+        inside = labels.ravel() > 0
+        row, cell = inverse.ravel()[inside], _cells(labels.shape)[inside]
+        weights = sparse.csr_array((np.ones(row.size, np.float32), (row, cell)), shape=(present.size, embedding.shape[1]))
+        certain = np.bincount(row, seen.geometry[self.foreground].ravel()[inside], minlength=present.size)
+        sums = np.column_stack([weights @ embedding.T, certain, np.bincount(row, minlength=present.size)])
+        self.parts.append((present[present > 0], sums[present > 0]))
+
+    def relabel(self, numbers: np.ndarray) -> None:
+        """Joins what lies on both sides of seams."""
+        self.sink.relabel(numbers)
+        self.total = np.zeros((int(numbers.max(initial=0)), self.total.shape[1]))
+        for present, sums in self.parts:
+            np.add.at(self.total, numbers[present] - 1, sums)
+
+    def means(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pooled embeddings ``(N, D)`` and certainties ``(N,)``."""
+        means = self.total[:, :-1] / np.maximum(self.total[:, -1:], 1)
+        return means[:, :-1].astype(np.float32), means[:, -1].astype(np.float32)
+
+
+def _cells(shape: tuple[int, ...]) -> np.ndarray:
+    """Which embedding cell each map pixel lies in."""
+    across = -(-shape[1] // 2)
+    return (np.arange(shape[0])[:, None] // 2 * across + np.arange(shape[1])[None] // 2).ravel()

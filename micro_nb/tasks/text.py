@@ -1,0 +1,37 @@
+"""Prompts as unit vectors in the joint image-text space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from ..models.micro_d1 import MicroD1Model
+from .load import load_model
+
+
+def encode_text(prompts: Sequence[str] | str, *, model: MicroD1Model | None = None) -> np.ndarray:
+    """``(n, D) float32`` unit vectors of prompts.
+
+    Names that a model was fine-tuned on (``config.extra_concepts``) are looked up first.
+
+    Examples
+    --------
+    >>> import micro_nb as mnb
+    >>> from micro_nb.tasks import encode_text
+    >>> v = encode_text(["white blood cell", "leukocytes", "steel"])  # doctest: +SKIP
+    >>> bool(v[0] @ v[1] > v[0] @ v[2])  # doctest: +SKIP
+    True
+    """
+    model = model or load_model()
+    several = [prompts] if isinstance(prompts, str) else list(prompts)
+    if not several:
+        return np.zeros((0, model.config.embed_dim), np.float32)
+    with torch.inference_mode():
+        found = model.text(model.processor.encode(several)).numpy()
+    extra: Mapping[str, Sequence[float]] = getattr(model.config, "extra_concepts", None) or {}
+    for row, prompt in enumerate(several):
+        if prompt.strip().lower() in extra:
+            found[row] = extra[prompt.strip().lower()]
+    return np.asarray(found, np.float32)
