@@ -1,0 +1,194 @@
+"""What is classified, and what examples are, as vectors: images, crops, objects, rows of their table, or vectors themselves."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+import pandas as pd
+
+from ..data.image import MicroImage
+from ..data.open import open_image
+from ..tiles.objects import Objects
+
+_EMBED = "micro_nb.tasks.embed:embed"  # by name: torch is loaded where pictures are looked at, not before
+_KEYS = ("layer", "label")
+_BOX = ("bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px")
+
+
+@runtime_checkable
+class Embedded(Protocol):
+    """An image's embedding (see ``micro_nb.embed``): unit vectors of the image ``(D,)`` and of its objects ``(N, D)``."""
+
+    @property
+    def image(self) -> np.ndarray:
+        """``(D,)``."""
+
+    @property
+    def objects(self) -> np.ndarray:
+        """``(N, D)``, rows as ``found.table``."""
+
+    @property
+    def found(self) -> Objects:
+        """All objects."""
+
+    @property
+    def image_id(self) -> str | None:
+        """Content id of the image."""
+
+
+@dataclass(frozen=True)
+class Subjects:
+    """Rows to classify.
+
+    Attributes
+    ----------
+    vectors : ``(n, D) float64``.
+    rows : what says which row is which: ``image`` and ``id``, or ``label`` and ``layer``, or ``id``.
+    kind : ``"object"`` or ``"image"``: whose vectors they are.
+    """
+
+    vectors: np.ndarray
+    rows: pd.DataFrame
+    kind: Literal["object", "image"]
+
+
+def subjects(what: Any, *, embedding: Embedded | None = None, model: Any = None) -> Subjects:
+    """The rows of ``what``.
+
+    Raises
+    ------
+    TypeError, ValueError : it is none of the things that can be classified, or Objects without their embedding.
+    """
+    if isinstance(what, Embedded):
+        return _of_objects(what.found, what)
+    if isinstance(what, Objects):
+        return _of_objects(what, embedding)
+    if isinstance(what, np.ndarray):
+        return _of_vectors(what)
+    if isinstance(what, MicroImage | str | os.PathLike):
+        return _of_images([what], model)
+    if isinstance(what, list | tuple):
+        return _of_images(what, model)
+    raise TypeError(
+        "what is classified is an image, a list of images, Objects, their Embedding, or vectors (n, D); "
+        f"got {type(what).__name__}"
+    )
+
+
+def example_vectors(given: Any, kind: Literal["object", "image"], *, embedding: Embedded | None, model: Any) -> np.ndarray:
+    """``(n, D)`` vectors of the examples of one class.
+
+    Parameters
+    ----------
+    given : vectors ``(n, D)``; or one of, or a list of: images, paths, crops ``(h, w)`` or ``(h, w, 3)``, vectors ``(D,)``,
+        Objects or rows of their table (looked up in ``embedding``), or an Embedding (all its objects, or its image).
+    kind : what is to be classified; for objects, an example image gives the object at its middle.
+    """
+    if isinstance(given, np.ndarray) and given.ndim == 2:
+        return _finite(given)
+    items = given if isinstance(given, list | tuple) else [given]
+    parts = [_example(item, kind, embedding, model) for item in items]
+    widths = {part.shape[1] for part in parts}
+    if len(widths) > 1:
+        raise ValueError(f"examples of one class have {sorted(widths)} dimensions; they must come from the same model")
+    return np.concatenate(parts) if parts else np.empty((0, 0))
+
+
+def _example(item: Any, kind: str, embedding: Embedded | None, model: Any) -> np.ndarray:
+    if isinstance(item, np.ndarray) and item.ndim == 1:
+        return _finite(item[None])
+    if isinstance(item, Objects | pd.DataFrame | pd.Series):
+        return _rows_of(item, embedding)
+    seen = item if isinstance(item, Embedded) else _embed(_image(item), model)
+    if kind == "image":
+        return _finite(seen.image[None])
+    return _finite(seen.objects if isinstance(item, Embedded) else seen.objects[[_middle(seen.found, _image(item))]])
+
+
+def _rows_of(item: Objects | pd.DataFrame | pd.Series, embedding: Embedded | None) -> np.ndarray:
+    table = item.table if isinstance(item, Objects) else item.to_frame().T if isinstance(item, pd.Series) else item
+    if embedding is None:
+        raise ValueError("examples are rows of objects, whose vectors are in their embedding: give embedding=embed(img)")
+    return _finite(np.asarray(embedding.objects)[_matched(table, embedding.found.table)])
+
+
+def _of_objects(found: Objects, embedding: Embedded | None) -> Subjects:
+    if embedding is None:
+        raise ValueError("Objects hold no embeddings: give embedding=embed(img), or classify embed(img) itself")
+    if found.image_id and embedding.image_id and found.image_id != embedding.image_id:
+        raise ValueError(f"the objects are of image {found.image_id!r}, the embedding of {embedding.image_id!r}")
+    vectors = np.asarray(embedding.objects)[_matched(found.table, embedding.found.table)]
+    return Subjects(_finite(vectors), found.table[["label", "layer"]].copy(), "object")
+
+
+def _matched(table: pd.DataFrame, all_objects: pd.DataFrame) -> np.ndarray:
+    """Row numbers in ``all_objects``, by layer and label; boxes must agree, lest numbers of another segmentation are taken."""
+    missing = [c for c in _KEYS if c not in table.columns]
+    if missing:
+        raise ValueError(f"rows of objects need the columns {list(_KEYS)}; {missing} missing")
+    place = {key: k for k, key in enumerate(zip(all_objects["layer"], all_objects["label"], strict=True))}
+    keys = list(zip(table["layer"], table["label"], strict=True))
+    unknown = [key for key in keys if key not in place]
+    at = np.array([place.get(key, 0) for key in keys], dtype=int)
+    boxes = [c for c in _BOX if c in table.columns and c in all_objects.columns]
+    apart = not unknown and (table[boxes].to_numpy(float) != all_objects[boxes].to_numpy(float)[at]).any()
+    if unknown or apart:
+        which = f"{unknown[0][0]} {unknown[0][1]} is not in it" if unknown else "boxes differ"
+        raise ValueError(f"the objects are not those of the embedding ({which}); take them from embedding.found")
+    return at
+
+
+def _of_vectors(vectors: np.ndarray) -> Subjects:
+    if vectors.ndim != 2:
+        hint = "open it with open_image first" if vectors.ndim == 3 else "give (n, D)"
+        raise ValueError(f"an array is taken as vectors (n, D); got {vectors.shape}: {hint}")
+    return Subjects(_finite(vectors), pd.DataFrame({"id": np.arange(len(vectors))}), "object")
+
+
+def _of_images(items: Iterable[Any], model: Any) -> Subjects:
+    images = [_image(item) for item in items]
+    if not images:
+        raise ValueError("the list of images to classify is empty")
+    seen = [_embed(image, model) for image in images]
+    rows = pd.DataFrame({"image": [image.name for image in images], "id": [e.image_id for e in seen]})
+    return Subjects(_finite(np.stack([e.image for e in seen])), rows, "image")
+
+
+def _image(item: Any) -> MicroImage:
+    if isinstance(item, MicroImage):
+        return item
+    if isinstance(item, str | os.PathLike) or (isinstance(item, np.ndarray) and item.ndim == 2):
+        return open_image(item)
+    if isinstance(item, np.ndarray) and item.ndim == 3 and item.shape[-1] == 3:
+        return open_image(item, axes="yxc")
+    got = f"array {item.shape}" if isinstance(item, np.ndarray) else type(item).__name__
+    raise TypeError(f"an image is a MicroImage, a path, or an array (h, w) or (h, w, 3); got {got}")
+
+
+def _embed(image: MicroImage, model: Any) -> Embedded:
+    seen: Embedded = pkgutil.resolve_name(_EMBED)(image, model=model)
+    return seen
+
+
+def _middle(found: Objects, image: MicroImage) -> int:
+    """The row of the smallest object whose box holds the middle of the image."""
+    y, x = (n / 2 for n in image.plane_shape)
+    y0, x0, y1, x1 = (found.table[c].to_numpy(float) for c in _BOX)
+    holds = np.flatnonzero((y0 <= y) & (y < y1) & (x0 <= x) & (x < x1))
+    if not holds.size:
+        raise ValueError(
+            f"no object was found at the middle of the example {image.name!r}; give rows of embed(img).found.table as examples"
+        )
+    return int(holds[np.argmin(((y1 - y0) * (x1 - x0))[holds])])
+
+
+def _finite(vectors: np.ndarray) -> np.ndarray:
+    checked = np.asarray(vectors, np.float64)
+    if checked.ndim != 2 or not np.isfinite(checked).all():
+        raise ValueError(f"vectors are (n, D) finite numbers; got {checked.shape}, {int((~np.isfinite(checked)).sum())} are not")
+    return checked
