@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,27 +60,33 @@ def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0
         raise PlanError(f"confidence={confidence} must lie between 0 and 1")
     images = weights.shape[1]
     value = float(statistic(np.ones(images, np.int32)))
-    found = np.array([statistic(w) for w in weights])
+    found = statistic.many(weights) if isinstance(statistic, WeightedMean) else np.array([statistic(w) for w in weights])
     found = found[np.isfinite(found)]
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2]) if found.size else (float("nan"),) * 2
     method = f"percentile bootstrap over images, {len(weights)} resamples"
     return Estimate(value, float(low), float(high), images, None, unit, confidence, method)
 
 
-def weighted_mean(values: np.ndarray) -> Statistic:
-    """The mean of ``(images,)`` values as a :data:`Statistic`; images without one (nan) are left out.
+@dataclass(frozen=True)
+class WeightedMean:
+    """The mean of ``(images,)`` values as a :data:`Statistic`; images without one (nan) are left out. All draws at once, too.
 
-    >>> weighted_mean(np.array([1.0, 3.0, np.nan]))(np.array([3, 1, 5]))
+    >>> WeightedMean(np.array([1.0, 3.0, np.nan]))(np.array([3, 1, 5]))
     1.5
     """
-    known = np.isfinite(values)
-    kept = np.where(known, values, 0.0)
 
-    def mean(weights: np.ndarray) -> float:
-        total = float(weights[known].sum())
-        return float(weights @ kept) / total if total else float("nan")
+    values: np.ndarray
 
-    return mean
+    def __call__(self, weights: np.ndarray) -> float:
+        return float(self.many(weights[None])[0])
+
+    def many(self, weights: np.ndarray) -> np.ndarray:
+        """One mean for each row of ``(draws, images)``; nan where it counts no image with a value."""
+        known = np.isfinite(self.values)
+        total = weights @ known.astype(float)
+        means: np.ndarray = np.full(len(weights), np.nan)
+        np.divide(weights @ np.where(known, self.values, 0.0), total, out=means, where=total > 0)
+        return means
 
 
 def mean_interval(
@@ -105,7 +112,7 @@ def mean_interval(
     if not known.any():
         return Estimate(float("nan"), float("nan"), float("nan"), 0, None, unit, confidence, "no image has this figure")
     weights = draws(int(known.sum()), groups=None if kept is None else list(kept), resamples=resamples, seed=seed)
-    return interval(weighted_mean(v[known]), weights, confidence=confidence, unit=unit)
+    return interval(WeightedMean(v[known]), weights, confidence=confidence, unit=unit)
 
 
 def _many(groups: Sequence[Any] | None) -> str:

@@ -1,0 +1,59 @@
+"""What the commands about learning do: ``micro-nb evaluate``. They load when they are used, as those of ``commands``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from ..errors import WriteError
+
+
+def evaluate(args: Namespace) -> None:
+    """Figures of a model on a labelled folder."""
+    from ..learn.evaluate import evaluate as judged
+
+    found = judged(
+        args.data_dir,
+        model=args.model,
+        prompts=prompts(args.prompts),
+        limit=args.limit,
+        against=args.against,
+        worsened=args.worsened,
+        force=args.force,
+    )
+    if args.out:
+        _write_page(Path(args.out), found._repr_html_(), found.name)
+    if args.json:
+        print(json.dumps(found.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+    else:
+        print(found.text())
+    if args.out:
+        print(args.out, file=sys.stderr)
+
+
+def prompts(words: list[str] | None) -> list[str] | dict[str, str] | None:
+    """Prompts of the command line: words, or ``class=words`` for classes of boxes and ``labels=words`` for label images.
+
+    >>> prompts(["RBC=red blood cell", "labels=nucleus"])
+    {'RBC': 'red blood cell', 'labels': 'nucleus'}
+    """
+    if not words:
+        return None
+    pairs = [word.partition("=") for word in words]
+    named = [bool(equals) for _, equals, _ in pairs]
+    if any(named) and not all(named):
+        raise ValueError(f"--prompts {' '.join(words)}: write either words alone, or class=words for all of them")
+    return {name: text for name, _, text in pairs} if all(named) else words
+
+
+def _write_page(path: Path, body: str, title: str) -> None:
+    import html
+
+    from ..data.atomic import writing_file
+
+    if path.suffix != ".html":
+        raise WriteError(f"{path}: the page of an evaluation is written as .html")
+    with writing_file(path) as partial:
+        partial.write_text(f"<!doctype html><meta charset='utf-8'><title>{html.escape(title)}</title>{body}")

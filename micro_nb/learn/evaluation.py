@@ -1,0 +1,200 @@
+"""``Evaluation``: what :func:`micro_nb.evaluate` found, as tables, figures with intervals, pictures and JSON."""
+
+from __future__ import annotations
+
+import base64
+import html
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pandas as pd
+
+from ..analysis.statistics import Estimate
+from .evaluation_charts import curve_chart, interval_chart
+from .evaluation_failures import Failure
+from .evaluation_presence import Presence
+
+TITLES = {
+    "ap50": "AP at IoU 0.5", "ap50_lenient": "AP at IoU 0.5, unknown parts ignored", "ap75": "AP at IoU 0.75",
+    "ap": "AP over IoU 0.5:0.95", "f1": "F1 at IoU 0.5", "pq": "panoptic quality", "sq": "segmentation quality", "dice": "Dice",
+    "iou": "foreground IoU", "relative_count_error": "relative count error", "count_error": "count error (found - labelled)",
+    "box_map50": "box mAP at IoU 0.5", "box_map50_lenient": "box mAP at IoU 0.5, strays of incomplete classes ignored",
+    "box_map75": "box mAP at IoU 0.75", "box_recall": "box recall", "box_f1": "box F1 at IoU 0.5",
+    "point_recall": "recall of points", "calibration_error": "calibration error of object scores",
+}  # fmt: skip
+MARK = " (!) trained on"
+
+
+@dataclass(frozen=True)
+class Contamination:
+    """Whether pictures of the evaluation were trained on.
+
+    Attributes
+    ----------
+    checked : whether there was a list to check against. source : which, or why there was none.
+    images : names of the pictures that are on it; the figures are marked where there are any.
+    """
+
+    checked: bool
+    source: str
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of one model on one labelled folder.
+
+    Attributes
+    ----------
+    name : of the folder. by : what was evaluated. prompts : what was asked for; None for everything.
+    images : a row an image: its strata, counts and figures. main : the figure by which strata and images are compared.
+    figures : name -> value with its bootstrap interval over images (or groups of images).
+    strata : a row a stratum with the same figures. worst : the one with the lowest main figure, or None.
+    classes : a row a class of boxes, or None.
+    presence : whether it knows what is not there, or None. robustness : the main figure on worse pictures, or None.
+    contamination : whether pictures were trained on; where they were, every figure is marked.
+    failures : pictures of the worst images. notes : what to mind, in sentences.
+    """
+
+    name: str
+    by: str
+    prompts: tuple[str, ...] | None
+    images: pd.DataFrame
+    main: str
+    figures: Mapping[str, Estimate]
+    strata: pd.DataFrame
+    worst: Mapping[str, Any] | None
+    contamination: Contamination
+    classes: pd.DataFrame | None = None
+    presence: Presence | None = None
+    robustness: pd.DataFrame | None = None
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def contaminated(self) -> bool:
+        """Whether any picture was trained on."""
+        return bool(self.contamination.images)
+
+    @property
+    def megapixels_per_second(self) -> float:
+        """Pixels parsed a second, reading included."""
+        return float(self.images["megapixels"].sum() / self.images["seconds"].sum())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the pictures as JSON values; nan is None, and each figure says whether it is contaminated."""
+        presence = None if self.presence is None else _records(self.presence.figures)
+        figures = {
+            name: {"title": TITLES.get(name, name), **asdict(f), "contaminated": self.contaminated}
+            for name, f in self.figures.items()
+        }
+        found = {
+            "name": self.name, "by": self.by, "prompts": self.prompts, "n_images": len(self.images), "main": self.main,
+            "figures": figures, "worst": self.worst, "strata": _records(self.strata), "classes": _records(self.classes),
+            "presence": presence, "robustness": _records(self.robustness), "contamination": asdict(self.contamination),
+            "megapixels_per_second": self.megapixels_per_second, "notes": self.notes, "images": _records(self.images),
+        }  # fmt: skip
+        plain: dict[str, Any] = json_values(found)
+        return plain
+
+    def chart(self) -> bytes:
+        """The main figure over all images and over every stratum, with intervals, as PNG; the worst stratum in red."""
+        overall = self.figures[self.main]
+        rows = [(f"all {len(self.images)} images", overall.value, overall.low, overall.high)]
+        for row in self.strata.to_dict("records"):
+            limits = (float(row[self.main + end]) for end in ("", "_low", "_high"))
+            rows.append((_stratum(row), *limits))  # type: ignore[arg-type]
+        marked = None if self.worst is None else _stratum(self.worst)
+        return interval_chart(f"{self.name}: {self._title(self.main)}", rows, marked=marked)
+
+    def robustness_chart(self) -> bytes | None:
+        """The main figure on worse pictures, as PNG; None where that was not asked for."""
+        if self.robustness is None:
+            return None
+        curves = {
+            str(kind): [tuple(map(float, p)) for p in part[["level", "figure", "low", "high"]].to_numpy()]
+            for kind, part in self.robustness.groupby("kind", sort=False)
+        }
+        return curve_chart(f"{self.name}: {self._title(self.main)} on worse pictures", curves)  # type: ignore[arg-type]
+
+    def summary(self) -> pd.DataFrame:
+        """The figures as a table: figure, value, low, high, images."""
+        rows = [(self._title(n), f.value, f.low, f.high, f.n) for n, f in self.figures.items()]
+        return pd.DataFrame(rows, columns=["figure", "value", "low", "high", "images"])
+
+    def _title(self, name: str) -> str:
+        return TITLES.get(name, name) + (MARK if self.contaminated else "")
+
+    def worst_words(self) -> str:
+        """The worst stratum in a sentence; empty where there are no strata."""
+        if self.worst is None:
+            return ""
+        w, name = self.worst, self.main
+        clear = "below" if w["clear"] else "not clearly below"
+        return (
+            f"Worst stratum: {w['by']} = {w['value']} ({w['images']} images), {TITLES[name]} {w[name]:.3f} "
+            f"[{w['_low']:.3f}, {w['_high']:.3f}], {clear} the {w['overall']:.3f} over all images."
+        )
+
+    def __repr__(self) -> str:
+        main = self.figures[self.main]
+        spread = f"{main.value:.3f} [{main.low:.3f}, {main.high:.3f}]"
+        return f"<Evaluation of {self.by} on {self.name}: {self._title(self.main)} {spread}>"
+
+    def text(self) -> str:
+        """Everything that matters as plain text."""
+        asked = "everything" if self.prompts is None else ", ".join(self.prompts)
+        parts = [f"{self.by} on {self.name}, {len(self.images)} images, asked for {asked}", _plain(self.summary())]
+        parts += [_plain(t) for t in (self.classes, None if self.presence is None else self.presence.figures) if t is not None]
+        parts += [self.worst_words(), *self.notes]
+        return "\n\n".join(p for p in parts if p)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str | bytes]:
+        return {"text/plain": self.text(), "text/html": self._repr_html_(), "image/png": self.chart()}
+
+    def _repr_html_(self) -> str:
+        tables = [self.summary(), self.classes, self.strata, None if self.presence is None else self.presence.figures]
+        shown = "".join(_html(t) for t in tables if t is not None and len(t))
+        charts = "".join(_picture(p, 760) for p in (self.chart(), self.robustness_chart()) if p is not None)
+        failures = "".join(
+            f'<figure style="display:inline-block;margin:4px;max-width:220px">{_picture(f.png, 220)}'
+            f'<figcaption style="font-size:11px">'
+            f"{html.escape(f.name)}: {f.score:.2f}; {html.escape(f.words)}</figcaption></figure>"
+            for f in self.failures
+        )
+        said = "".join(f"<p>{html.escape(s)}</p>" for s in (self.worst_words(), *self.notes) if s)
+        return f"<div><p><b>{html.escape(repr(self)[1:-1])}</b></p>{charts}{shown}{said}{failures}</div>"
+
+
+def json_values(value: Any) -> Any:
+    """JSON values: mappings, lists, text, numbers; what is not finite becomes None."""
+    if isinstance(value, Mapping):
+        return {str(k): json_values(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_values(v) for v in value]
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+def _records(table: pd.DataFrame | None) -> list[dict[str, Any]] | None:
+    return None if table is None else [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
+
+
+def _stratum(row: Mapping[Any, Any]) -> str:
+    return f"{row['by']}: {row['value']}, n = {row['images']}"
+
+
+def _plain(table: pd.DataFrame) -> str:
+    return table.to_string(index=False, float_format="{:.3f}".format)
+
+
+def _html(table: pd.DataFrame) -> str:
+    return table.to_html(index=False, escape=True, border=0, float_format="{:.3f}".format)
+
+
+def _picture(png: bytes, width: int) -> str:
+    return f'<img alt="" style="max-width:{width}px" src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -1,0 +1,168 @@
+"""Whether a model knows what is not there: prompts of each data set asked on the pictures of the others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..progress import track
+from ..tiles.objects import Objects
+from .evaluation_data import KNOWN, LabelledImage, LabelledSet, Notes, Prompts, read_set
+from .evaluation_images import Parse, asked_presence
+from .metrics.intervals import Statistic, draws, interval
+from .metrics.ranking import auroc
+
+PER_SET = 12
+KINDS = {"across": "over modalities", "within": "within a modality"}
+_FEW_DRAWS = 300
+Answer = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Answers to "is it there?".
+
+    Attributes
+    ----------
+    asked : a row a question: dataset, modality, image, prompt, truth (bool), kind (``"own"``, ``"across"`` or ``"within"``: whose
+        prompt it is), score (larger: more likely there), present (bool), status.
+    figures : a row a kind (``"across"``: prompts of other modalities; ``"within"``: of the same one, the hard case), each
+        against the prompts that are there: AUROC, false positive rate and sensitivity with intervals, and numbers.
+    """
+
+    asked: pd.DataFrame
+    figures: pd.DataFrame
+
+
+def presence(
+    folders: Iterable[str | os.PathLike[str] | LabelledSet], parse: Parse, *, prompts: Prompts = None, limit: int = PER_SET
+) -> Presence | None:
+    """Asks the prompts of every data set on pictures of all of them.
+
+    Parameters
+    ----------
+    folders : labelled folders, see :func:`~micro_nb.learn.evaluation_data.read_set`.
+    parse : as for :func:`micro_nb.evaluate`. prompts : of folders that are not known.
+    limit : pictures of each folder, evenly spaced.
+
+    Returns
+    -------
+    None where ``parse`` gives no ``presence``.
+
+    Notes
+    -----
+    A class of boxes is there where it is labelled, and absent where it is not, unless its labels are incomplete. What nobody
+    can say (a "cell" where only nuclei are stained) is not asked. The classes of one data set are asked together, as anyone
+    would; prompts of the others are asked without a right one beside them.
+    """
+    sets = [(f if isinstance(f, LabelledSet) else read_set(f, prompts=prompts)).few(limit) for f in folders]
+    rows: list[Answer] = []
+    work = [(s, item) for s in sets for item in s.images]
+    for s, item in track(work, "asking what is there", unit="pictures"):
+        img = item.open()
+        if s.prompts:
+            rows += own_answers(s, item, parse(img, s.prompts))
+        rows += foreign_answers(s, item, sets, parse)
+    return summarised(rows)
+
+
+def own_answers(s: LabelledSet, item: LabelledImage, found: Objects) -> list[Answer]:
+    """What was said of the set's own prompts, for those of which the labels of this picture tell whether they are there."""
+    if found.presence is None:
+        return []
+    asked = s.prompts or []
+    base = {"dataset": s.name, "modality": modality(s), "image": item.name}
+    rows = []
+    for prompt, truth in there(item, s.notes).items():
+        said = _said(found, prompt, asked)
+        if said is not None:
+            rows.append({**base, "prompt": prompt, "truth": truth, "kind": "own" if truth else "within", **said})
+    return rows
+
+
+def foreign_answers(s: LabelledSet, item: LabelledImage, sets: Sequence[LabelledSet], parse: Parse) -> list[Answer]:
+    """Asks the prompts of other sets, which are not there, and says what was answered."""
+    mine = {*(s.prompts or ()), *s.notes.unsure, *there(item, s.notes)}
+    kinds: dict[str, str] = {}
+    for other in sets:
+        kind = "within" if modality(other) == modality(s) else "across"
+        kinds = {p: kind for p in other.prompts or () if p not in mine} | kinds
+    if not kinds:
+        return []
+    asked = list(kinds)
+    found = parse(item.open(), asked)
+    base = {"dataset": s.name, "modality": modality(s), "image": item.name, "truth": False}
+    rows = [({**base, "prompt": p, "kind": kinds[p]}, _said(found, p, asked)) for p in asked]
+    return [{**row, **said} for row, said in rows if said is not None]
+
+
+def there(item: LabelledImage, notes: Notes) -> dict[str, bool]:
+    """Prompt -> whether it is there, for what the labels of this picture tell."""
+    found: dict[str, bool] = {}
+    if item.prompt is not None and (item.label is not None or (item.points is not None and len(item.points))):
+        lab = item.masks()
+        found[item.prompt] = True if lab is None else bool((lab > 0).any())
+    if item.boxes is not None:
+        for prompt in item.boxes.judged or ():
+            held = bool((item.boxes.names == prompt).any())
+            if held or prompt not in notes.incomplete:
+                found[prompt] = held
+    return found
+
+
+def modality(s: LabelledSet) -> str:
+    """What the table of known folders says, else what index.csv says, else the folder's name."""
+    told = [i.facts["modality"] for i in s.images if "modality" in i.facts]
+    return KNOWN[s.name].modality if s.name in KNOWN else max(told, key=told.count) if told else s.name
+
+
+def _said(found: Objects, prompt: str, asked: list[str]) -> Answer | None:
+    row = asked_presence(found, prompt, asked)
+    if row is None:
+        return None
+    sure = row["score"] if "score" in row and pd.notna(row["score"]) else 1 - row["p_value"]
+    return {"score": float(sure) if pd.notna(sure) else 0.0, "present": bool(row["present"]), "status": str(row["status"])}
+
+
+def summarised(answers: Sequence[Answer]) -> Presence | None:
+    """The figures of answers, see :class:`Presence`; None where there are none."""
+    if not answers:
+        return None
+    asked = pd.DataFrame(list(answers))
+    rows = []
+    right = asked[asked["truth"]]
+    for kind, words in KINDS.items():
+        wrong = asked[~asked["truth"] & (asked["kind"] == kind)]
+        if not len(wrong):
+            continue
+        both = pd.concat([right, wrong])
+        image, names = pd.factorize(both["dataset"].astype(str) + "/" + both["image"].astype(str))
+        weights = draws(len(names), resamples=_FEW_DRAWS)
+        truth, score, said = (both[c].to_numpy() for c in ("truth", "score", "present"))
+        row: dict[str, Any] = {"kind": kind, "what": words}
+        for name, statistic in _statistics(truth.astype(bool), score.astype(float), said.astype(bool), np.asarray(image)).items():
+            found = interval(statistic, weights)
+            row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        untrained = float((wrong["status"] == "not trained on this").mean())
+        rows.append(row | {"n_present": len(right), "n_absent": len(wrong), "untrained_share": untrained})
+    return Presence(asked, pd.DataFrame(rows))
+
+
+def _statistics(truth: np.ndarray, score: np.ndarray, said: np.ndarray, image: np.ndarray) -> dict[str, Statistic]:
+    def share(of: np.ndarray) -> Statistic:
+        def rate(weights: np.ndarray) -> float:
+            w = weights[image] * of
+            return float(w @ said) / float(w.sum()) if w.sum() else float("nan")
+
+        return rate
+
+    return {
+        "auroc": lambda weights: auroc(truth, score, weights=weights[image]),
+        "false_positive_rate": share(~truth),
+        "sensitivity": share(truth),
+    }

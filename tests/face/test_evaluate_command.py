@@ -1,0 +1,70 @@
+"""``micro-nb evaluate``: what it prints and what it writes."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from micro_nb.errors import WriteError
+from micro_nb.face import commands_learn
+from micro_nb.learn import evaluate as module
+from micro_nb.tiles.objects import Objects
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros((32, 32), np.uint8)).save(tmp_path / "images/a.png")
+    labels = np.zeros((32, 32), np.uint16)
+    labels[4:12, 4:12] = 1
+    Image.fromarray(labels).save(tmp_path / "label.png")
+    pd.DataFrame([{"image": "images/a.png", "label": "label.png"}]).to_csv(tmp_path / "index.csv", index=False)
+
+    def parse(img, prompts):
+        import xarray as xr
+
+        table = pd.DataFrame({"label": [1], "layer": ["object"], "name": [prompts[0]], "score": [1.0]})
+        return Objects(table, xr.DataArray(labels.astype(np.int32), dims=("y", "x")))
+
+    monkeypatch.setattr(module, "parser", lambda model, given: (parse, "stand-in"))
+    return tmp_path
+
+
+def arguments(folder, **changed):
+    base = {
+        "data_dir": str(folder),
+        "model": None,
+        "prompts": ["disc"],
+        "limit": None,
+        "against": [],
+        "worsened": 0,
+        "force": False,
+    }
+    return Namespace(**base | {"json": False, "out": None} | changed)
+
+
+def test_figures_are_printed_as_text_or_json(folder, capsys):
+    commands_learn.evaluate(arguments(folder))
+    assert "AP at IoU 0.5" in capsys.readouterr().out
+    commands_learn.evaluate(arguments(folder, json=True))
+    assert json.loads(capsys.readouterr().out)["figures"]["ap50"]["value"] == 1.0
+
+
+def test_a_page_is_written_on_request(folder, tmp_path, capsys):
+    commands_learn.evaluate(arguments(folder, out=str(tmp_path / "page.html")))
+    assert "<table" in (tmp_path / "page.html").read_text()
+    with pytest.raises(WriteError, match=r"\.html"):
+        commands_learn.evaluate(arguments(folder, out=str(tmp_path / "page.pdf")))
+
+
+def test_prompts_are_words_or_class_equals_words():
+    assert commands_learn.prompts(None) is None
+    assert commands_learn.prompts(["white blood cell"]) == ["white blood cell"]
+    assert commands_learn.prompts(["WBC=leukocyte"]) == {"WBC": "leukocyte"}
+    with pytest.raises(ValueError, match="either words alone"):
+        commands_learn.prompts(["WBC=leukocyte", "nucleus"])
