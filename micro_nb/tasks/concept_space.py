@@ -1,0 +1,138 @@
+"""The ontology's concepts as vectors of the joint space, so that "leukocytes" finds what was recognised as white blood cells."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .query_terms import read_terms
+
+EXCLUSIVE = ("modality", "stain", "specimen")
+"""Kinds of which an image has one; the probabilities of their concepts sum to 1."""
+_SHARPNESS = 20.0
+"""Cosines times this are log odds; the training of the joint space ends near it."""
+_LISTED, _LEAST = 5, 0.2
+_NAMES = 6
+_LOOKS = ("appearance", "artefact")
+_BROAD = ("object", "microscopy", "material")
+"""Named in any text about any image."""
+
+
+@dataclass(frozen=True)
+class ConceptSpace:
+    """Concepts and their text vectors.
+
+    Attributes
+    ----------
+    concepts : id and kind of each.
+    vectors : ``(C, D)`` unit float32.
+    """
+
+    concepts: tuple[tuple[str, str], ...]
+    vectors: np.ndarray
+
+    @classmethod
+    def of(cls, model: Any) -> ConceptSpace:
+        """All concepts of the ontology; each is the mean of how the model reads its first names."""
+        known = _ontology()
+        names = [concept.names[:_NAMES] for concept in known.values()]
+        vectors = encoded([name for some in names for name in some], model)
+        parts = np.split(vectors, np.cumsum([len(some) for some in names])[:-1])
+        means = np.stack([part.mean(0) for part in parts])
+        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+        return cls(tuple((str(id), str(concept.kind)) for id, concept in known.items()), means)
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Id -> row."""
+        return {name: k for k, (name, _) in enumerate(self.concepts)}
+
+    def of_kind(self, kind: str) -> np.ndarray:
+        """Rows of a kind."""
+        return np.array([k for k, (_, of) in enumerate(self.concepts) if of == kind], int)
+
+    def probabilities(self, vectors: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """``(n, len(names))`` how probable it is that each of ``vectors (n, D)`` shows each concept, or a kind of it.
+
+        Of an exclusive kind a softmax over the kind, summed over the kinds of the concept; of others how far its cosine, or the
+        largest of its kinds', stands out of all of that kind. 0.5 for a concept that is not known.
+        """
+        out = np.full((len(vectors), len(names)), 0.5, np.float32)
+        for column, name in enumerate(names):
+            if name not in self.place:
+                continue
+            kind = self.concepts[self.place[name]][1]
+            rows = self.of_kind(kind)
+            family = {name, *narrower(name)}
+            mine = [k for k, row in enumerate(rows) if self.concepts[row][0] in family]
+            found = self._of_kind(vectors, kind, rows)[:, mine]
+            out[:, column] = np.minimum(found.sum(1), 1) if kind in EXCLUSIVE else found.max(1)
+        return out
+
+    def recognised(self, vectors: np.ndarray) -> pd.DataFrame:
+        """``modality``, ``modality_probability`` ..., and the most probable others in ``concepts``: ``"nucleus 0.93; ..."``."""
+        table: dict[str, Any] = {}
+        for kind in EXCLUSIVE:
+            rows = self.of_kind(kind)
+            if len(rows):
+                p = self._of_kind(vectors, kind, rows)
+                best = p.argmax(1)
+                table[kind] = [self.concepts[rows[k]][0] for k in best]
+                table[f"{kind}_probability"] = np.round(p.max(1).astype(float), 3)
+        table["concepts"] = self._listed(vectors)
+        return pd.DataFrame(table)
+
+    def _listed(self, vectors: np.ndarray) -> list[str]:
+        kinds = dict.fromkeys(kind for _, kind in self.concepts if kind not in EXCLUSIVE)
+        rows = np.concatenate([self.of_kind(k) for k in kinds]) if kinds else np.zeros(0, int)
+        if not len(rows):
+            return [""] * len(vectors)
+        p = np.concatenate([self._of_kind(vectors, k, self.of_kind(k)) for k in kinds], axis=1)
+        lines = []
+        for mine in p:
+            best = [k for k in np.argsort(-mine, kind="stable")[:_LISTED] if mine[k] >= _LEAST]
+            lines.append("; ".join(f"{self.concepts[rows[k]][0]} {mine[k]:.2f}" for k in best))
+        return lines
+
+    def _of_kind(self, vectors: np.ndarray, kind: str, rows: np.ndarray) -> np.ndarray:
+        cosines = np.asarray(vectors, np.float32) @ self.vectors[rows].T * _SHARPNESS
+        if kind in EXCLUSIVE:
+            odds = np.exp(cosines - cosines.max(1, keepdims=True))
+            return np.asarray(odds / odds.sum(1, keepdims=True))
+        spread = np.maximum(cosines.std(1, keepdims=True), 0.05 * _SHARPNESS)
+        return np.asarray(1 / (1 + np.exp(-2 * ((cosines - cosines.mean(1, keepdims=True)) / spread - 1))))
+
+
+def encoded(texts: Sequence[str], model: Any) -> np.ndarray:
+    """``(n, D)`` unit float32: ``micro_nb.tasks.encode_text``, loaded when it is used."""
+    found = pkgutil.resolve_name("micro_nb.tasks:encode_text")(list(texts), model=model)
+    return np.asarray(found, np.float32)
+
+
+def said_concepts(text: str) -> tuple[str, ...]:
+    """Ids of the concepts that a text speaks of, each once; what it denies is not among them.
+
+    Appearances that are measured ("crowded", "round") are left to :mod:`~micro_nb.tasks.query_terms`.
+    """
+    known, found = _ontology(), []
+    for match in known.sentence_concepts(text):
+        measured = known[match.id].kind in _LOOKS and read_terms(match.text)
+        if not measured and match.id not in _BROAD:
+            found.append(str(match.id))
+    return tuple(dict.fromkeys(found))
+
+
+def narrower(name: str) -> tuple[str, ...]:
+    """Concepts that are a kind of a concept: a neutrophil is a white blood cell."""
+    known = _ontology()
+    return tuple(known.descendants(name)) if name in known else ()
+
+
+def _ontology() -> Any:
+    return pkgutil.resolve_name("micro_nb.models.ontology:ontology")()

@@ -1,0 +1,157 @@
+"""How a query is read, and how well rows answer it: the joint space, the concepts recognised, and what was measured.
+
+A text is scored by up to three parts, each from 0 to 1, and the score is their geometric mean:
+
+- *joint*: the cosine of the text and the row in the joint space, against its distribution over the index: one half where a row
+  stands one standard deviation above the mean;
+- *concepts*: the probability of each concept that the ontology reads in the text; of objects also whether any was found;
+- *measured*: numbers, crowding, size, shape, light, colour (:mod:`~micro_nb.tasks.query_terms`).
+
+So "two leukocytes in one field" needs a smear by the joint space, white blood cells by concept, and a count near two.
+An image or a crop is scored by its cosine alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from .concept_space import ConceptSpace, encoded, narrower, said_concepts
+from .object_facts import count_column
+from .query_terms import FLOOR, Term, measured_score, read_terms
+from .query_words import NEGATIONS, View
+
+_MINUS = 0.7
+_SAMPLE, _SEED = 20_000, 0
+_SLOPE = 1.5
+_LEAST_SPREAD = 0.01
+
+
+@dataclass(frozen=True)
+class TextQuery:
+    """A text as it is searched.
+
+    Attributes
+    ----------
+    text : as written.
+    vector : ``(D,)`` unit float32; what follows "minus" is taken off.
+    concepts, without : concepts that are wanted, and that are not.
+    terms : what can be measured.
+    """
+
+    text: str
+    vector: np.ndarray
+    concepts: tuple[str, ...]
+    without: tuple[str, ...]
+    terms: tuple[Term, ...]
+
+
+def read_text(text: str, encode: Callable[[Sequence[str]], np.ndarray], *, view: View = "field") -> TextQuery:
+    """Reads a text: ``"blood smear plus platelets minus white blood cells"``.
+
+    Raises
+    ------
+    ValueError : nothing is written there.
+    """
+    if not re.search(r"\w", text):
+        raise ValueError(f"the query {text!r} holds no words; write what to look for, such as 'crowded small nuclei'")
+    pieces = re.split(r"\b(plus|minus)\b", text)
+    signs = (1.0, *(-_MINUS if sign == "minus" else 1.0 for sign in pieces[1::2]))
+    signed = [(piece.strip(), sign) for piece, sign in zip(pieces[::2], signs, strict=True) if piece.strip()]
+    vectors = encode([piece for piece, _ in signed])
+    total = (vectors * np.array([[w] for _, w in signed])).sum(0)
+    wanted = " ; ".join(piece for piece, weight in signed if weight > 0)
+    terms = read_terms(wanted, view=view)
+    refused = [piece for piece, weight in signed if weight < 0] + [t.noun for t in terms if t.words in NEGATIONS and t.noun]
+    without = tuple(dict.fromkeys(c for piece in refused for c in said_concepts(piece)))
+    concepts = tuple(c for c in said_concepts(wanted) if c not in without) if wanted else ()
+    return TextQuery(text, total / max(float(np.linalg.norm(total)), 1e-9), concepts, without, terms)
+
+
+def text_encoder(model: object) -> Callable[[Sequence[str]], np.ndarray]:
+    """``encode`` for :func:`read_text`."""
+    return lambda texts: encoded(texts, model)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of candidate rows: the score, the cosine, and the parts (NaN where the query has none)."""
+
+    score: np.ndarray
+    similarity: np.ndarray
+    concepts: np.ndarray
+    measured: np.ndarray
+    used: tuple[Term, ...] = ()
+
+
+def score_text(
+    query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace, usual: tuple[float, float]
+) -> Scores:
+    """Scores rows.
+
+    Parameters
+    ----------
+    vectors : ``(n, D) float32`` of the rows.
+    table : their measurements.
+    usual : mean and standard deviation of the query's cosine over the index, see :func:`usual_cosine`.
+    """
+    cosine = vectors @ query.vector
+    parts = [_joint(cosine, *usual)]
+    counts = _counts(table, (*query.concepts, *query.without), query.terms)
+    concepts = _concepts(query, vectors, counts, space)
+    measured, used = measured_score(query.terms, counts, column_of=lambda noun: _column(noun, counts))
+    none = np.full(len(vectors), np.nan)
+    parts += [concepts] if concepts is not None else []
+    parts += [measured] if used else []
+    score = np.exp(np.mean([np.log(np.maximum(p, FLOOR / 10)) for p in parts], axis=0))
+    return Scores(score, cosine, concepts if concepts is not None else none, measured if used else none, used)
+
+
+def usual_cosine(cosines: Callable[[np.ndarray], np.ndarray], rows: int) -> tuple[float, float]:
+    """Mean and standard deviation over the index, or over a seeded sample of a large one; ``cosines`` takes row numbers."""
+    chosen = np.arange(rows)
+    if rows > _SAMPLE:
+        chosen = np.sort(np.random.default_rng(_SEED).choice(rows, _SAMPLE, replace=False))
+    values = cosines(chosen)
+    return (float(values.mean()), float(values.std())) if len(values) else (0.0, 1.0)
+
+
+def _joint(cosine: np.ndarray, mean: float, spread: float) -> np.ndarray:
+    steps = (cosine - mean) / max(spread, _LEAST_SPREAD)
+    return np.asarray(1 / (1 + np.exp(-_SLOPE * (steps - 1))))
+
+
+def _concepts(query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace) -> np.ndarray | None:
+    """Geometric mean over the concepts that the index knows; None where the text has none."""
+    known = [(c, False) for c in query.concepts if c in space.place] + [(c, True) for c in query.without if c in space.place]
+    if not known:
+        return None
+    p = space.probabilities(vectors, [c for c, _ in known]).astype(float)
+    for column, (name, refused) in enumerate(known):
+        n = count_column(name)
+        if n in table.columns:
+            p[:, column] = (p[:, column] + 1 - 0.4 ** table[n].to_numpy(float)) / 2
+        elif "name" in table.columns and "label" in table.columns:  # rows are objects, and have a name themselves
+            p[:, column] = (p[:, column] + (table["name"] == name).to_numpy(float)) / 2
+        if refused:
+            p[:, column] = 1 - p[:, column]
+    return np.asarray(np.exp(np.log(np.maximum(p, FLOOR)).mean(1)))
+
+
+def _counts(table: pd.DataFrame, concepts: Sequence[str], terms: Sequence[Term]) -> pd.DataFrame:
+    """The table, in which a concept is counted with all that lie below it: a neutrophil is a white blood cell."""
+    said = dict.fromkeys([*concepts, *(c for t in terms if t.noun for c in said_concepts(t.noun))])
+    more = {}
+    for name in said:
+        columns = [c for c in map(count_column, (name, *narrower(name))) if c in table.columns]
+        if columns:
+            more[count_column(name)] = table[columns].sum(axis=1)
+    return table.assign(**more) if more else table
+
+
+def _column(noun: str, table: pd.DataFrame) -> str | None:
+    return next((c for c in map(count_column, said_concepts(noun)) if c in table.columns), None)
