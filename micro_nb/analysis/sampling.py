@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -12,8 +13,8 @@ from ..data.image import MicroImage
 from ..data.region import Region
 from ..progress import Progress
 from ..settings import settings
+from ..tiles.objects import Objects
 from ..tiles.plan import Tile, TileGrid
-from .measure import measure
 from .scale import Recipe, find_recipe
 from .segment import segment, segmented_plane
 from .stains import signal
@@ -65,6 +66,7 @@ def sample_objects(
     tile: int = 768,
     region: Region | None = None,
     channel: int | str | None = None,
+    find: Callable[[MicroImage], Objects] | None = None,
     seed: int = 0,
     threads: int | None = None,
 ) -> ObjectSample:
@@ -81,6 +83,8 @@ def sample_objects(
     tile : edge of a core in pixels of level 0.
     region : only tiles that meet it, objects in it; None for the whole image.
     channel : as in :func:`segment`.
+    find : finds the objects of a tile, such as ``lambda tile: mnb.parse(tile, "nucleus", diameter_px=20)``, with everything
+        fixed that is to be the same in all tiles; by default :func:`segment`.
     seed : of the draw.
 
     Raises
@@ -105,8 +109,12 @@ def sample_objects(
     place = region.to("px", img.pixel_size).clip(plane.plane_shape) if region else None
     grid = full.within(place) if place else full
     drawn = grid.sample(tiles, seed=seed)
+
+    def by_segment(part: MicroImage) -> Objects:
+        return Objects.from_labels(part, segment(part, channel=channel, recipe=recipe, threads=1))
+
     with ThreadPoolExecutor(threads or settings.threads) as pool, Progress("sampling tiles", len(drawn), "tiles") as progress:
-        tables = [_noted(table, progress) for table in pool.map(lambda t: _objects(img, t, recipe, channel), drawn)]
+        tables = [_noted(table, progress) for table in pool.map(lambda t: _objects(img, t, find or by_segment), drawn)]
     table = pd.concat(tables, ignore_index=True)
     if place:
         table = table[place.contains(table["centroid_y_px"].to_numpy(), table["centroid_x_px"].to_numpy())]
@@ -121,11 +129,10 @@ def _margin(recipe: Recipe) -> int:
     return -(-round(3 * recipe.diameter_px + recipe.halo * recipe.reduction) // step) * step
 
 
-def _objects(img: MicroImage, tile: Tile, recipe: Recipe, channel: int | str | None) -> pd.DataFrame:
+def _objects(img: MicroImage, tile: Tile, find: Callable[[MicroImage], Objects]) -> pd.DataFrame:
     """The objects of one tile, placed in the whole image."""
     rows, cols = tile.read
-    part = img.isel(y=rows, x=cols)
-    table = measure(part, segment(part, channel=channel, recipe=recipe, threads=1))
+    table = find(img.isel(y=rows, x=cols)).table.copy()
     for axis, start in (("y", rows.start), ("x", cols.start)):
         for column in (f"centroid_{axis}_px", f"bbox_{axis}0_px", f"bbox_{axis}1_px"):
             table[column] += start

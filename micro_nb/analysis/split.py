@@ -54,7 +54,7 @@ def split(mask: np.ndarray, guide: np.ndarray, parting: Parting) -> np.ndarray:
     several = _many_peaked(labels, seeds)
     if several.any():
         basins = watershed(-depth, np.where(several, seeds, 0), mask=several).astype(np.int32)  # type: ignore[no-untyped-call]
-        labels = np.where(several, _merge(basins, depth, parting.neck) + labels.max(), labels)
+        labels = np.where(several, merged(basins, depth, parting.neck) + labels.max(), labels)
     return _drop_small(labels, parting.smallest)
 
 
@@ -94,7 +94,7 @@ def _many_peaked(labels: np.ndarray, seeds: np.ndarray) -> np.ndarray:
     return (counts > 1)[labels] & (labels > 0)  # type: ignore[no-any-return]
 
 
-def _merge(basins: np.ndarray, depth: np.ndarray, neck: float) -> np.ndarray:
+def merged(basins: np.ndarray, depth: np.ndarray, neck: float) -> np.ndarray:
     """Joins neighbours over their highest saddles first, while a saddle exceeds ``neck`` of the lower peak."""
     n = int(basins.max())
     order = np.argsort(basins.ravel(), kind="stable")

@@ -14,13 +14,19 @@ from typing import Any
 from .. import __version__
 from ..errors import MicroNBError
 from ..settings import settings
+from .commands_learn import add_evaluate_options
+from .commands_parse import add_parse_options
+from .commands_search import add_index_options, add_search_options
+from .commands_train import add_train_options
 
 _EXAMPLES = """examples:
   micro-nb info slide.svs                       what the file holds
   micro-nb overview slide.svs -o slide.png      a picture with a scale bar
   micro-nb convert slide.svs slide.ome.zarr     OME-Zarr 0.5 with a pyramid
   micro-nb quality cells.tif                    is it fit to be measured?
-  micro-nb segment cells.tif -o cells.csv       objects, a row each
+  micro-nb parse smear.jpg "white blood cell"   objects by prompt
+  micro-nb segment cells.tif -o cells.csv       objects without trained weights
+  micro-nb search index/ "crowded small nuclei" in what micro-nb index looked at
   micro-nb ask cells.tif "How many nuclei are in the left half?"
   micro-nb report notebook.ipynb -o page.html   run a notebook, keep one page
 """
@@ -58,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _guarded(args: argparse.Namespace) -> int:
     try:
-        getattr(importlib.import_module(".commands", __package__), args.command)(args)
+        getattr(importlib.import_module(f".{args.module}", __package__), args.command)(args)
         sys.stdout.flush()
         return 0
     except KeyboardInterrupt:
@@ -106,13 +112,16 @@ def build_parser() -> argparse.ArgumentParser:
     image.add_argument("--series", type=int, default=0, help="which image of a file that holds several (default 0)")
     _add_looking(commands, image)
     _add_measuring(commands, image)
+    _add_model(commands, image, shared)
     _add_notebooks(commands, shared)
     return parser
 
 
-def _command(commands: Any, name: str, parents: list[argparse.ArgumentParser], help: str) -> argparse.ArgumentParser:
+def _command(
+    commands: Any, name: str, parents: list[argparse.ArgumentParser], help: str, module: str = "commands"
+) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, parents=parents, help=help, description=help)
-    parser.set_defaults(command=name)
+    parser.set_defaults(command=name, module=module)
     return parser
 
 
@@ -154,6 +163,24 @@ def _add_measuring(commands: Any, image: argparse.ArgumentParser) -> None:
     ask.add_argument("question", nargs="+", help="one or more questions, each in quotes")
     _planes(ask)
     _json(ask)
+
+
+def _add_model(commands: Any, image: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    parse = _command(
+        commands, "parse", [image], "find what prompts name with Micro-D1; without a prompt, everything", "commands_parse"
+    )
+    add_parse_options(parse)
+    _planes(parse)
+    _json(parse)
+    for name, help, add in (
+        ("index", "look at images, their tiles or objects once, so that they can be searched", add_index_options),
+        ("search", "search an index in words or by an image", add_search_options),
+    ):
+        add(_command(commands, name, [shared], help, "commands_search"))
+    add_train_options(
+        _command(commands, "train", [shared], "train from a recipe; with --resume it goes on where it stopped", "commands_train")
+    )
+    add_evaluate_options(_command(commands, "evaluate", [shared], "measure the model on labelled images", "commands_learn"))
 
 
 def _add_notebooks(commands: Any, shared: argparse.ArgumentParser) -> None:

@@ -18,7 +18,9 @@ _IN_MEMORY_PX = 1 << 26
 def add_parse_options(parser: ArgumentParser) -> None:
     """Options of ``micro-nb parse``."""
     parser.add_argument("prompt", nargs="*", help="what to find, each in quotes; without any, everything is found and named")
-    parser.add_argument("-o", "--out", help="where objects are written: .csv .parquet .geojson .json (COCO) or .zarr, with labels")
+    parser.add_argument(
+        "-o", "--out", help="where objects are written: .csv .parquet .geojson .json (COCO) or .zarr, with labels"
+    )
     parser.add_argument("--picture", metavar="PNG", help="also write a picture with outlines")
     parser.add_argument("--channel", help="the channel that shows the objects")
     parser.add_argument("--diameter", type=float, metavar="PX", help="typical object diameter, where the estimate is wrong")
@@ -46,7 +48,7 @@ def parse(args: Namespace) -> None:
     if args.json:
         _print_json({
             "presence": json.loads(found.presence.to_json(orient="records")) if found.presence is not None else [],
-            "recognised": found.made_by.get("recognised", {}), "scale": found.made_by.get("scale"), "weights": found.made_by.get("weights"),
+            **{key: found.made_by.get(key) for key in ("recognised", "scale", "weights")},
             "objects": json.loads(found.table.to_json(orient="records")),
         })  # fmt: skip
     else:

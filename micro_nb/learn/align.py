@@ -32,7 +32,8 @@ class Aligning:
     steps, images, objects : length; images a step, objects of each.
     rate, decay : of AdamW; the rate falls to 0 along a cosine.
     sentences : prompts a step that name several concepts at once, or are an image's own caption.
-    no_tokens, no_part : share of steps in which objects do not see the global tokens; in which images are known by thumbnail or detail alone.
+    no_tokens : share of steps in which objects do not see the global tokens.
+    no_part : share of steps in which images are known by their thumbnail or their detail alone.
     """
 
     steps: int = 1500
@@ -78,7 +79,7 @@ class Aligner:
             for step in range(self.recipe.steps):
                 loss = self.step(np.random.default_rng([self.recipe.seed, step]))
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(self.parameters, 1.0)
                 optimizer.step()
                 schedule.step()
@@ -104,7 +105,9 @@ class Aligner:
         tokens = None if rng.random() < self.recipe.no_tokens else self.model.thumb(seen)
         return loss + self._objects(rng, views, words[: len(self.concepts)], tokens)
 
-    def _objects(self, rng: np.random.Generator, views: Sequence[Features], words: torch.Tensor, tokens: torch.Tensor | None) -> torch.Tensor:
+    def _objects(
+        self, rng: np.random.Generator, views: Sequence[Features], words: torch.Tensor, tokens: torch.Tensor | None
+    ) -> torch.Tensor:
         width, count = self.model.config.embed_dim, self.recipe.objects
         pooled, mask = np.zeros((len(views), count, width), np.float32), np.zeros((len(views), count), bool)
         names: list[str] = []

@@ -17,7 +17,8 @@ _OPEN = ("appearance", "artefact", "condition")
 
 _DATASETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "dsb2018/fluorescence": (
-        ("fluorescence", "nucleus", "DNA stain", "dark background"), ("specimen", "stain", "cell", "micronucleus", "mitotic figure", "chromatin", "nucleolus", "mitotic cell")
+        ("fluorescence", "nucleus", "DNA stain", "dark background"),
+        ("specimen", "stain", "cell", "micronucleus", "mitotic figure", "chromatin", "nucleolus", "mitotic cell"),
     ),
     "dsb2018/histology": (
         ("histology", "brightfield", "hematoxylin and eosin", "tissue section", "nucleus", "bright background"),
@@ -25,26 +26,35 @@ _DATASETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
     "dsb2018/brightfield": (("brightfield", "nucleus", "squamous cell"), ("specimen", "stain", "structure", "cytoplasm")),
     "usiigaci_phase": (
-        ("phase contrast", "adherent cell", "cultured cells"), ("structure", "nucleus", "fibroblast", "specimen", "cell type", "time-lapse"),
+        ("phase contrast", "adherent cell", "cultured cells"),
+        ("structure", "nucleus", "fibroblast", "specimen", "cell type", "time-lapse"),
     ),
     "ampis_spheroidite_sem": (
         ("scanning electron microscopy", "ultrahigh carbon steel", "carbide particle", "spheroidite", "metal matrix"),
         ("cementite", "ferrite", "metallographic etchant", "precipitate", "inclusion", "grain boundary"),
     ),
     "ampis_powder_sem": (
-        ("scanning electron microscopy", "metal powder", "powder particle", "satellite", "round"), ("alloy", "agglomerate", "titanium alloy", "aluminum alloy"),
+        ("scanning electron microscopy", "metal powder", "powder particle", "satellite", "round"),
+        ("alloy", "agglomerate", "titanium alloy", "aluminum alloy"),
     ),
     "sstem_vnc": (
         ("serial-section TEM", "neural tissue", "Drosophila", "mitochondrion", "neurite", "membrane", "synapse"),
         ("structure", "heavy metal stain", "volume electron microscopy", "neuron", "glial cell", "brain"),
     ),
-    "bccd": (("blood smear", "brightfield", "Giemsa", "red blood cell", "bright background"), ("human", "Wright stain", "nucleus", "structure")),
-    "chula_rbc12": (("blood smear", "brightfield", "red blood cell", "bright background"), ("human", "stain", "structure", "nucleus")),
+    "bccd": (
+        ("blood smear", "brightfield", "Giemsa", "red blood cell", "bright background"),
+        ("human", "Wright stain", "nucleus", "structure"),
+    ),
+    "chula_rbc12": (
+        ("blood smear", "brightfield", "red blood cell", "bright background"),
+        ("human", "stain", "structure", "nucleus"),
+    ),
     "chula_rbc_disease": (
-        ("blood smear", "brightfield", "red blood cell", "bright background"), ("human", "stain", "structure", "nucleus", "cell type"),
+        ("blood smear", "brightfield", "red blood cell", "bright background"),
+        ("human", "stain", "structure", "nucleus", "cell type"),
     ),
     "captioned": ((), ("structure", "cell type", "object", "stain", "specimen")),
-}  # fmt: skip
+}
 """Data set, or data set and modality -> present; and concepts or whole kinds of which nothing is known."""
 _WHITE_OF = "white blood cell"
 
@@ -71,7 +81,9 @@ def facts_of(sample: Sample) -> Facts:
     said, open_ = _DATASETS.get(key) or _DATASETS.get(sample.dataset, ((), ()))
     named = {n for ids in sample.names.values() for n in ids.values() if ontology().get(n) is not None}
     condition = sample.facts.get("condition")
-    caption = ". ".join(sample.facts[k] for k in ("caption", "specimen", "modality") if sample.dataset == "captioned" and k in sample.facts)
+    caption = ". ".join(
+        sample.facts[k] for k in ("caption", "specimen", "modality") if sample.dataset == "captioned" and k in sample.facts
+    )
     read = {c.id for c in ontology().sentence_concepts(caption)} if caption else set()
     closed = {"condition"} if condition else set()
     return known({*said, *named, *read, *((condition,) if condition else ())}, _untold(sample, open_), caption, closed=closed)
@@ -90,7 +102,7 @@ def known(present: Iterable[str], unknown: Iterable[str], caption: str = "", *, 
     kinds = {*unknown, *_OPEN} - set(closed)
     untold = {c.id for c in onto.values() if c.kind in kinds or c.id in kinds}
     below = {d for name in present for d in onto.descendants(name)}
-    parts = {c.id for c in onto.values() if set(c.goes_with) & there or (c.part_of and c.part_of in there)}
+    parts = {c.id for c in onto.values() if {*c.goes_with, *c.part_of} & there}
     return Facts(frozenset(there), frozenset((untold | below | parts) - there), caption)
 
 

@@ -61,7 +61,14 @@ def load_head(model: MicroD1Model, path: str | os.PathLike[str]) -> None:
     norm.load_state_dict({k: theirs[f"_bn1.{k}"] for k in norm.state_dict()})
 
 
-def build(run: str | os.PathLike[str], data: str | os.PathLike[str], out: str | os.PathLike[str], *, aligning: Aligning | None = None, copies: int = 1) -> dict[str, Any]:
+def build(
+    run: str | os.PathLike[str],
+    data: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    aligning: Aligning | None = None,
+    copies: int = 1,
+) -> dict[str, Any]:
     """Aligns, calibrates and writes a model.
 
     Parameters
@@ -95,7 +102,7 @@ def write(model: MicroD1Model, out: str | os.PathLike[str], train: Sequence[Samp
     processor, calibration = model.processor, model.calibration
     half = MicroD1Model(model.config)
     half.load_state_dict(model.state_dict())
-    half.to(torch.float16).save_pretrained(folder)
+    half.half().save_pretrained(folder)
     processor.save_pretrained(folder)
     (folder / CALIBRATION).write_text(json.dumps(calibration), encoding="utf-8")
     (folder / "figures.json").write_text(json.dumps(found, indent=1), encoding="utf-8")

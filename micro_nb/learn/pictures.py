@@ -18,13 +18,13 @@ _FACTS = ("caption", "specimen", "modality")
 def captioned(root: Path) -> Iterator[Sample]:
     """Pictures with a caption, a modality and a specimen."""
     for row in pd.read_csv(root / "index.csv").itertuples():
-        yield picture_sample(root, row.image, {k: str(getattr(row, k)) for k in _FACTS})
+        yield picture_sample(root, str(row.image), {k: str(getattr(row, k)) for k in _FACTS})
 
 
 def diseases(root: Path) -> Iterator[Sample]:
     """Blood smears of patients with a condition of their red cells."""
     for row in pd.read_csv(root / "index.csv").itertuples():
-        yield picture_sample(root, row.image, {"condition": row.image_class, "modality": "brightfield"})
+        yield picture_sample(root, str(row.image), {"condition": str(row.image_class), "modality": "brightfield"})
 
 
 def picture_sample(root: Path, name: str, facts: dict[str, str]) -> Sample:

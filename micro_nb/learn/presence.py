@@ -99,7 +99,7 @@ def calibrated(asked: Sequence[Asked], *, seed: int = 0) -> dict[str, Any]:
     fitted = LogisticRegression(class_weight="balanced").fit(x, y)
     weights = tuple(float(w) for w in np.maximum(fitted.coef_[0], 0.01))
     rng = np.random.default_rng(seed)
-    scores = np.array([statistic(*row, weights) for row in x])
+    scores = np.array([statistic(float(row[0]), float(row[1]), weights) for row in x])
     hard = np.flatnonzero([not a.present and a.hard for a in asked])
     easy = np.flatnonzero([not a.present and not a.hard for a in asked])
     total = min(_NULL, max(2 * len(hard), len(easy)))
@@ -121,6 +121,7 @@ def figures(asked: Sequence[Asked], calibration: dict[str, Any]) -> pd.DataFrame
         said = (p <= ALPHA) & np.array([a.count > 0 for a in mine])
         rows.append({
             "": name, "asked": len(mine), "AUROC": roc_auc_score(truth, scores) if 0 < truth.sum() < len(truth) else np.nan,
-            "false positives": float(said[~truth].mean()) if (~truth).any() else np.nan, "misses": float((~said[truth]).mean()) if truth.any() else np.nan,
+            "false positives": float(said[~truth].mean()) if (~truth).any() else np.nan,
+            "misses": float((~said[truth]).mean()) if truth.any() else np.nan,
         })  # fmt: skip
     return pd.DataFrame(rows)

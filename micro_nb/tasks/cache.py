@@ -9,8 +9,8 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numcodecs.blosc import Blosc
@@ -44,7 +44,7 @@ class SeenCache:
         self.lock = threading.Lock()
 
     def get(self, key: Hashable, look: Callable[[Path | None], Seen], shape: tuple[int, int]) -> Seen:
-        """The look of this key; ``look(folder)`` is called where there is none, with a folder where labels are too many for memory."""
+        """The look of this key; where there is none, ``look(folder)`` is called, with a folder for labels that are too many."""
         with self.lock:
             if key in self.kept:
                 self.kept.move_to_end(key)
@@ -86,11 +86,11 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
             shapes[name] = layer.labels.shape
             arrays[f"{name}/labels"] = np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(layer.labels)), np.uint8)
     note = {
-        "scale": asdict(seen.scale), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
+        "scale": seen.scale.to_dict(), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
         "layers": list(seen.layers), "shapes": shapes,
     }  # fmt: skip
     with writing_file(folder / "arrays.npz") as partial, partial.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]
     with writing_file(folder / "seen.json") as partial:
         partial.write_text(json.dumps(note), encoding="utf-8")
 
@@ -103,7 +103,7 @@ def _load(folder: Path) -> Seen | None:
         note = json.loads(note_path.read_text(encoding="utf-8"))
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             layers = {name: _layer(folder, name, note["shapes"], arrays) for name in note["layers"]}
-            scale = Scale(**(note["scale"] | {"tried": tuple(note["scale"]["tried"])}))
+            scale = Scale.from_dict(note["scale"])
             seen = Seen(
                 layers, scale, arrays["detail"], arrays["tiles"], arrays["boxes"], arrays["thumbnail"].astype(np.float32),
                 tuple(note["bounds"]), note["weights_id"], note["image_id"],
@@ -116,6 +116,7 @@ def _load(folder: Path) -> Seen | None:
 
 
 def _layer(folder: Path, name: str, shapes: dict[str, list[int]], arrays: np.lib.npyio.NpzFile) -> Layer:
+    labels: Any
     if name in shapes:
         labels = np.frombuffer(Blosc().decode(arrays[f"{name}/labels"].tobytes()), np.int32).reshape(shapes[name])
     else:

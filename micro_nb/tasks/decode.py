@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage as ndi
+from skimage.measure import label
 from skimage.segmentation import watershed
+
+from ..analysis.split import merged
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Decoding:
     foreground : least probability of an object's pixels.
     sigma : smoothing of the votes.
     votes : least number of votes, in the peak of their smoothed map, that make an object.
+    neck : two peaks are one object where the votes between them are more than this share of the lower peak.
     reach : two centres nearer than this are one.
     smallest : least area.
     """
@@ -25,6 +29,7 @@ class Decoding:
     foreground: float = 0.5
     sigma: float = 1.5
     votes: float = 6.0
+    neck: float = 0.8
     reach: int = 2
     smallest: int = 6
 
@@ -60,9 +65,12 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
 def _gathered(votes: np.ndarray, decoding: Decoding) -> np.ndarray:
     """Basins of the smoothed votes, one for each peak that is high enough."""
     smooth = ndi.gaussian_filter(votes, decoding.sigma, truncate=3.0)
-    peaks = (smooth == ndi.maximum_filter(smooth, 2 * decoding.reach + 1)) & (smooth * 2 * np.pi * decoding.sigma**2 > decoding.votes)
-    seeds, _ = ndi.label(peaks, np.ones((3, 3)))
-    return np.asarray(watershed(-smooth, seeds, mask=smooth > 0), np.int32)  # type: ignore[no-untyped-call]
+    peaks = (smooth == ndi.maximum_filter(smooth, 2 * decoding.reach + 1)) & (
+        smooth * 2 * np.pi * decoding.sigma**2 > decoding.votes
+    )
+    seeds, count = ndi.label(peaks, np.ones((3, 3)))
+    basins = np.asarray(watershed(-smooth, seeds, mask=smooth > 0), np.int32)  # type: ignore[no-untyped-call]
+    return merged(basins, smooth, decoding.neck) if count > 1 else basins
 
 
 def _whole(labels: np.ndarray, smallest: int) -> np.ndarray:
@@ -85,6 +93,5 @@ def _whole(labels: np.ndarray, smallest: int) -> np.ndarray:
 
 def _pieces(labels: np.ndarray) -> np.ndarray:
     """Connected pieces of equal label, numbered from 1; 0 stays 0."""
-    from skimage.measure import label
 
     return np.asarray(label(labels, background=0, connectivity=1))  # type: ignore[no-untyped-call]

@@ -70,5 +70,12 @@ def embed(
     width = model.config.embed_dim
     objects = np.stack(rows) if rows else np.zeros((0, width), np.float32)
     return Embedding(
-        image_vector(seen, model), tile_vectors(seen, model), seen.boxes, objects, found, seen, 2 / seen.scale.pitch, opened.content_id
+        image_vector(seen, model),
+        tile_vectors(seen, model),
+        seen.boxes,
+        objects,
+        found,
+        seen,
+        2 / seen.scale.pitch,
+        opened.content_id,
     )

@@ -46,15 +46,22 @@ class Explanation:
         return overview_png(self.image, layers=Layers(values=layer), width=width)
 
     def __repr__(self) -> str:
-        return f"Explanation({self.prompt!r}, {self.map.shape[0]} x {self.map.shape[1]} cells, at most {float(self.map.max()):.2f})"
+        return (
+            f"Explanation({self.prompt!r}, {self.map.shape[0]} x {self.map.shape[1]} cells, at most {float(self.map.max()):.2f})"
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"text/plain": repr(self), "image/png": self.png()}
 
 
 def explain(
-    img: Any, prompt: str, *, model: MicroD1Model | None = None, channel: int | str | None = None, project: Projection | None = None
-) -> Explanation:  # fmt: skip
+    img: Any,
+    prompt: str,
+    *,
+    model: MicroD1Model | None = None,
+    channel: int | str | None = None,
+    project: Projection | None = None,
+) -> Explanation:
     """Where the model sees what a prompt names: the prompt against the embedding of every place, before anything is outlined.
 
     Parameters
@@ -86,4 +93,4 @@ def _probable(coded: np.ndarray, unit: np.ndarray, words: np.ndarray, model: Mic
     with torch.inference_mode():
         cosines = model.joint.objects(cells[None])[0].numpy() @ words
     odds = cosines * float(model.joint.object_scale.exp()) + float(model.joint.object_bias)
-    return expit(odds).reshape(coded.shape[1:]).astype(np.float32)
+    return np.asarray(expit(odds).reshape(coded.shape[1:]), np.float32)

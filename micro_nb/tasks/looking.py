@@ -38,7 +38,9 @@ def object_vectors(seen: Seen, layer: str, model: MicroD1Model) -> np.ndarray:
 def image_vector(seen: Seen, model: MicroD1Model) -> np.ndarray:
     """``(D,)`` unit vector of an image."""
     with torch.inference_mode():
-        return np.asarray(model.joint.images(torch.from_numpy(seen.thumbnail)[None], torch.from_numpy(seen.detail)[None])[0].numpy())
+        return np.asarray(
+            model.joint.images(torch.from_numpy(seen.thumbnail)[None], torch.from_numpy(seen.detail)[None])[0].numpy()
+        )
 
 
 def tile_vectors(seen: Seen, model: MicroD1Model) -> np.ndarray:

@@ -89,9 +89,9 @@ class TileMaps:
                 self._kept.popitem(last=False)
         return found
 
-    def look(self, core: Slices) -> Tiled:
+    def look(self, core: Slices, halo: int = HALO) -> Tiled:
         """Runs the network on a core and its halo."""
-        reads = [_grown(s, n) for s, n in zip(core, self.shape, strict=True)]
+        reads = [slice(max(0, s.start - halo), min(n, s.stop + halo)) for s, n in zip(core, self.shape, strict=True)]
         pixels = self.pixels((reads[0], reads[1]))
         geometry, embedding = run(self.model, pixels)
         inner = tuple(slice(c.start - r.start, c.stop - r.start) for c, r in zip(core, reads, strict=True))
@@ -125,7 +125,7 @@ def run(model: MicroD1Model, pixels: torch.Tensor) -> tuple[np.ndarray, np.ndarr
     fast = bool(torch.cpu._is_avx512_bf16_supported())
     ready = padded(pixels).to(memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast):
-        geometry, embedding = model.tile(ready)
+        geometry, embedding = model.eyes[0](ready)
     maps = geometry[0, ..., :rows, :cols].float()
     maps[:, 0] = torch.sigmoid(maps[:, 0])
     maps[:, 2:] *= OFFSET_UNIT
@@ -145,10 +145,6 @@ def plane_bounds(plane: MicroImage) -> tuple[float, float]:
     starts = [np.linspace(0, n - min(n, _SAMPLE), 6).astype(int) for n in plane.plane_shape]
     parts = [plane.read(0, (*lead, slice(y, y + _SAMPLE), slice(x, x + _SAMPLE))) for y in starts[0] for x in starts[1]]
     return grey_bounds(np.concatenate([p.reshape(*p.shape[:-2], 1, -1) for p in parts], axis=-1))
-
-
-def _grown(s: slice, n: int) -> slice:
-    return slice(max(0, s.start - HALO), min(n, s.stop + HALO))
 
 
 def _coded(embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

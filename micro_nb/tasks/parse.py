@@ -81,7 +81,9 @@ def parse(
     """
     asked = [prompts] if isinstance(prompts, str) else None if prompts is None else list(prompts)
     if tile < 1 or (asked is not None and (not asked or any(not p.strip() for p in asked))):
-        raise PlanError(f"tile={tile} must be at least 1" if tile < 1 else f"prompts={asked} must name something; None finds everything")
+        raise PlanError(
+            f"tile={tile} must be at least 1" if tile < 1 else f"prompts={asked} must name something; None finds everything"
+        )
     if out is not None and Path(out).exists():
         raise WriteError(f"{out}: already exists; choose another name")
     model = model or load_model()
@@ -98,14 +100,20 @@ def _check_room(plane: MicroImage) -> None:
     height, width = plane.plane_shape
     if height * width * 4 > MEMORY_BOUND:
         raise PlanError(
-            f"labels of {plane.name} ({height} x {width}) need {height * width * 4 / 2**30:.1f} GiB a layer, more than is kept in "
-            "memory; pass out='objects.zarr' to write them to disk"
+            f"labels of {plane.name} ({height} x {width}) need {height * width * 4 / 2**30:.1f} GiB a layer, more than is "
+            "kept in memory; pass out='objects.zarr' to write them to disk"
         )
 
 
 def parse_seen(
-    plane: MicroImage, seen: Seen, prompts: Sequence[str] | None, model: MicroD1Model, *, tile: int = 1024, folder: Path | None = None
-) -> Objects:  # fmt: skip
+    plane: MicroImage,
+    seen: Seen,
+    prompts: Sequence[str] | None,
+    model: MicroD1Model,
+    *,
+    tile: int = 1024,
+    folder: Path | None = None,
+) -> Objects:
     """Objects of a plane that has been looked at; with ``folder``, labels are written there instead of kept in memory."""
     vocabulary = Vocabulary.of(model)
     chosen = _everything(seen, vocabulary, model) if prompts is None else _asked(seen, prompts, vocabulary, model)
@@ -113,7 +121,12 @@ def parse_seen(
     labels = _labels(plane, seen, chosen, layers, folder)
     table = _table(plane, labels, chosen, tile)
     presence = pd.DataFrame([asdict(p) for p in chosen.presence], columns=["name", "status", "present", "p_value", "count"])
-    made_by = {"function": "parse", "version": __version__, "prompts": None if prompts is None else list(prompts), **seen.to_dict()}
+    made_by = {
+        "function": "parse",
+        "version": __version__,
+        "prompts": None if prompts is None else list(prompts),
+        **seen.to_dict(),
+    }
     made_by["recognised"] = recognise(image_vector(seen, model), model)
     return Objects(table, labels, presence, plane.pixel_size, plane.content_id, made_by)
 
@@ -135,7 +148,7 @@ def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Cho
     for layer in ("nucleus",):  # a nucleus that is the whole object is not listed twice
         if layer in names and "object" in names and _same(names["object"], "nucleus"):
             names[layer][:] = ""
-    every = pd.Series(np.concatenate([n for n in names.values()]))
+    every = pd.Series(np.concatenate(list(names.values())))
     counts = every[every != ""].value_counts()
     return _Chosen(names, scores, [Presence(str(n), "present", True, None, int(k)) for n, k in counts.items()])
 
@@ -163,7 +176,8 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
 
 
 def _one(
-    prompt: str, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary, model: MicroD1Model
+    prompt: str, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary,
+    model: MicroD1Model,
 ) -> tuple[str, np.ndarray, np.ndarray, Presence]:  # fmt: skip
     """Layer, objects and presence of one prompt."""
     concept, trained = meaning(prompt, vocabulary)
@@ -178,7 +192,7 @@ def _one(
 def best_layer(
     vector: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary, concept: str | None
 ) -> tuple[str, np.ndarray, np.ndarray]:  # fmt: skip
-    """Of the layers that a prompt's concept may lie in, the one where it is meant most often; which objects, and log odds of each."""
+    """The layer, of those that a prompt's concept may lie in, where it is meant most often; which objects; log odds of each."""
     options = [layer for layer in (layers_of(concept) if concept else ("object",)) if layer in vectors] or [next(iter(vectors))]
     found = [(layer, *vocabulary.matching(vectors[layer], vector, concept)) for layer in options]
     return max(found, key=lambda f: int(f[1].sum()))

@@ -55,9 +55,7 @@ def statistic(image_odds: float, object_odds: float, weights: tuple[float, ...] 
     return float(weights[0] * image_odds + weights[1] * object_odds)
 
 
-def judge(
-    name: str, score: float, count: int, *, trained: bool, calibration: Mapping[str, Any]
-) -> Presence:
+def judge(name: str, score: float, count: int, *, trained: bool, calibration: Mapping[str, Any]) -> Presence:
     """Presence of a prompt from its statistic.
 
     Parameters

@@ -25,12 +25,14 @@ def recognise(image: np.ndarray, model: MicroD1Model) -> dict[str, dict[str, Any
 
     Returns
     -------
-    kind -> ``{"name", "probability"}``, of the kinds of which one stands out. From the most probable of the widest concepts the way
-    goes down to the most probable of its own kinds, as long as that is probable by itself.
+    kind -> ``{"name", "probability"}``, of the kinds of which one stands out. From the most probable of the widest concepts the
+    way goes down to the most probable of its own kinds, as long as that is probable by itself.
     """
     found = {}
     for kind in KINDS:
-        names = [name for name in model.calibration.get("image_concepts", ()) if name in ontology() and ontology()[name].kind == kind]
+        names = [
+            name for name in model.calibration.get("image_concepts", ()) if name in ontology() and ontology()[name].kind == kind
+        ]
         if not names:
             continue
         odds = encode_text(names, model=model) @ image * float(model.joint.image_scale.exp()) + float(model.joint.image_bias)

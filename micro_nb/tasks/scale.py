@@ -1,22 +1,29 @@
-"""At which scale to look: from the weight-free estimate of the object diameter, corrected by what the network itself then finds."""
+"""At which scale to look: where the network, run on a few places at several scales, is surest to see objects of its own size.
+
+Training scales every object to about the same diameter. Seen too small or too large, objects are found with less certainty, or
+are not of that diameter; the sum over objects of area x certainty x nearness to it has its maximum where the scale is right.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from ..analysis.scale import find_recipe
-from ..data.image import MicroImage
 from ..tiles.plan import Slices
 from .decode import Decoding, objects_of
 from .network import TileMaps
 
-_LOOKS = 3
-_SIDE = 384
-_LARGEST_PITCH = 64
+PITCHES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
+_SIDE = 150
+"""Map pixels along a place that is looked at; four places of a plane that is larger than one."""
+_HALO, _LEAST_SIDE = 8, 24
+_SPREAD = 0.5
+"""Of the nearness to the right diameter, in natural logarithms."""
+_FEW = 10.0
+"""So many objects of the right size count half; a few large ones at a coarse scale are often clumps."""
 
 
 @dataclass(frozen=True)
@@ -27,68 +34,94 @@ class Scale:
     ----------
     pitch : pixels of level 0 along a map pixel; the network sees ``2 / pitch`` of its pixels along a pixel of level 0.
     diameter_px : typical object diameter in pixels of level 0.
-    source : ``"argument"``, ``"estimated"`` (without weights) or ``"looked"`` (by the network, at ``tried`` pitches).
+    source : ``"argument"``, or ``"searched"`` over the ``tried`` pitches.
     tried : pitches that were looked at.
+    scores : what each was worth.
     """
 
     pitch: int
     diameter_px: float
     source: str
     tried: tuple[int, ...] = ()
+    scores: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
-        return asdict(self) | {"tried": list(self.tried)}
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Scale:
+        """What :meth:`to_dict` gave."""
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)
 
 
 def pitch_for(diameter_px: float, target: float) -> int:
     """The pitch at which objects of this diameter are nearest to ``target`` pixels of the network."""
-    return int(np.clip(round(2 * diameter_px / target), 1, _LARGEST_PITCH))
+    return int(np.clip(round(2 * diameter_px / target), 1, PITCHES[-1]))
 
 
 def find_scale(
-    plane: MicroImage, maps_at: Callable[[int], TileMaps], decoding: Decoding, *, target: float, diameter_px: float | None = None
+    maps_at: Callable[[int], TileMaps],
+    decoding: Decoding,
+    *,
+    shape: tuple[int, int],
+    target: float,
+    diameter_px: float | None = None,
 ) -> Scale:
     """The scale for a plane.
 
     Parameters
     ----------
     maps_at : pitch -> the plane as the network sees it.
+    shape : of the plane, pixels of level 0.
     target : diameter in pixels of the network that it was trained for.
     diameter_px : a known diameter in pixels of level 0, which ends the search.
     """
     if diameter_px is not None:
         return Scale(pitch_for(diameter_px, target), float(diameter_px), "argument")
-    recipe = find_recipe(plane)
-    diameter, tried = recipe.diameter_px, []
-    pitch = pitch_for(diameter, target)
-    for _ in range(_LOOKS):
-        tried.append(pitch)
-        found = _diameter(maps_at(pitch), decoding)
-        if found is None:
-            break
-        diameter = found * pitch
-        pitch = pitch_for(diameter, target)
-        if pitch in tried or abs(pitch - tried[-1]) <= 0.2 * pitch:
-            return Scale(pitch, diameter, "looked", tuple(tried))
-    return Scale(pitch, diameter, "looked" if len(tried) > 1 else "estimated", tuple(tried))
+    tried = [p for p in PITCHES if p == 1 or min(shape) >= _LEAST_SIDE * p]
+    found = [_tried(maps_at(p), decoding, target) for p in tried]
+    best = int(np.argmax([score for score, _ in found]))
+    diameter = found[best][1] * tried[best]
+    return Scale(
+        pitch_for(diameter, target), round(diameter, 2), "searched", tuple(tried), tuple(round(score, 5) for score, _ in found)
+    )
 
 
-def _diameter(maps: TileMaps, decoding: Decoding) -> float | None:
-    """Typical diameter, in map pixels, of the objects in a few places: their median, weighed by diameter; None where there are none."""
-    places = [maps.geometry(tile.core) for tile in maps.grid] if len(maps.grid) == 1 else [maps.look(c).geometry for c in _spots(maps.shape)]
-    areas = np.concatenate([np.bincount(objects_of(geometry[:4], decoding).ravel())[1:] for geometry in places])
-    if areas.size == 0:
-        return None
-    diameters = np.sort(2 * np.sqrt(areas / np.pi))
-    weight = np.cumsum(diameters)
-    return float(diameters[np.searchsorted(weight, weight[-1] / 2)])
+def _tried(maps: TileMaps, decoding: Decoding, target: float) -> tuple[float, float]:
+    """What a pitch is worth, and the typical diameter that is found with it, in map pixels."""
+    areas, certain, seen = [], [], 0
+    for core in _places(maps.shape):
+        geometry = maps.look(core, _HALO).geometry[:4].astype(np.float32)
+        labels = objects_of(geometry, decoding)
+        area = np.bincount(labels.ravel())[1:]
+        areas.append(area)
+        certain.append(np.bincount(labels.ravel(), geometry[0].ravel())[1:] / np.maximum(area, 1))
+        seen += labels.size
+    area, sure = np.concatenate(areas), np.concatenate(certain)
+    if area.size == 0:
+        return 0.0, target / 2
+    diameters = 2 * np.sqrt(area / np.pi)
+    near = np.exp(-(np.log(2 * diameters / target) ** 2) / (2 * _SPREAD**2))
+    right = float((near > 0.3).sum())
+    score = float((area * near * np.maximum(sure - 0.5, 0) * 2).sum() / seen) * right / (right + _FEW)
+    return score, typical(diameters)
 
 
-def _spots(shape: tuple[int, int]) -> list[Slices]:
-    """Four squares along the diagonal and beside it."""
-    found = []
-    for v, u in ((0.2, 0.3), (0.4, 0.7), (0.6, 0.2), (0.8, 0.6)):
-        y, x = (int(np.clip(share * n - _SIDE / 2, 0, max(0, n - _SIDE))) // 2 * 2 for share, n in ((v, shape[0]), (u, shape[1])))
-        found.append((slice(y, min(shape[0], y + _SIDE)), slice(x, min(shape[1], x + _SIDE))))
-    return found
+def typical(diameters: np.ndarray) -> float:
+    """Their median, weighed by diameter, so that specks do not decide."""
+    ordered = np.sort(diameters)
+    weight = np.cumsum(ordered)
+    return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
+
+
+def _places(shape: tuple[int, int]) -> list[Slices]:
+    """The middle of a small plane; four places of a larger one."""
+    shares = ((0.5, 0.5),) if min(shape) < 2 * _SIDE else ((0.25, 0.3), (0.35, 0.75), (0.65, 0.25), (0.8, 0.65))
+    return [tuple(_around(share, n) for share, n in zip(pair, shape, strict=True)) for pair in shares]  # type: ignore[misc]
+
+
+def _around(share: float, n: int) -> slice:
+    start = int(np.clip(share * n - _SIDE / 2, 0, max(0, n - _SIDE))) // 2 * 2
+    return slice(start, min(n, start + _SIDE))

@@ -1,4 +1,4 @@
-"""The costly look at an image, taken once: objects of each layer with their pooled embeddings, global tokens, the image's own features."""
+"""The costly look at an image, taken once: objects of each layer with their pooled embeddings, features of the image itself."""
 
 from __future__ import annotations
 
@@ -107,14 +107,18 @@ class Look:
         names = self.model.config.layers
         self.bounds = plane_bounds(self.plane)
         first = self.decodings.get(names[0], Decoding())
-        scale = find_scale(self.plane, self.maps_at, first, target=self.model.config.diameter_px, diameter_px=self.diameter_px)
+        scale = find_scale(
+            self.maps_at, first, shape=self.plane.plane_shape, target=self.model.config.diameter_px, diameter_px=self.diameter_px
+        )
         maps = self.maps_at(scale.pitch)
         windows = TiledMaps(maps.grid, maps.geometry, keep_bytes=_KEEP_BYTES)
         layers, moments = {}, _Moments(scale.pitch, self.plane.plane_shape)
         for k, name in enumerate(names):
             layers[name] = self.layer(windows, maps, k, name, moments if k == 0 else None)
         self._maps.clear()
-        return Seen(layers, scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id, self.plane.content_id)
+        return Seen(
+            layers, scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id, self.plane.content_id
+        )
 
     def maps_at(self, pitch: int) -> TileMaps:
         """The plane as the network sees it at a pitch."""
@@ -126,7 +130,9 @@ class Look:
         """Objects of layer ``k``."""
         read, decoding = windows.read, self.decodings.get(name, Decoding())
         part = slice(4 * k, 4 * k + 4)
-        run = partial(assemble, lambda place: read(place)[part], maps.shape, lambda g: objects_of(g, decoding), window=WINDOW, margin=HALO)
+        run = partial(
+            assemble, lambda place: read(place)[part], maps.shape, lambda g: objects_of(g, decoding), window=WINDOW, margin=HALO
+        )
         if self.folder is None:
             sink = MemoryLabels(self.plane.plane_shape, factor=maps.pitch)
             pooling = _Pooling(sink, maps, 4 * k, moments)
@@ -168,16 +174,18 @@ class _Moments:
         for y in range(0, embedding.shape[1], step):
             for x in range(0, embedding.shape[2], step):
                 cells = embedding[:, y : y + step, x : x + step].reshape(len(embedding), -1)
-                self.found.append((cells.sum(1, dtype=np.float64), np.einsum("dc,dc->d", cells, cells, dtype=np.float64), cells.shape[1]))
+                self.found.append(
+                    (cells.sum(1, dtype=np.float64), np.einsum("dc,dc->d", cells, cells, dtype=np.float64), cells.shape[1])
+                )
                 top, left = (place[0].start + 2 * y) * self.pitch, (place[1].start + 2 * x) * self.pitch
                 height, width = (2 * n * self.pitch for n in embedding[0, y : y + step, x : x + step].shape)
                 self.boxes.append((top, left, min(top + height, self.shape[0]), min(left + width, self.shape[1])))
 
     def summary(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Of the plane ``(2 D,)``, of the tiles ``(T, 2 D)``, and their boxes ``(T, 4)``."""
-        total = tuple(sum(part[k] for part in self.found) for k in range(3))
+        sums, squares, counts = zip(*self.found, strict=True)
         tiles = np.stack([_spread(*part) for part in self.found])
-        return _spread(*total), tiles, np.array(self.boxes, np.int64)
+        return _spread(np.sum(sums, 0), np.sum(squares, 0), int(np.sum(counts))), tiles, np.array(self.boxes, np.int64)
 
 
 def _spread(total: np.ndarray, squares: np.ndarray, count: int) -> np.ndarray:

@@ -23,7 +23,8 @@ class MicroD1Config(PretrainedConfig):
     text_buckets, text_width, text_grams, text_words : hashed character n-grams of a prompt, the width of their embedding, and
         how many n-grams of a word and words of a prompt are looked at.
     heads : attention heads over global tokens and over the words of a prompt.
-    text_config : configuration of a causal language model behind the projector (see ``MicroD1ForConditionalGeneration``), or None.
+    text_config : configuration of a causal language model behind a projector, or None where there is none.
+    extra_concepts : names that a model was fine-tuned on -> their points of the joint space.
     """
 
     model_type = "micro_d1"
@@ -41,6 +42,7 @@ class MicroD1Config(PretrainedConfig):
         text_words: int = 16,
         heads: int = 4,
         text_config: dict[str, Any] | None = None,
+        extra_concepts: dict[str, list[float]] | None = None,
         **kwargs: Any,
     ) -> None:
         self.decoder_widths = tuple(decoder_widths)
@@ -54,4 +56,5 @@ class MicroD1Config(PretrainedConfig):
         self.text_words = text_words
         self.heads = heads
         self.text_config = text_config
+        self.extra_concepts = dict(extra_concepts or {})
         super().__init__(**kwargs)

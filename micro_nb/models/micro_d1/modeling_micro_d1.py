@@ -12,17 +12,27 @@ are exact under any tiling. The global path sees the whole image once, small.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 from .configuration_micro_d1 import MicroD1Config
+from .processing_micro_d1 import MicroD1Processor
 
-STAGES = ((1, 3, 1, 16, 1), (2, 3, 6, 24, 2), (2, 5, 6, 40, 2), (3, 3, 6, 80, 2), (3, 5, 6, 112, 1), (4, 5, 6, 192, 2), (1, 3, 6, 320, 1))
+STAGES = (
+    (1, 3, 1, 16, 1),
+    (2, 3, 6, 24, 2),
+    (2, 5, 6, 40, 2),
+    (3, 3, 6, 80, 2),
+    (3, 5, 6, 112, 1),
+    (4, 5, 6, 192, 2),
+    (1, 3, 6, 320, 1),
+)
 """EfficientNet-lite0's (Tan & Le 2019; Liu 2020): blocks, kernel, expansion, channels, stride of the first block."""
 TILE_STAGES = 5
 """The tile encoder stops at stride 16; the global encoder runs to stride 32."""
@@ -85,7 +95,7 @@ class Decoder(nn.Module):
         super().__init__()
         laterals = (112, 40, 24, 16)
         self.lateral = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(laterals, widths, strict=True))
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in pairwise(widths))
         self.mix = nn.ModuleList(nn.Sequential(ConvNorm(w, w), ConvNorm(w, w)) for w in widths)
 
     def forward(self, pyramid: list[torch.Tensor]) -> list[torch.Tensor]:  # strides 2, 4, 8, 16
@@ -129,7 +139,13 @@ class GlobalEncoder(nn.Module):
         self.head = ConvNorm(320, SUMMARY, 1)
         self.token = nn.Linear(SUMMARY, config.embed_dim)
         self.mix = nn.TransformerEncoderLayer(
-            config.embed_dim, config.heads, 2 * config.embed_dim, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+            config.embed_dim,
+            config.heads,
+            2 * config.embed_dim,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
         )
 
     def look(self, thumbnail: torch.Tensor) -> torch.Tensor:  # (B, 3, T, T)
@@ -226,6 +242,11 @@ class MicroD1PreTrainedModel(PreTrainedModel):
 class MicroD1Model(MicroD1PreTrainedModel):
     """Micro-D1: geometry and embeddings of pixels, global tokens, prompts, in one joint space.
 
+    Attributes
+    ----------
+    processor, calibration, weights_id, eyes : given by :func:`micro_nb.load_model`: what prepares pictures and prompts, how
+        scores become probabilities and p-values, the SHA-256 of the weights, and the tile network made fast.
+
     Examples
     --------
     >>> model = MicroD1Model(MicroD1Config())
@@ -233,6 +254,11 @@ class MicroD1Model(MicroD1PreTrainedModel):
     >>> tuple(out.geometry.shape), tuple(out.embedding.shape)
     ((1, 3, 4, 32, 48), (1, 128, 16, 24))
     """
+
+    processor: MicroD1Processor
+    calibration: dict[str, Any]
+    weights_id: str
+    eyes: tuple[TileNetwork]
 
     def __init__(self, config: MicroD1Config) -> None:
         super().__init__(config)
@@ -263,7 +289,9 @@ class MicroD1Model(MicroD1PreTrainedModel):
         out = MicroD1Output()
         if pixel_values is not None:
             if pixel_values.ndim != 4 or pixel_values.shape[1] != 3 or any(n % STRIDE for n in pixel_values.shape[2:]):
-                raise ValueError(f"pixel_values must be (B, 3, H, W), H and W multiples of {STRIDE}; got {tuple(pixel_values.shape)}")
+                raise ValueError(
+                    f"pixel_values must be (B, 3, H, W), H and W multiples of {STRIDE}; got {tuple(pixel_values.shape)}"
+                )
             out["geometry"], out["embedding"] = self.tile(pixel_values)
         if thumbnail is not None:
             out["seen"] = self.thumb.look(thumbnail)

@@ -6,7 +6,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -33,12 +33,17 @@ class MicroD1Processor(ProcessorMixin):
     torch.Size([1, 16, 24])
     """
 
-    attributes: list[str] = []
+    attributes: ClassVar[list[str]] = []
 
     def __init__(
         self, thumbnail_px: int = 256, text_buckets: int = 8192, text_grams: int = 24, text_words: int = 16, **kwargs: Any
     ) -> None:
-        self.thumbnail_px, self.text_buckets, self.text_grams, self.text_words = thumbnail_px, text_buckets, text_grams, text_words
+        self.thumbnail_px, self.text_buckets, self.text_grams, self.text_words = (
+            thumbnail_px,
+            text_buckets,
+            text_grams,
+            text_words,
+        )
         super().__init__(**kwargs)
 
     def __call__(
