@@ -38,7 +38,7 @@ def above(at: float, soft: float = 1.25) -> Grade:
     """Rising; one half at ``at``. Of counts give the border between two: "at least 3" is ``above(2.5)``.
 
     >>> [round(float(g), 2) for g in above(9.5)(np.array([5, 9, 10, 20]))]
-    [0.01, 0.38, 0.62, 1.0]
+    [0.0, 0.38, 0.62, 1.0]
     """
     return Grade("above", at, soft=soft)
 
@@ -47,7 +47,7 @@ def below(at: float, soft: float = 1.25) -> Grade:
     """Falling; one half at ``at``.
 
     >>> [round(float(g), 2) for g in below(9.5)(np.array([5, 9, 10, 20]))]
-    [0.99, 0.62, 0.38, 0.0]
+    [1.0, 0.62, 0.38, 0.0]
     """
     return Grade("below", at, soft=soft)
 
