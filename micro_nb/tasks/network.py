@@ -104,7 +104,7 @@ class TileMaps:
         height, width = self.plane.plane_shape
         box = tuple(slice(s.start * self.pitch, min(s.stop * self.pitch, n)) for s, n in zip(place, (height, width), strict=True))
         lead = (slice(None),) * (len(self.plane.axes) - 2)
-        image = torch.from_numpy(three_channels(normalise(self.plane.read(0, (*lead, *box)), self.bounds)).copy())[None]
+        image = torch.from_numpy(three_channels(normalise(self.plane.read(0, (*lead, *box)), self.bounds)))[None]
         rows, cols = (s.stop - s.start for s in place)
         missing = rows * self.pitch - image.shape[2], cols * self.pitch - image.shape[3]
         image = F.pad(image, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else image

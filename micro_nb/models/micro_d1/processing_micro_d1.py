@@ -126,7 +126,7 @@ def three_channels(image: np.ndarray) -> np.ndarray:
     planes = image[None] if image.ndim == 2 else image
     if planes.ndim != 3 or len(planes) not in (1, 3):
         raise ValueError(f"a picture has one channel (y, x) or three (3, y, x); got {image.shape}: choose channels first")
-    return np.ascontiguousarray(np.broadcast_to(planes, (3, *planes.shape[1:])))
+    return np.array(np.broadcast_to(planes, (3, *planes.shape[1:])))
 
 
 def padded(planes: torch.Tensor, multiple: int = 16) -> torch.Tensor:

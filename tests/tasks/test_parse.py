@@ -1,0 +1,152 @@
+"""``parse``: looks once, selects by words, and does not depend on how it is tiled."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import micro_nb as mnb
+from micro_nb.errors import PlanError, WriteError
+from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
+from micro_nb.tasks import cache, looking, network
+from micro_nb.tasks.decode import Decoding, objects_of
+from micro_nb.tasks.load import WEIGHTS, prepared
+from micro_nb.tasks.network import TileMaps
+from micro_nb.tasks.presence import judge
+from micro_nb.tasks.scale import Scale, pitch_for
+
+trained = pytest.mark.skipif(not (WEIGHTS / "nano" / "config.json").is_file(), reason="needs the weights of nano")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("MICRO_NB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(looking, "_CACHE", cache.SeenCache())
+
+
+@pytest.fixture(scope="module")
+def untrained():
+    torch.manual_seed(0)
+    config = MicroD1Config(decoder_widths=(16, 16, 16, 8), embed_dim=16, text_width=16, heads=2, text_buckets=256)
+    return prepared(MicroD1Model(config), calibration={"object_concepts": ["nucleus", "platelet"]})
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return mnb.samples.fluorescence((384, 384), seed=2)
+
+
+def discs(shape, centres, radius):
+    """Geometry maps of touching discs, as a perfect network would give them."""
+    y, x = np.mgrid[: shape[0], : shape[1]]
+    far = np.stack([np.hypot(y - cy, x - cx) for cy, cx in centres])
+    nearest = far.argmin(0)
+    inside = far.min(0) <= radius
+    offsets = [np.where(inside, np.array(centres)[nearest, k] - at, 0) for k, at in enumerate((y, x))]
+    return np.stack([inside, np.where(inside, 1 - far.min(0) / radius, 0), *offsets]).astype(np.float32)
+
+
+def test_touching_discs_are_told_apart_by_their_votes():
+    centres = [(20, 20), (20, 33), (33, 26), (60, 60)]
+    labels = objects_of(discs((80, 80), centres, 7), Decoding())
+    assert labels.max() == 4
+    assert len({labels[c] for c in centres}) == 4
+
+
+def test_an_empty_map_holds_no_objects():
+    assert not objects_of(np.zeros((4, 16, 16), np.float32), Decoding()).any()
+
+
+def test_the_pitch_brings_objects_to_the_size_the_network_knows():
+    assert [pitch_for(d, 22.0) for d in (5, 11, 22, 90)] == [1, 1, 2, 8]
+
+
+def test_windows_agree_with_the_plane_seen_whole(untrained, monkeypatch):
+    img = mnb.open_image(np.random.default_rng(0).integers(0, 255, (600, 700)).astype("uint8"))
+    whole = TileMaps(untrained, img, 2, (0, 255)).at((slice(0, 300), slice(0, 350))).geometry
+    monkeypatch.setattr(network, "WINDOW", 160)
+    maps = TileMaps(untrained, img, 2, (0, 255))
+    parts = np.zeros_like(whole)
+    for tile in maps.grid:
+        parts[(slice(None), *tile.core)] = maps.at(tile.core).geometry
+    assert np.abs(parts - whole).mean() < 0.01 * np.abs(whole).mean()
+
+
+def test_objects_do_not_depend_on_tile(untrained, scene):
+    a, b = (mnb.parse(scene.image, "nucleus", model=untrained, tile=t, diameter_px=24) for t in (256, 1024))
+    assert np.array_equal(a.labels, b.labels)
+    pd.testing.assert_frame_equal(a.table, b.table, rtol=1e-6)
+
+
+def test_a_further_prompt_does_not_look_again(untrained, scene, monkeypatch):
+    mnb.parse(scene.image, "nucleus", model=untrained)
+    monkeypatch.setattr(network, "run", lambda *a: pytest.fail("looked again"))
+    mnb.parse(scene.image, ["platelet", "nucleus"], model=untrained)
+    looking._CACHE.clear()
+    mnb.parse(scene.image, "platelet", model=untrained)  # from the folder
+
+
+def test_a_damaged_cache_entry_is_looked_at_anew(untrained, scene, tmp_path):
+    first = mnb.parse(scene.image, model=untrained)
+    looking._CACHE.clear()
+    for path in (tmp_path / "cache").rglob("arrays.npz"):
+        path.write_bytes(b"not a zip")
+    again = mnb.parse(scene.image, model=untrained)
+    assert np.array_equal(first.labels, again.labels)
+
+
+def test_labels_hold_the_chosen_objects_alone(untrained, scene):
+    found = mnb.parse(scene.image, "nucleus", model=untrained)
+    for layer in found.labels["layer"].values:
+        present = set(np.unique(found.labels.sel(layer=layer))) - {0}
+        assert present == set(found.table.loc[found.table["layer"] == layer, "label"])
+
+
+def test_objects_are_written_to_disk_whole_and_nothing_is_overwritten(untrained, scene, tmp_path):
+    out = tmp_path / "objects.zarr"
+    found = mnb.parse(scene.image, model=untrained, out=out)
+    assert len(mnb.Objects.load(out)) == len(found)
+    with pytest.raises(WriteError, match="already exists"):
+        mnb.parse(scene.image, model=untrained, out=out)
+    assert [p.name for p in tmp_path.iterdir() if p.name != "cache"] == ["objects.zarr"]
+
+
+@pytest.mark.parametrize(("prompts", "tile"), [([], 1024), (["nucleus", " "], 1024), ("nucleus", 0)])
+def test_empty_prompts_and_tiles_are_refused(untrained, scene, prompts, tile):
+    with pytest.raises(PlanError):
+        mnb.parse(scene.image, prompts, model=untrained, tile=tile)
+
+
+def test_how_it_was_looked_at_is_json(untrained, scene):
+    made_by = mnb.parse(scene.image, "nucleus", model=untrained).made_by
+    assert json.loads(json.dumps(dict(made_by)))["scale"]["pitch"] >= 1
+    assert Scale.from_dict(json.loads(json.dumps(made_by["scale"]))).to_dict() == made_by["scale"]
+
+
+def test_presence_is_judged_against_the_null_and_unknown_things_are_not_judged():
+    calibration = {"presence": {"null": [float(k) for k in range(99)]}}
+    assert judge("x", 200.0, 3, trained=True, calibration=calibration).status == "present"
+    assert judge("x", 200.0, 0, trained=True, calibration=calibration).status == "absent"
+    low = judge("x", 10.0, 3, trained=True, calibration=calibration)
+    assert (low.status, low.present, low.p_value) == ("absent", False, 0.9)
+    assert judge("dog", 200.0, 3, trained=False, calibration=calibration).status == "not trained on this"
+
+
+@trained
+def test_nuclei_of_a_generated_field_are_found_and_platelets_are_not():
+    scene = mnb.samples.fluorescence((512, 512), seed=4)
+    found = mnb.parse(scene.image, ["nuclei", "platelets", "dog"])
+    status = dict(zip(found.presence["name"], found.presence["status"], strict=True))
+    assert status == {"nuclei": "present", "platelets": "absent", "dog": "not trained on this"}
+    assert abs(len(found) / scene.count() - 1) < 0.25
+
+
+@trained
+def test_the_map_of_an_explanation_lies_on_the_image():
+    scene = mnb.samples.fluorescence((512, 512), seed=4)
+    seen = mnb.explain(scene.image, "nucleus")
+    assert 0 <= float(seen.map.min()) <= float(seen.map.max()) <= 1
+    assert seen.map.shape[0] * seen.step >= 512
+    assert seen.png().startswith(b"\x89PNG")
