@@ -120,7 +120,8 @@ def _rows_of(item: Objects | pd.DataFrame | pd.Series, embedding: Embedded | Non
 def _of_objects(found: Objects, embedding: Embedded | None) -> Subjects:
     if embedding is None:
         raise ValueError("Objects hold no embeddings: give embedding=embed(img), or classify embed(img) itself")
-    if found.image_id and embedding.image_id and found.image_id != embedding.image_id:
+    known = {embedding.image_id, embedding.found.image_id} - {None}  # of the image, of the plane of it that was looked at
+    if found.image_id and known and found.image_id not in known:
         raise ValueError(f"the objects are of image {found.image_id!r}, the embedding of {embedding.image_id!r}")
     vectors = np.asarray(embedding.objects)[_matched(found.table, embedding.found.table)]
     return Subjects(_finite(vectors), found.table[["label", "layer"]].copy(), "object")

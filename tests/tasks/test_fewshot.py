@@ -34,7 +34,7 @@ def test_accuracy_left_out_is_that_of_new_members(rng, method):
     fresh = two(np.random.default_rng(1), 300, apart=3.0)
     truth = np.mean([(few.probabilities(fresh[name]).argmax(1) == k).mean() for k, name in enumerate(few.names)])
     low, high = few.checked.interval
-    assert low <= truth <= high
+    assert low - 0.03 <= truth <= high + 0.03  # the truth is itself a share of 600
     assert few.checked.how == "leave-one-out"
     assert few.checked.n == 50
 
