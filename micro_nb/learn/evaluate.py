@@ -19,7 +19,7 @@ from ..progress import track
 from .evaluation import Contamination, Evaluation
 from .evaluation_data import LabelledImage, LabelledSet, Prompts, read_set
 from .evaluation_failures import Failure, picture, words
-from .evaluation_guard import TrainedOn
+from .evaluation_guard import TrainedOn, model_name
 from .evaluation_images import Judged, Parse, Truth, brightness, judge, typical_size
 from .evaluation_presence import PER_SET, Answer, Presence, foreign_answers, own_answers, summarised
 from .evaluation_robustness import Job, robustness
@@ -113,8 +113,7 @@ def parser(model: Any, parse: Callable[..., Any] | None) -> tuple[Parse, str]:
         return parse, str(getattr(parse, "__name__", type(parse).__name__))
     tasks = importlib.import_module("micro_nb.tasks")  # brings torch, so only when a model is evaluated
     loaded = tasks.load_model(model) if isinstance(model, str | os.PathLike) else model or tasks.load_model()
-    name = getattr(loaded, "name_or_path", "") or getattr(getattr(loaded, "config", None), "_name_or_path", "")
-    return partial(tasks.parse, model=loaded), os.path.basename(str(name).rstrip("/")) or type(loaded).__name__
+    return partial(tasks.parse, model=loaded), os.path.basename(model_name(loaded).rstrip("/")) or type(loaded).__name__
 
 
 def _list(model: Any, parse: Any, trained_on: Any) -> TrainedOn:

@@ -18,7 +18,7 @@ from ..errors import CorruptImageError, ImageNotFoundError, MicroNBError
 from ..progress import track
 
 LIST_NAME = "trained_on.csv"
-PACKAGED = Path(__file__).parents[1] / "models" / "weights" / "nano"
+WEIGHTS = Path(__file__).parents[1] / "models" / "weights"
 _COLUMNS = ("dataset", "name", "sha256")
 _THUMBNAIL = 16
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
@@ -70,8 +70,8 @@ class TrainedOn:
 
     @classmethod
     def of(cls, model: Any = None) -> TrainedOn:
-        """The list in a model's folder: a path, a loaded model, or None for the model of the package."""
-        place = PACKAGED if model is None else _folder(model)
+        """The list in a model's folder: a path or name, a loaded model, or None for the model of the package."""
+        place = _folder("nano" if model is None else model)
         path = None if place is None else (place if place.suffix == ".csv" else place / LIST_NAME)
         if path is None or not path.exists():
             return cls(None, f"{path or type(model).__name__}: there is no list of training pictures")
@@ -106,10 +106,15 @@ class TrainedOn:
 
 
 def _folder(model: Any) -> Path | None:
-    if isinstance(model, str | os.PathLike):
-        return Path(model)
-    name = getattr(model, "name_or_path", "") or getattr(getattr(model, "config", None), "_name_or_path", "")
-    return Path(name) if name else None
+    name = os.fspath(model) if isinstance(model, str | os.PathLike) else model_name(model)
+    if not name:
+        return None
+    return WEIGHTS / name if (WEIGHTS / name).is_dir() else Path(name)
+
+
+def model_name(model: Any) -> str:
+    """The folder or hub id that a model was loaded from; empty where it was made in memory."""
+    return str(getattr(model, "name_or_path", "") or getattr(getattr(model, "config", None), "_name_or_path", "") or "")
 
 
 def leaks(train: Places, test: Places, *, distance: float = 0.05) -> pd.DataFrame:

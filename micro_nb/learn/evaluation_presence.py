@@ -15,11 +15,10 @@ from ..tiles.objects import Objects
 from .evaluation_data import KNOWN, LabelledImage, LabelledSet, Notes, Prompts, read_set
 from .evaluation_images import Parse, asked_presence
 from .metrics.intervals import Statistic, draws, interval
-from .metrics.ranking import auroc
+from .metrics.ranking import auroc, auroc_of_draws
 
 PER_SET = 12
 KINDS = {"across": "over modalities", "within": "within a modality"}
-_FEW_DRAWS = 300
 Answer = dict[str, Any]
 
 
@@ -31,8 +30,9 @@ class Presence:
     ----------
     asked : a row a question: dataset, modality, image, prompt, truth (bool), kind (``"own"``, ``"across"`` or ``"within"``: whose
         prompt it is), score (larger: more likely there), present (bool), status.
-    figures : a row a kind (``"across"``: prompts of other modalities; ``"within"``: of the same one, the hard case), each
-        against the prompts that are there: AUROC, false positive rate and sensitivity with intervals, and numbers.
+    figures : a row a kind (``"across"``: prompts of other modalities; ``"within"``: of the same one, the hard case, against
+        what is there in that modality), then a row a prompt that is there in some pictures of a modality and not in others:
+        AUROC, false positive rate and sensitivity with intervals, and numbers.
     """
 
     asked: pd.DataFrame
@@ -125,8 +125,9 @@ def _said(found: Objects, prompt: str, asked: list[str]) -> Answer | None:
     row = asked_presence(found, prompt, asked)
     if row is None:
         return None
-    sure = row["score"] if "score" in row and pd.notna(row["score"]) else 1 - row["p_value"]
-    return {"score": float(sure) if pd.notna(sure) else 0.0, "present": bool(row["present"]), "status": str(row["status"])}
+    sure = row["score"] if "score" in row and pd.notna(row["score"]) else 1 - row["p_value"] if pd.notna(row["p_value"]) else 0.0
+    present = pd.notna(row["present"]) and bool(row["present"])  # "not trained on this" says neither yes nor no
+    return {"score": float(sure), "present": present, "status": str(row["status"])}
 
 
 def summarised(answers: Sequence[Answer]) -> Presence | None:
@@ -134,35 +135,71 @@ def summarised(answers: Sequence[Answer]) -> Presence | None:
     if not answers:
         return None
     asked = pd.DataFrame(list(answers))
-    rows = []
     right = asked[asked["truth"]]
+    rows = []
     for kind, words in KINDS.items():
         wrong = asked[~asked["truth"] & (asked["kind"] == kind)]
-        if not len(wrong):
-            continue
-        both = pd.concat([right, wrong])
-        image, names = pd.factorize(both["dataset"].astype(str) + "/" + both["image"].astype(str))
-        weights = draws(len(names), resamples=_FEW_DRAWS)
-        truth, score, said = (both[c].to_numpy() for c in ("truth", "score", "present"))
-        row: dict[str, Any] = {"kind": kind, "what": words}
-        for name, statistic in _statistics(truth.astype(bool), score.astype(float), said.astype(bool), np.asarray(image)).items():
-            found = interval(statistic, weights)
-            row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
-        untrained = float((wrong["status"] == "not trained on this").mean())
-        rows.append(row | {"n_present": len(right), "n_absent": len(wrong), "untrained_share": untrained})
+        same = right[right["modality"].isin(wrong["modality"])] if kind == "within" else right
+        if len(wrong):
+            rows.append(_row(kind, words, same, wrong))
+    for prompt, wrong in asked[~asked["truth"] & (asked["kind"] == "within")].groupby("prompt", sort=True):
+        same = right[(right["prompt"] == prompt) & right["modality"].isin(wrong["modality"])]
+        if len(same):
+            rows.append(_row("within", str(prompt), same, wrong))
     return Presence(asked, pd.DataFrame(rows))
 
 
+def _row(kind: str, what: str, right: pd.DataFrame, wrong: pd.DataFrame) -> dict[str, Any]:
+    """Figures of prompts that are there against prompts that are not."""
+    both = pd.concat([right, wrong])
+    image, names = pd.factorize(both["dataset"].astype(str) + "/" + both["image"].astype(str))
+    weights = draws(len(names))
+    truth, score, said = both["truth"].to_numpy(bool), both["score"].to_numpy(float), both["present"].to_numpy(bool)
+    row: dict[str, Any] = {"kind": kind, "what": what}
+    for name, statistic in _statistics(truth, score, said, np.asarray(image)).items():
+        found = interval(statistic, weights)
+        row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    untrained = float((wrong["status"] == "not trained on this").mean())
+    return row | {"n_present": len(right), "n_absent": len(wrong), "untrained_share": untrained}
+
+
+@dataclass(frozen=True)
+class _Auroc:
+    """Area under the curve of the questions, as a function of how often each image counts."""
+
+    truth: np.ndarray
+    score: np.ndarray
+    image: np.ndarray
+
+    def __call__(self, weights: np.ndarray) -> float:
+        return auroc(self.truth, self.score, weights=weights[self.image])
+
+    def many(self, weights: np.ndarray) -> np.ndarray:
+        return auroc_of_draws(self.truth, self.score, weights[:, self.image])
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Share of some questions that were answered with yes."""
+
+    of: np.ndarray
+    said: np.ndarray
+    image: np.ndarray
+
+    def __call__(self, weights: np.ndarray) -> float:
+        return float(self.many(weights[None])[0])
+
+    def many(self, weights: np.ndarray) -> np.ndarray:
+        counted = weights[:, self.image] * self.of
+        total = counted.sum(1)
+        share: np.ndarray = np.full(len(weights), np.nan)
+        np.divide(counted @ self.said, total, out=share, where=total > 0)
+        return share
+
+
 def _statistics(truth: np.ndarray, score: np.ndarray, said: np.ndarray, image: np.ndarray) -> dict[str, Statistic]:
-    def share(of: np.ndarray) -> Statistic:
-        def rate(weights: np.ndarray) -> float:
-            w = weights[image] * of
-            return float(w @ said) / float(w.sum()) if w.sum() else float("nan")
-
-        return rate
-
     return {
-        "auroc": lambda weights: auroc(truth, score, weights=weights[image]),
-        "false_positive_rate": share(~truth),
-        "sensitivity": share(truth),
+        "auroc": _Auroc(truth, score, image),
+        "false_positive_rate": _Share(~truth, said, image),
+        "sensitivity": _Share(truth, said, image),
     }

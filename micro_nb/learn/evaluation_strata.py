@@ -67,9 +67,10 @@ class Judgements:
         return next(n for n in ("ap50", "box_map50", "point_recall") if n in names)
 
     def figures(self, *, seed: int = 0) -> dict[str, Estimate]:
-        """All figures over all images, with their intervals."""
-        weights = draws(len(self.table), groups=self.groups, seed=seed)
-        return {name: interval(statistic, weights) for name, statistic in self.statistics().items()}
+        """All figures over all images with their intervals, the main one first."""
+        weights, statistics = draws(len(self.table), groups=self.groups, seed=seed), self.statistics()
+        names = sorted(statistics, key=lambda name: name != self.main)
+        return {name: interval(statistics[name], weights) for name in names}
 
 
 def _box_map(scored: BoxScore, *, lenient: bool = False) -> Statistic:

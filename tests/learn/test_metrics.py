@@ -206,6 +206,11 @@ def test_auroc_and_precision_are_those_of_scikit_learn_with_weights(rng):
     assert ranking.average_precision(truth, scores) == pytest.approx(average_precision_score(truth, scores))
     assert ranking.auroc(truth, scores, weights=weights) == pytest.approx(roc_auc_score(*repeated))
     assert np.isnan(ranking.auroc(np.ones(3), [1, 2, 3]))
+    many = np.stack([weights, np.ones(60), np.where(truth, 0, 1)])
+    assert ranking.auroc_of_draws(truth, scores, many)[:2] == pytest.approx(
+        [roc_auc_score(*repeated), roc_auc_score(truth, scores)]
+    )
+    assert np.isnan(ranking.auroc_of_draws(truth, scores, many)[2])
 
 
 @pytest.mark.parametrize("bins", [5, 15])

@@ -48,7 +48,8 @@ def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0
 
     Parameters
     ----------
-    statistic : of ``(images,)`` counts; see :data:`Statistic`.
+    statistic : of ``(images,)`` counts; see :data:`Statistic`. Where it has a method ``many``, that is asked for all draws
+        at once.
     weights : from :func:`draws`.
     confidence : 0..1.
 
@@ -60,7 +61,8 @@ def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0
         raise PlanError(f"confidence={confidence} must lie between 0 and 1")
     images = weights.shape[1]
     value = float(statistic(np.ones(images, np.int32)))
-    found = statistic.many(weights) if isinstance(statistic, WeightedMean) else np.array([statistic(w) for w in weights])
+    many = getattr(statistic, "many", None)
+    found = np.array([statistic(w) for w in weights]) if many is None else many(weights)
     found = found[np.isfinite(found)]
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2]) if found.size else (float("nan"),) * 2
     method = f"percentile bootstrap over images, {len(weights)} resamples"
