@@ -82,8 +82,12 @@ def layer_array(labels: Any, layers: Sequence[str], *, pixel_size: Mapping[str, 
     """Labels ``(layer, y, x)``, or ``(y, x)``, as a DataArray named ``labels`` with pixel-centre coordinates; zarr stays lazy."""
     axes = ("c", "y", "x")[-labels.ndim :]
     size = {axis: float(pixel_size[axis]) for axis in ("y", "x")} if pixel_size else None
-    level = Level(tuple(labels.shape), tuple(getattr(labels, "chunks", None) or labels.shape), (1.0,) * labels.ndim, (0.0,) * labels.ndim)
-    lazy = level_array(ArraySource((labels,), ImageInfo(axes=axes, dtype=np.dtype(labels.dtype), levels=(level,), pixel_size=size)))
+    level = Level(
+        tuple(labels.shape), tuple(getattr(labels, "chunks", None) or labels.shape), (1.0,) * labels.ndim, (0.0,) * labels.ndim
+    )
+    lazy = level_array(
+        ArraySource((labels,), ImageInfo(axes=axes, dtype=np.dtype(labels.dtype), levels=(level,), pixel_size=size))
+    )
     out = lazy
     if labels.ndim == 3:
         out = out.drop_vars("c", errors="ignore").rename({"c": "layer"})

@@ -14,11 +14,9 @@ import xarray as xr
 import zarr
 
 from ..data.atomic import writing, writing_file
-from ..data.lazy import level_array
 from ..data.location import Location
 from ..data.save_labels import save_labels
 from ..data.source import ImageInfo, Level
-from ..data.sources.arrays import ArraySource
 from ..data.sources.ngff_attrs import label_attributes
 from ..data.sources.stores import put_bytes, put_group
 from ..errors import CorruptImageError, WriteError
