@@ -71,6 +71,15 @@ def kinds_unknown(many: str) -> Decline:
     )
 
 
+def not_trained(many: str) -> Decline:
+    """A kind of object that the model at hand never saw."""
+    return Decline(
+        f"I cannot tell {many} from other objects: the model was not trained on them, and I do not guess.",
+        "Ask for all objects, or narrow them by size or brightness; a model that was trained on such labels could be passed: "
+        "Session(img, eyes=model).",
+    )
+
+
 def not_understood(words: tuple[str, ...]) -> Decline:
     """Words that could not be read; those with digits are not repeated."""
     shown = [w for w in dict.fromkeys(words) if w.isalpha() and len(w) <= 24][:4]

@@ -97,7 +97,7 @@ class Evidence:
         found = {f"found_{k}" if k in taken else k: v for k, v in m.found.items()}
         return cls(
             m.quantity, m.value, m.unit, m.interval, region, m.level, name, {**found, **parameters}, __version__,
-            img.content_id if img is not None else None, _how_to_open(img), environment=_environment(img),
+            img.content_id if img is not None else None, _how_to_open(img), m.found.get("weights"), environment=_environment(img),
         )  # fmt: skip
 
     @property

@@ -135,6 +135,37 @@ def _refusals(q: Query, c: Clause, shape: Shape) -> Query | None:
     return None
 
 
+def _kinds(q: Query, c: Clause, shape: Shape) -> Query | None:
+    """Which kind of object it is: "what type of cells are these?", "are these cells?"."""
+    if q.target is None or q.pick is not None or c.numbers or set(c.values("topic")) - {"knowledge"}:
+        return None
+    other = set(c.values("ask")) - {"kind", "presence"}
+    if c.has("ask", "kind") and not other and not c.has("likeness", "quantity") and (c.asks or c.question):
+        return replace(q, task="classify", quantity="kind", filters=())
+    alone = {k for i in c.items for k, _ in i.meanings} <= {"target", "reference"}
+    if c.starts_yes_no and c.has("reference") and alone and c.items[0].words != ("any",):
+        return replace(q, task="classify", quantity="kind", topic="is it")
+    return None
+
+
+def _two_kinds(q: Query, c: Clause, shape: Shape) -> Query | None:
+    """One kind of object against another: "is the white cell larger than the red cells?"."""
+    named = list(dict.fromkeys(c.values("target")))
+    against = c.has("operator", ">", "<") or c.has("ask", "compare")
+    if len(named) != 2 or not against or c.numbers or len(set(c.values("part"))) > 1 or c.has("division"):
+        return None
+    smaller = c.says("smaller", "fewer", "less", "darker")
+    grown = c.says("larger", "bigger", "smaller", "size", "big")
+    quantity = q.quantity if q.quantity in OBJECT_QUANTITIES else "area" if grown else "count"
+    bright = c.says("brighter", "darker")
+    asked = "yes or no" if c.starts_yes_no and not c.says("or", "which") else None
+    topic = ", ".join(word for word in ("smaller" if smaller else None, asked) if word) or None
+    quantity = "intensity" if bright else "area" if quantity == "size" else quantity
+    return replace(
+        q, task="compare", target=named[0], rival=named[1], quantity=quantity, topic=topic, pick=None, filters=(), claim=None
+    )
+
+
 def _two_parts(q: Query, c: Clause, shape: Shape) -> Query | None:
     parts = [p for p in c.values("part") if p != "whole image"]
     if len(parts) < 2 or parts[0] == parts[1]:
@@ -304,5 +335,6 @@ def _stated(c: Clause) -> Claim | None:
 
 
 _RULES: tuple[Rule, ...] = (
-    _refusals, _two_parts, _ratio, _busiest, _one_object, _image_facts, _shares, _objects_measured, _appearance, _counting,
+    _kinds, _refusals, _two_kinds, _two_parts, _ratio, _busiest, _one_object, _image_facts, _shares, _objects_measured,
+    _appearance, _counting,
 )  # fmt: skip

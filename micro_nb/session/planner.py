@@ -8,8 +8,9 @@ from typing import Any
 
 from ..data.image import MicroImage
 from ..data.region import Region
-from .declines import DECLINES, Decline, kinds_unknown, no_channel, not_understood, wrong_dimension
+from .declines import DECLINES, Decline, kinds_unknown, no_channel, not_trained, not_understood, wrong_dimension
 from .dimensions import AREA_UNITS, LENGTH_UNITS, PHYSICAL_UNITS, QUANTITIES, fits, named
+from .eyes import FLOOR, knows, load
 from .lexicon import target
 from .query import Filter, Pick, Query
 from .slots import IMAGE_QUANTITIES, OBJECT_QUANTITIES
@@ -35,8 +36,8 @@ class Plan:
     wording: str
 
 
-def plan(query: Query, img: MicroImage | None) -> Plan | Decline:
-    """The plan for a query on an image.
+def plan(query: Query, img: MicroImage | None, eyes: str = FLOOR) -> Plan | Decline:
+    """The plan for a query on an image, looked at with these eyes.
 
     A query that has unread words, that lacks a task, or whose answer this image cannot hold, is declined.
     """
@@ -49,7 +50,7 @@ def plan(query: Query, img: MicroImage | None) -> Plan | Decline:
     fitted = _fitted(query, img)
     if isinstance(fitted, Decline):
         return fitted
-    return _refused(fitted, img) or _PLANNERS[fitted.task](fitted, img)
+    return _refused(fitted, img) or _unknown_kind(fitted, eyes) or _seen(fitted, img, eyes) or _PLANNERS[fitted.task](fitted, img)
 
 
 def _fitted(query: Query, img: MicroImage) -> Query | Decline:
@@ -85,12 +86,6 @@ def _refused(query: Query, img: MicroImage) -> Decline | None:
         return DECLINES["no pixel size"]
     if query.channel is not None and query.channel not in {c.name for c in img.channels}:
         return no_channel(query.channel)
-    if (
-        target(query.target).known == "no"
-        and query.task not in ("describe", "quality")
-        and query.quantity not in IMAGE_QUANTITIES
-    ):
-        return kinds_unknown(target(query.target).many)
     if any(axis in img.axes for axis in ("t", "z")) and query.quantity not in IMAGE_QUANTITIES - {
         "focus",
         "saturation",
@@ -99,6 +94,38 @@ def _refused(query: Query, img: MicroImage) -> Decline | None:
     }:
         return DECLINES["planes"]
     return None
+
+
+def _unknown_kind(query: Query, eyes: str) -> Decline | None:
+    """One kind among others, where the eyes cannot tell it apart."""
+    if query.task in ("describe", "quality") or query.quantity in IMAGE_QUANTITIES:
+        return None
+    for key in (query.target, query.rival):
+        word = target(key)
+        if eyes == FLOOR and (word.known == "no" or (key is not None and query.rival is not None)):
+            return kinds_unknown(word.many)
+        if word.known == "no" and not knows(load(eyes), word.many):
+            return not_trained(word.many)
+    return kinds_unknown(target(query.target).many) if query.quantity == "kind" and eyes == FLOOR else None
+
+
+def _seen(query: Query, img: MicroImage, eyes: str) -> Plan | None:
+    """What only a model answers, or answers better."""
+    if query.rival is not None:
+        quantity = query.quantity if query.quantity in OBJECT_QUANTITIES else "count"
+        given = {"target": target(query.target).many, "against": target(query.rival).many, "quantity": quantity}
+        return Plan((Call("compare_kinds", given, query.region),), "compare_kinds")
+    if eyes == FLOOR or query.task not in ("classify", "describe"):
+        return None
+    if query.quantity == "kind":
+        return Plan((Call("kinds", {"target": target(query.target).many}, query.region),), "kinds")
+    if query.task == "classify":
+        return Plan((Call("appearance"), Call("recognised")), "appearance")
+    facts = (Call("appearance"), Call("image_size"), Call("bit_depth"), Call("channels"))
+    return Plan(
+        (*facts, Call("recognised"), Call("kinds"), Call("object_statistic", {"quantity": "diameter", "statistic": "median"})),
+        "describe",
+    )
 
 
 def _objects(query: Query) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class Query:
     pick : the one object the question is about ("the largest"); None for all of them.
     versus : what it is compared with: another object, or "median" for the typical one.
     claim : a number to check the measurement against.
+    rival : the other kind of object of a comparison ("are the white cells larger than the red cells?").
     topic : for tasks without a measurement: what about ("diagnosis", "focus" ...), a key of the lexicon.
     pixel_size : µm per pixel that the person states in passing.
     also : further things asked in the same breath.
@@ -82,6 +83,7 @@ class Query:
     pick: Pick | None = None
     versus: Pick | Literal["median"] | None = None
     claim: Claim | None = None
+    rival: str | None = None
     topic: str | None = None
     pixel_size: float | None = None
     also: tuple[Query, ...] = ()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..models.ontology import ontology
 from .draft import Draft, Subject, lead, verdict
+from .eyes import is_kind
 from .prose import Fact, Parts
+from .say_objects import listing
 
 _SATURATED = 0.01  # % of samples at the top from which a picture is called saturated
 _COLOURED = 0.5  # % of the pixels from which a colour counts as there
@@ -195,22 +198,34 @@ def appearance(d: Draft, s: Subject) -> None:
     """What the look is consistent with; yes or no where a likeness was named."""
     likeness = s.index("consistent with")
     d.take(likeness)
-    lead = "It is"
+    lead, modality = "It is", s.find("modality")
+    if modality is not None:
+        d.take(modality)
     if s.query.topic in _LIKE:
-        d.value = str(s.evidence[likeness].value).startswith(_LIKE[s.query.topic])
+        fits = _recognised_as(s)
+        d.value = str(s.evidence[likeness].value).startswith(_LIKE[s.query.topic]) if fits is None else fits
         lead = "Yes, that fits: it is" if d.value else "No, it does not look so: it is"
+    if modality is not None:
+        start = "To the model it" if lead == "It is" else "Yes, to the model it" if d.value else "No, to the model it"
+        _say_recognised(d, s, start)
+        lead = "Measured, it is"
     d.prose.say("{lead} {look}, which is consistent with {likeness}.", lead=lead, look=_look(s), likeness=(Fact(likeness),))
-    d.prose.say("This likeness is measured on grey values alone; the protocol or the file's metadata would settle it.")
+    on = "grey values alone" if modality is None else "pixels alone"
+    d.prose.say("This likeness rests on {on}; the protocol or the file's metadata would settle it.", on=on)
 
 
 def describe(d: Draft, s: Subject) -> None:
     """What is to be seen: look, size, objects."""
-    likeness, width, height, n = (s.index(q) for q in ("consistent with", "width", "height", "number of objects"))
+    likeness, width, height = (s.index(q) for q in ("consistent with", "width", "height"))
     size: Parts = (Fact(width), " x ", Fact(height), " px")
     d.prose.say(
         "This is {look}, {size} in size; it is consistent with {likeness}.", look=_look(s), size=size, likeness=(Fact(likeness),)
     )
     median = next((k for k, e in enumerate(s.evidence) if e.quantity.startswith("median")), None)
+    if s.find("modality") is not None:
+        _describe_kinds(d, s, median)
+        return
+    n = s.index("number of objects")
     if median is None:
         d.prose.say("The segmentation finds no objects in it ({n}).", n=(Fact(n),))
         return
@@ -223,6 +238,49 @@ def describe(d: Draft, s: Subject) -> None:
         noun=noun,
         size=size,
     )
+
+
+def _describe_kinds(d: Draft, s: Subject, median: int | None) -> None:
+    """What the model recognises: the kind of picture, and how many objects of which kind."""
+    _say_recognised(d, s, "To the model it")
+    counted = [k for k, e in enumerate(s.evidence) if "called" in e.parameters]
+    if counted:
+        d.prose.say("It finds {listed}.", listed=listing(s, counted))
+    else:
+        d.prose.say("It finds nothing that it has a name for ({n}).", n=(Fact(s.index("number of named objects")),))
+    if median is not None:
+        d.prose.say("The median diameter of all whole objects is {m}{unit}.", m=(Fact(median),), unit=s.unit(median))
+
+
+def _say_recognised(d: Draft, s: Subject, start: str) -> None:
+    """ "To the model it looks like serial-section TEM (electron microscopy), specimen neural tissue"."""
+    named = [k for k, e in enumerate(s.evidence) if "probability" in e.parameters]
+    if not named:
+        d.prose.say("{start} looks like no kind of picture that it knows.", start=start)
+        return
+    wider = s.find("kind of microscopy")
+    parts: list[str | Fact] = []
+    for at, k in enumerate(named):
+        kind = s.evidence[k].quantity
+        above: Parts = (", a kind of ", Fact(wider)) if kind == "modality" and wider is not None else ()
+        parts += [", " if at else "", "" if kind == "modality" else f"{kind} ", Fact(k), *above, " (probability ",
+                  Fact(k, "parameters.probability"), ")"]  # fmt: skip
+    d.prose.say("{start} looks like {parts}.", start=start, parts=tuple(parts))
+
+
+def _recognised_as(s: Subject) -> bool | None:
+    """Whether the picture is what the question names; None where the model does not say."""
+    known = ontology()
+    asked = {known[m.id].kind: m.id for m in known.sentence_concepts(s.query.text)}
+    for kind in ("stain", "modality", "specimen"):
+        at = s.find(kind)
+        if kind in asked and at is not None and "probability" in s.evidence[at].parameters:
+            name = str(s.evidence[at].value)
+            if is_kind(name, asked[kind]):
+                return True
+            if not is_kind(asked[kind], name):
+                return False
+    return None
 
 
 def _look(s: Subject) -> tuple[str | Fact, ...]:

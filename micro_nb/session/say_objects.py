@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from .dimensions import STATISTICS, named, quantity_of
 from .draft import Draft, Subject, article, lead, verdict
+from .eyes import concept_of, is_kind
 from .lexicon import target
 from .prose import Fact, Parts
 
@@ -15,6 +16,7 @@ _SUPERLATIVES = {
     ("length", "max"): "longest", ("spacing", "max"): "most isolated", ("diameter", "max"): "widest",
 }  # fmt: skip
 _LARGE, _INDENTED = {("area", "max"), ("diameter", "max"), ("length", "max")}, 0.935
+ALPHA = 0.05  # a p-value above it is no argument for presence
 _ORDINALS = {1: "", 2: "second ", 3: "third "}  # ranks people ask for; the grammar knows no higher ones
 _ELONGATED, _IRREGULAR, _CONFLUENT, _EMPTY = 1.4, 0.85, 80.0, 2.0  # mean axis ratio, mean solidity, % and % of the area
 
@@ -29,6 +31,8 @@ def count(d: Draft, s: Subject) -> None:
                 where=s.where, narrowed=s.narrowed(0), interval=_interval(s, 0))  # fmt: skip
     if holds is not None and s.query.topic != "recheck":
         d.value, d.unit = holds, ""
+    if n == 0:
+        _chance(d, s)
     _assumed(d, s)
     _whatever_looks(d, s)
 
@@ -44,6 +48,7 @@ def presence(d: Draft, s: Subject) -> None:
         )
     else:
         d.prose.say("No, I find no {many}{where}{narrowed} ({0}).", many=s.many, where=s.where, narrowed=s.narrowed(0))
+    _chance(d, s)
     _assumed(d, s)
 
 
@@ -275,16 +280,82 @@ def _whatever_looks(d: Draft, s: Subject) -> None:
         d.prose.say("All of them are counted: colour or brightness was not used to tell them apart.")
 
 
+def _chance(d: Draft, s: Subject) -> None:
+    """The p-value of presence: how often a picture without such objects looks as if it had them."""
+    found = s.evidence[0].parameters
+    if "p_value" in found and (found.get("presence") == "absent" or found["p_value"] <= ALPHA):
+        d.prose.say("A picture without {many} shows as much of them with probability {p}.", many=s.many,
+                    p=(Fact(0, "parameters.p_value"),))  # fmt: skip
+
+
+def kinds(d: Draft, s: Subject) -> None:
+    """Which kinds of objects there are, or whether they are of the kind that was asked."""
+    d.take(0)
+    counted = [k for k, e in enumerate(s.evidence) if "kind" in e.parameters]
+    if not counted:
+        d.prose.say("The model finds no {many} that it has a name for ({1}).", many=s.many)
+        return
+    first, most = str(s.evidence[0].value), (Fact(counted[0], "parameters.called"),)
+    if s.query.topic == "is it":
+        asked = concept_of(s.many) or s.many
+        d.value = is_kind(first, asked)
+        d.prose.say("{yes}, to the model most are {most}.", yes="Yes" if d.value else "No", most=most)
+    else:
+        d.prose.say("To the model most are {most}.", most=most)
+    d.prose.say("It finds {listed}.", listed=listing(s, counted))
+
+
+def listing(s: Subject, counted: list[int]) -> Parts:
+    """ "23 red blood cells, 2 white blood cells and 1 platelet"."""
+    parts: list[str | Fact] = []
+    for at, k in enumerate(counted):
+        joint = "" if not at else " and " if at == len(counted) - 1 else ", "
+        parts += [joint, Fact(k), " ", Fact(k, "parameters.called")]
+    return tuple(parts)
+
+
+def compare_kinds(d: Draft, s: Subject) -> None:
+    """One kind of object against another."""
+    d.take(0)
+    other, winner = target(s.query.rival).many, str(s.evidence[0].value)
+    unit = s.unit(1)
+    if s.evidence[1].unit == "count":
+        both: Parts = (Fact(1), f" {s.many} and ", Fact(2), f" {other}")
+    else:
+        what = named(str(s.evidence[1].parameters["quantity"]))
+        both = (f"the mean {what} of the {s.many} is ", Fact(1), f"{unit}, that of the {other} ", Fact(2), unit)
+    ratio = s.find("ratio of the two")
+    times: Parts = (", so ", Fact(ratio), " times as much") if ratio is not None and s.evidence[1].unit != "count" else ()
+    smaller = s.query.topic in ("smaller", "smaller, yes or no")
+    if str(s.query.topic).endswith("yes or no"):
+        d.value = winner == (other if smaller else s.many)
+        start = "Yes, " if d.value else "No, "
+    else:
+        start = (
+            "They are equal: "
+            if winner == "equal"
+            else f"The {winner} are {'more' if s.evidence[1].unit == 'count' else 'larger'}: "
+        )
+    d.prose.say("{start}{both}{times}.", start=start, both=both, times=times)
+
+
 def _assumed(d: Draft, s: Subject) -> None:
     """Says what is assumed where the word means more than the segmentation knows."""
-    if target(s.query.target).known == "main":
+    kind = s.evidence[0].parameters.get("kind")
+    if kind == "nucleus" and s.query.target == "cell":
+        d.prose.say("What shows are nuclei; each is taken for a cell.")
+    elif kind is not None:
+        if kind == "object" and target(s.query.target).known == "main":
+            d.prose.say("Every object is taken for a {one}: the model was not trained on this kind.", one=s.one)
+    elif target(s.query.target).known == "main":
         d.prose.say("Every object that the segmentation finds is taken for a {one}; it cannot tell kinds apart.", one=s.one)
 
 
 OBJECT_WORDINGS: dict[str, Callable[[Draft, Subject], None]] = {
     f.__name__: f
     for f in (
-        count, presence, empty, coverage, confluent, share_of_objects, majority, density, object_statistic, shape, polarity,
+        count, presence, kinds, compare_kinds, empty, coverage, confluent, share_of_objects, majority, density, object_statistic,
+        shape, polarity,
         object_value, locate, locate_all, busiest, compare, ratio,
     )
 }  # fmt: skip

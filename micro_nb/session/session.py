@@ -13,11 +13,12 @@ from .answer import Answer, Span
 from .compose import compose
 from .declines import DECLINES, Decline, not_understood
 from .evidence import Evidence
+from .eyes import MICRO_D1, resolve
 from .memory import Context
 from .planner import Call, Plan, plan
 from .prose import numerals
 from .query import Query
-from .registry import run
+from .registry import get, run
 from .show import transcript_html, transcript_text
 from .understand import understand
 
@@ -37,10 +38,14 @@ class Session:
     Parameters
     ----------
     img : the image it is about; None for questions that need none.
+    eyes : what finds the objects: ``"micro_d1"``, the built-in model; ``"floor"``, segmentation without trained weights; a model
+        folder, or what :func:`micro_nb.load_model` gave. The floor also serves where the weights are missing, the image is too
+        large to be looked at whole, or it has several planes.
 
     Attributes
     ----------
     turns : what was asked and answered, oldest first.
+    looks_with : which eyes look at this image.
 
     Examples
     --------
@@ -52,10 +57,11 @@ class Session:
     7.0
     """
 
-    def __init__(self, img: MicroImage | None = None) -> None:
+    def __init__(self, img: MicroImage | None = None, *, eyes: Any = MICRO_D1) -> None:
         if img is not None and not isinstance(img, MicroImage):
             raise TypeError(f"Session takes an image from open_image, not {type(img).__name__}")
-        self.img = img
+        self.img, self._eyes = img, eyes
+        self.looks_with = resolve(eyes, img)
         self.turns: list[Turn] = []
         self._measured: dict[str, tuple[Evidence, ...]] = {}
 
@@ -69,6 +75,7 @@ class Session:
         query = understand(str(question), self._context())
         if query.pixel_size is not None and self.img is not None:
             self.img = open_image(self.img, pixel_size=query.pixel_size)
+            self.looks_with = resolve(self._eyes, self.img)
             self._measured.clear()
         answer = self._answer(query)
         self.turns.append(Turn(str(question), query, answer))
@@ -88,9 +95,13 @@ class Session:
         """The evidence of one tool call; measured once per session."""
         key = repr(call)
         if key not in self._measured:
-            measured = run(call.tool, self.img, region=call.region, **call.parameters)
+            given = dict(call.parameters)
+            eyes = get(call.tool).arguments.get("eyes")
+            if eyes is not None and eyes.default != self.looks_with:
+                given["eyes"] = self.looks_with
+            measured = run(call.tool, self.img, region=call.region, **given)
             self._measured[key] = tuple(
-                Evidence.of(m, call.tool, self.img, region=call.region, parameters=call.parameters) for m in measured
+                Evidence.of(m, call.tool, self.img, region=call.region, parameters=given) for m in measured
             )
         return self._measured[key]
 
@@ -111,7 +122,7 @@ class Session:
         return replace(main, query=query)
 
     def _one(self, query: Query) -> Answer:
-        planned = plan(query, self.img)
+        planned = plan(query, self.img, self.looks_with)
         if isinstance(planned, Decline):
             return _declined(planned)
         try:

@@ -136,7 +136,8 @@ def _objects(answer: Answer, box: tuple[float, ...] | None) -> Layers:
     """Points on the objects: all that were measured, or the one in the box."""
     assert answer.image is not None
     made = answer.evidence[0].parameters
-    chosen = select(answer.image, region=answer.evidence[0].region, filters=made.get("filters", ()), channel=made.get("channel"))
+    given = {k: made[k] for k in ("filters", "channel", "eyes", "target") if k in made}
+    chosen = select(answer.image, region=answer.evidence[0].region, **given)
     y, x = (chosen.table[f"centroid_{axis}_px"].to_numpy(float) for axis in "yx")
     if box is not None:
         inside = Region(box[1], box[0], box[3], box[2]).contains(y, x)

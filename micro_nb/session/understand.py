@@ -14,6 +14,8 @@ from .query import Query
 from .reading import Clause, clauses
 from .slots import stated_pixel_size, without_scale
 
+_COLOURS = ("red", "green", "blue")
+
 
 def understand(text: str, context: Context | None = None) -> Query:
     """What a question asks, in the light of what was asked before.
@@ -54,8 +56,9 @@ def _counted(query: Query, clause: Clause) -> Query:
 def _in_channel(query: Query, clause: Clause, names: tuple[str, ...]) -> Query:
     """A channel named in the clause: the name itself, or any word beside "channel", which may then not exist."""
     words = clause.words
-    named = next((n for n in names if len(n) > 1 and _contains(words, n.lower().replace("-", " ").split())), None)
     beside = "channel" in words and "how" not in words and query.quantity != "channels"
+    spoken_of = [n for n in names if len(n) > 1 and (beside or n not in _COLOURS)]  # "red blood cells" are no channel
+    named = next((n for n in spoken_of if _contains(words, n.lower().replace("-", " ").split())), None)
     if named is None and beside:
         at = words.index("channel")
         around = [w for w in (*words[at + 1 : at + 2], *words[max(at - 1, 0) : at]) if w.isdigit() or w in query.unread]

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import micro_nb as mnb
 
 RADIUS = 7
 CENTRES = [(30, 30), (30, 90), (80, 40), (130, 30), (60, 150), (140, 160), (100, 100)]
 BIG, BIG_RADIUS = (100, 160), 12
+
+
+@pytest.fixture(autouse=True, scope="module")
+def on_the_floor():
+    """Conversations whose matter is not the model are held on the floor, which needs no weights and is fast.
+
+    A test module imports this; a test that names its eyes gets them.
+    """
+    defaults = mnb.Session.__init__.__kwdefaults__
+    before, defaults["eyes"] = defaults["eyes"], "floor"
+    yield
+    defaults["eyes"] = before
 
 
 def discs(**kwargs):

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from scenes import discs
+from scenes import discs, on_the_floor  # noqa: F401
 
 import micro_nb as mnb
 from micro_nb.errors import EvidenceError

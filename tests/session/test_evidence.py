@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from scenes import discs
+from scenes import discs, on_the_floor  # noqa: F401
 
 import micro_nb as mnb
 from micro_nb.errors import EvidenceError
@@ -164,6 +164,7 @@ def talk():
 def test_every_tool_speaks_of_a_colour_picture_and_measures_the_same_again(talk):
     assert {t.question for t in talk.turns if t.answer.declined} == set()
     needing = {"pixel_size", "metadata"}  # what this file does not record
+    needing |= {"kinds", "recognised", "compare_kinds"}  # what needs a model
     assert {s["name"] for s in describe()} - {e.function for e in talk.evidence} == needing
     for evidence in talk.evidence:
         assert evidence.recompute(RGB)[0] == "identical", evidence.quantity

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from scenes import on_the_floor  # noqa: F401
 
 import micro_nb as mnb
 from micro_nb.session.memory import Context

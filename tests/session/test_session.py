@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenes import BIG, discs
+from scenes import BIG, discs, on_the_floor  # noqa: F401
 
 import micro_nb as mnb
 from micro_nb.session.answer import Answer

@@ -6,6 +6,7 @@ histology and blood 15 to 25 %: platelets, lymphocytes in clumps); covered areas
 
 import numpy as np
 import pytest
+from scenes import on_the_floor  # noqa: F401
 
 import micro_nb as mnb
 

@@ -6,6 +6,7 @@ import pytest
 from conftest import SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scenes import on_the_floor  # noqa: F401
 
 from micro_nb.session.memory import Context
 from micro_nb.session.query import Claim, Filter, Pick, Query

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import EvidenceError
+from ..eyes import FLOOR
 from ..registry import Measurement, tool
 from .counting import coverage
 from .found import need_all, select
@@ -33,6 +34,7 @@ def compare_regions(
     filters: Filters = (),
     channel: str | None = None,
     target: str = "objects",
+    eyes: str = FLOOR,
 ) -> tuple[Measurement, ...]:
     """Count (or coverage, intensity, mean area, diameter ...) in `region` and in the region `against`, their difference, and
     which has more.
@@ -41,8 +43,8 @@ def compare_regions(
     here = region or Region.part("whole image", img.plane_shape)
     if (here.name or "") == (other.name or ""):
         raise EvidenceError(f"{here.name or 'the region'} cannot be compared with itself; name two regions")
-    a, unit = _amount(img, here, quantity, filters, channel, target)
-    b, _ = _amount(img, other, quantity, filters, channel, target)
+    a, unit = _amount(img, here, quantity, filters, channel, target, eyes)
+    b, _ = _amount(img, other, quantity, filters, channel, target, eyes)
     amount = quantity if quantity in ("count", "coverage") else f"mean {quantity}"
     winner = "equal" if a == b else _name(here) if a > b else _name(other)
     return (
@@ -62,11 +64,13 @@ def busiest_part(
     filters: Filters = (),
     channel: str | None = None,
     target: str = "objects",
+    eyes: str = FLOOR,
 ) -> tuple[Measurement, ...]:
     """Which quadrant (or side, or upper/lower half) holds most objects, or the fewest with `least`, with the counts of all."""
     shape = img.plane_shape
-    need_all(select(img, filters=filters, channel=channel), "which part holds most")
-    counts = {name: len(select(img, region=Region.part(name, shape), filters=filters, channel=channel)) for name in _PARTS[parts]}
+    given: dict[str, Any] = {"filters": filters, "channel": channel, "eyes": eyes, "target": target}
+    need_all(select(img, **given), "which part holds most")
+    counts = {name: len(select(img, region=Region.part(name, shape), **given)) for name in _PARTS[parts]}
     total = sum(counts.values())
     if not total:
         raise EvidenceError(f"no {target} were found, so no part holds more of them than another")
@@ -79,21 +83,21 @@ def busiest_part(
 
 
 def _amount(
-    img: MicroImage, place: Region, quantity: str, filters: Filters, channel: str | None, target: str
+    img: MicroImage, place: Region, quantity: str, filters: Filters, channel: str | None, target: str, eyes: str
 ) -> tuple[float, str]:
     if quantity == "count":
-        chosen = select(img, region=place, filters=filters, channel=channel)
+        chosen = select(img, region=place, filters=filters, channel=channel, eyes=eyes, target=target)
         need_all(chosen, "small differences")
         return len(chosen), "count"
     if quantity == "coverage":
-        share = coverage(img, region=place, filters=filters, channel=channel, target=target)
+        share = coverage(img, region=place, filters=filters, channel=channel, target=target, eyes=eyes)
         assert isinstance(share, Measurement)
         return float(share.value or 0.0), "%"  # type: ignore[arg-type]
     if quantity == "grey":
         grey = intensity(img, region=place, statistic="mean", channel=channel)
         first = grey[0] if isinstance(grey, tuple) else grey
         return float(first.value), first.unit  # type: ignore[arg-type]
-    over = object_statistic(img, quantity=quantity, region=place, filters=filters, channel=channel, target=target)
+    over = object_statistic(img, quantity=quantity, region=place, filters=filters, channel=channel, target=target, eyes=eyes)
     first = over[0] if isinstance(over, tuple) else over
     return float(first.value), first.unit  # type: ignore[arg-type]
 

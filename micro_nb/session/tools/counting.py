@@ -11,6 +11,7 @@ import xarray as xr
 from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import EvidenceError, UnitsError
+from ..eyes import FLOOR
 from ..registry import Measurement, tool
 from .found import TILES_ONLY, Selection, need_all, select, spread, values
 from .frame import area_um2, pixel_box
@@ -21,14 +22,20 @@ _BAND = 1024
 
 @tool("count", unit="count", quantity="number of objects")
 def count(
-    img: MicroImage, *, region: Region | None = None, filters: Filters = (), channel: str | None = None, target: str = "objects"
+    img: MicroImage,
+    *,
+    region: Region | None = None,
+    filters: Filters = (),
+    channel: str | None = None,
+    target: str = "objects",
+    eyes: str = FLOOR,
 ) -> Measurement:
     """Counts objects whose centre lies in the region and that meet all filters.
 
     A filter is {"quantity": "area" | "diameter" | "intensity" | "touches_border" | ..., "op": ">" | "<" | "is", "value": ...,
-    "unit": "um2" | "px2" | ...}. `target` is the word for the objects; the method cannot tell kinds of objects apart.
+    "unit": "um2" | "px2" | ...}. `target` is the word for the objects; `eyes` "micro_d1" knows kinds, "floor" none.
     """
-    chosen = select(img, region=region, filters=filters, channel=channel)
+    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
     return number_of(chosen, target)
 
 
@@ -40,11 +47,12 @@ def density(
     filters: Filters = (),
     channel: str | None = None,
     target: str = "objects",
+    eyes: str = FLOOR,
     per: float = 1.0,
     unit: str = "mm2",
 ) -> tuple[Measurement, ...]:
     """Objects per area: how many per `per` x `unit` (mm2, um2, or px2 where no pixel size is known), with count and area."""
-    chosen = select(img, region=region, filters=filters, channel=channel)
+    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
     area = _area(img, region, unit)
     name = f"per {unit}" if per == 1 else f"per {per:g} {unit}"
     n = number_of(chosen, target)
@@ -61,10 +69,11 @@ def coverage(
     filters: Filters = (),
     channel: str | None = None,
     target: str = "objects",
+    eyes: str = FLOOR,
     rest: bool = False,
 ) -> Measurement:
     """Share of the pixels of the region that lie in objects, in %; with `rest`, the share that lies in none."""
-    chosen = select(img, region=region, filters=filters, channel=channel)
+    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
     quantity = f"area outside {target}" if rest else f"area covered by {target}"
     if chosen.drawn is not None:
         return _estimated_coverage(chosen, img, quantity, rest)
@@ -76,10 +85,18 @@ def coverage(
 
 @tool("share_of_objects", unit="%", quantity="share of the objects that lie in the region or meet the filters")
 def share_of_objects(
-    img: MicroImage, *, region: Region | None = None, filters: Filters = (), channel: str | None = None, target: str = "objects"
+    img: MicroImage,
+    *,
+    region: Region | None = None,
+    filters: Filters = (),
+    channel: str | None = None,
+    target: str = "objects",
+    eyes: str = FLOOR,
 ) -> tuple[Measurement, ...]:
     """How many objects lie in the region and meet the filters, of how many in all, and the share in %."""
-    chosen, everything = select(img, region=region, filters=filters, channel=channel), select(img, channel=channel)
+    chosen, everything = (
+        select(img, region=r, filters=f, channel=channel, eyes=eyes, target=target) for r, f in ((region, filters), (None, ()))
+    )
     if chosen.drawn is not None and region is None and len(everything):
         return (_estimated_share(chosen, everything, target),)
     need_all(chosen, "a share exactly")

@@ -1,4 +1,4 @@
-"""The objects the tools speak of: segmented once per image and kept, then narrowed by place and by conditions."""
+"""The objects the tools speak of: found once per image and kept, then narrowed by place and by conditions."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import EvidenceError, UnitsError
 from ...tiles.objects import Objects
+from .. import eyes as eyes_of
+from ..eyes import FLOOR
 from .drawn import Drawn, plain
+from .looked import find_kind
 
 TILES_ONLY = "the draw of tiles; not the errors of the untrained segmentation"
-OBJECTS_ONLY = "the variation between objects; not the errors of the untrained segmentation"
 METHOD = "weight-free segmentation"
-WHOLE_PIXELS = 1 << 26  # larger planes are looked at through a random sample of their tiles
+WHOLE_PIXELS = eyes_of.WHOLE_PIXELS
 TILES, TILE, SEED = 32, 768, 0
 _KEPT_SAMPLES = 32
 _KEPT_PIXELS = 1 << 28
@@ -55,28 +57,33 @@ class Selection:
         return len(self.table)
 
 
-def find(img: MicroImage, *, channel: str | None = None) -> Objects:
-    """All objects of an image, found without trained weights; kept for the next question.
+def find(img: MicroImage, *, channel: str | None = None, eyes: str = FLOOR, target: str = "objects") -> Objects:
+    """Objects of an image, kept for the next question: on the floor all there are, through a model those that ``target`` means.
 
     Raises
     ------
     AxesError : the image has more than one plane.
     """
     scale = tuple(sorted(img.pixel_size.items())) if img.pixel_size else None
-    key = (img.content_id, scale, channel)
+    key = (img.content_id, scale, channel, eyes, target if eyes != FLOOR else "")
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    labels = segment(img, channel=channel)
-    table = measure(img, labels)
-    made_by = {"method": METHOD, **{str(k): plain(v) for k, v in labels.attrs.items()}}
-    objects = Objects(table, labels, pixel_size=img.pixel_size, image_id=img.content_id, made_by=made_by)
+    objects = _segmented(img, channel) if eyes == FLOOR else find_kind(img, target, eyes, channel)
     with _lock:
         _kept[key] = objects
         while len(_kept) > 1 and sum(o.labels.size for o in _kept.values() if o.labels is not None) > _KEPT_PIXELS:
             _kept.popitem(last=False)
     return objects
+
+
+def _segmented(img: MicroImage, channel: str | None) -> Objects:
+    """All objects, found without trained weights."""
+    labels = segment(img, channel=channel)
+    table = measure(img, labels)
+    made_by = {"method": METHOD, **{str(k): plain(v) for k, v in labels.attrs.items()}}
+    return Objects(table, labels, pixel_size=img.pixel_size, image_id=img.content_id, made_by=made_by)
 
 
 def select(
@@ -85,11 +92,13 @@ def select(
     region: Region | None = None,
     filters: Sequence[Mapping[str, Any]] = (),
     channel: str | None = None,
+    eyes: str = FLOOR,
+    target: str = "objects",
 ) -> Selection:
     """The objects whose centre lies in ``region`` and that meet every filter ``{"quantity", "op", "value", "unit"}``."""
     if is_large(img):
         return _sampled(img, region, filters, channel)
-    objects = find(img, channel=channel)
+    objects = find(img, channel=channel, eyes=eyes, target=target)
     table = objects.table
     if region is not None:
         place = region.to("px", img.pixel_size)
@@ -102,6 +111,12 @@ def select(
 def is_large(img: MicroImage) -> bool:
     """Whether objects are looked for in a sample of the tiles only."""
     return img.plane_shape[0] * img.plane_shape[1] > WHOLE_PIXELS
+
+
+def objects_only(chosen: Selection) -> str:
+    """What an interval over objects covers, and what it leaves out."""
+    trained = chosen.found.get("weights")
+    return f"the variation between objects; not the errors of the {'model' if trained else 'untrained segmentation'}"
 
 
 def spread(estimate: Estimate, covers: str) -> dict[str, Any]:

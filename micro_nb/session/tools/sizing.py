@@ -12,9 +12,11 @@ from ...analysis.statistics import Estimate, bootstrap
 from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import EvidenceError
+from ..eyes import FLOOR
 from ..registry import Measurement, tool
-from .found import OBJECTS_ONLY, TILES_ONLY, Selection, box, need_all, select, spread, values
+from .found import TILES_ONLY, Selection, box, need_all, objects_only, select, spread, values
 from .frame import place_words
+from .pixels import intensity
 
 Filters = Sequence[Mapping[str, Any]]
 Statistic = Literal["mean", "median", "min", "max", "sum", "std"]
@@ -39,12 +41,13 @@ def object_statistic(
     unit: str = "",
     channel: str | None = None,
     target: str = "objects",
+    eyes: str = FLOOR,
 ) -> tuple[Measurement, ...]:
     """Mean, median, min, max, sum or std over objects of: area, diameter (of the circle of equal area), perimeter, length and
     width (axes of the fitted ellipse), aspect_ratio, eccentricity, solidity, roundness, intensity, spacing (centre to centre,
     nearest neighbour). `unit` "" takes µm where a pixel size is known, else px. The mean comes with its 95 % interval.
     """
-    chosen = select(img, region=region, filters=filters, channel=channel)
+    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
     if statistic in ("min", "max"):
         need_all(chosen, f"the {statistic}")
     measured, unit = values(chosen.table, quantity, img=img, unit=unit, channel=channel)
@@ -54,7 +57,7 @@ def object_statistic(
     if not n:
         raise EvidenceError(f"no {target} were found there, so there is no {statistic} {quantity}")
     estimate = _estimate(chosen, table, measured, statistic)
-    covers = OBJECTS_ONLY if chosen.drawn is None else TILES_ONLY
+    covers = objects_only(chosen) if chosen.drawn is None else TILES_ONLY
     found = dict(chosen.found) | (spread(estimate, covers) if estimate else {})
     value = estimate.value if estimate else float(_STATISTICS[statistic](measured))
     interval = estimate.interval if estimate else None
@@ -84,9 +87,10 @@ def locate(
     filters: Filters = (),
     channel: str | None = None,
     target: str = "objects",
+    eyes: str = FLOOR,
 ) -> tuple[Measurement, ...]:
     """Where the object with the largest (or smallest) value of a quantity is: box (x0, y0, x1, y1) in px, centre and place."""
-    chosen = select(img, region=region, filters=filters, channel=channel)
+    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
     row, value, unit = _ranked(chosen, img, by, order, rank, channel, target)
     y, x = float(row["centroid_y_px"]), float(row["centroid_x_px"])
     found = dict(chosen.found) | {"label": int(row["label"])}
@@ -112,9 +116,10 @@ def object_value(
     unit: str = "",
     channel: str | None = None,
     target: str = "objects",
+    eyes: str = FLOOR,
 ) -> tuple[Measurement, ...]:
     """A quantity of the object that ranks first (second ...) by another, e.g. the diameter of the brightest; with its box."""
-    chosen = select(img, region=region, filters=filters, channel=channel)
+    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
     row, _, _ = _ranked(chosen, img, by, order, rank, channel, target)
     one = chosen.table.loc[[row.name]]
     measured, unit = values(one, quantity, img=img, unit=unit, channel=channel)
@@ -127,14 +132,33 @@ def object_value(
 
 @tool("polarity", quantity="whether objects are darker or brighter than the background")
 def polarity(
-    img: MicroImage, *, region: Region | None = None, filters: Filters = (), channel: str | None = None, target: str = "objects"
+    img: MicroImage,
+    *,
+    region: Region | None = None,
+    filters: Filters = (),
+    channel: str | None = None,
+    target: str = "objects",
+    eyes: str = FLOOR,
 ) -> Measurement:
-    """Whether objects are "darker" or "brighter" than what surrounds them, as the segmentation found."""
-    found = select(img, region=region, filters=filters, channel=channel).found
-    kind = str(found.get("polarity", ""))
+    """Whether objects are "darker" or "brighter" than what surrounds them: as the segmentation found, or by their grey values."""
+    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
+    found = chosen.found
+    kind = str(found.get("polarity", "")) if eyes == FLOOR else _contrast(chosen, img, channel)
     if kind not in ("bright", "dark"):
         raise EvidenceError(f"the segmentation did not record whether {target} are darker or brighter than the background")
     return Measurement(f"{target} are", "brighter" if kind == "bright" else "darker", found=found)
+
+
+def _contrast(chosen: Selection, img: MicroImage, channel: str | None) -> str:
+    """ "bright" where the pixels of the objects are brighter on average than all pixels, so than the rest."""
+    if not len(chosen):
+        return ""
+    (areas, _), (grey, _) = (
+        values(chosen.table, q, img=img, unit=u, channel=channel) for q, u in (("area", "px2"), ("intensity", ""))
+    )
+    overall = intensity(img, statistic="mean", channel=channel)
+    mean = overall[0] if isinstance(overall, tuple) else overall
+    return "bright" if float(np.average(grey, weights=areas)) > float(mean.value) else "dark"  # type: ignore[arg-type]
 
 
 @tool("object_ratio", unit="times", quantity="how many times one object exceeds another")
@@ -148,9 +172,10 @@ def object_ratio(
     versus: Literal["median", "next"] = "median",
     filters: Filters = (),
     target: str = "objects",
+    eyes: str = FLOOR,
 ) -> tuple[Measurement, ...]:
     """A quantity of the object that ranks first, divided by that of the next in rank, or by the median over all objects."""
-    chosen = select(img, filters=filters)
+    chosen = select(img, filters=filters, eyes=eyes, target=target)
     row, _, _ = _ranked(chosen, img, by, order, rank, None, target)
     measured, unit = values(chosen.table, quantity, img=img)
     mine = float(measured[chosen.table.index.get_loc(row.name)])
@@ -171,6 +196,8 @@ def _ranked(
 ) -> tuple[pd.Series, float, str]:
     need_all(chosen, "which of all objects that is")
     measured, unit = values(chosen.table, by, img=img, channel=channel)
+    if not len(measured):
+        raise EvidenceError(f"I find no {target} there, so none can be pointed at")
     if not 1 <= rank <= len(measured):
         raise EvidenceError(f"only {len(measured)} {target} were found, so none ranks {rank} by {by}")
     # ties go to the smaller label, so that the same object is meant every time
