@@ -50,7 +50,7 @@ def grouped_folds(groups: Sequence[Any], *, folds: int = 5, strata: Sequence[Any
     try:
         from sklearn.model_selection import GroupKFold, StratifiedGroupKFold  # type: ignore[import-untyped]
     except ImportError:
-        raise MissingExtraError("grouped folds need scikit-learn; try pip install 'micro-nb[learn]'") from None
+        raise MissingExtraError("grouped folds need scikit-learn; try pip install 'micro-nb[models]'") from None
     names = np.array([f"alone {k}" if pd.isna(g) else f"group {g}" for k, g in enumerate(groups)])
     kinds = np.zeros(len(names), int) if strata is None else np.unique(np.asarray(strata, str), return_inverse=True)[1]
     if folds < 2 or np.unique(names).size < folds or len(kinds) != len(names):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import Namespace
+from argparse import ArgumentParser
 
 import numpy as np
 import pandas as pd
@@ -35,31 +35,24 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def arguments(folder, **changed):
-    base = {
-        "data_dir": str(folder),
-        "model": None,
-        "prompts": ["disc"],
-        "limit": None,
-        "against": [],
-        "worsened": 0,
-        "force": False,
-    }
-    return Namespace(**base | {"json": False, "out": None} | changed)
+def arguments(folder, *more):
+    parser = ArgumentParser()
+    commands_learn.add_evaluate_options(parser)
+    return parser.parse_args([str(folder), "--prompts", "disc", *more])
 
 
 def test_figures_are_printed_as_text_or_json(folder, capsys):
     commands_learn.evaluate(arguments(folder))
     assert "AP at IoU 0.5" in capsys.readouterr().out
-    commands_learn.evaluate(arguments(folder, json=True))
+    commands_learn.evaluate(arguments(folder, "--json"))
     assert json.loads(capsys.readouterr().out)["figures"]["ap50"]["value"] == 1.0
 
 
 def test_a_page_is_written_on_request(folder, tmp_path, capsys):
-    commands_learn.evaluate(arguments(folder, out=str(tmp_path / "page.html")))
+    commands_learn.evaluate(arguments(folder, "--out", str(tmp_path / "page.html")))
     assert "<table" in (tmp_path / "page.html").read_text()
     with pytest.raises(WriteError, match=r"\.html"):
-        commands_learn.evaluate(arguments(folder, out=str(tmp_path / "page.pdf")))
+        commands_learn.evaluate(arguments(folder, "--out", str(tmp_path / "page.pdf")))
 
 
 def test_prompts_are_words_or_class_equals_words():

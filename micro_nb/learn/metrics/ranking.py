@@ -12,7 +12,7 @@ from ...errors import MissingExtraError
 try:
     from sklearn.metrics import average_precision_score, roc_auc_score  # type: ignore[import-untyped]
 except ImportError:
-    raise MissingExtraError("ranking figures need scikit-learn; try pip install 'micro-nb[learn]'") from None
+    raise MissingExtraError("ranking figures need scikit-learn; try pip install 'micro-nb[models]'") from None
 
 Numbers = Sequence[float] | np.ndarray
 
