@@ -16,12 +16,8 @@ def add_evaluate_options(parser: ArgumentParser) -> None:
     parser.add_argument("--prompts", nargs="+", metavar="WORDS", help="what is labelled; or CLASS=WORDS, labels=WORDS for masks")
     parser.add_argument("--model", help="a model folder or hub id (default: the one of the package)")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many images, evenly spaced")
-    parser.add_argument(
-        "--against", nargs="+", default=[], metavar="DIR", help="other labelled folders, whose prompts are not there"
-    )
-    parser.add_argument(
-        "--worsened", type=int, default=0, metavar="N", help="so many images also blurred, noisy, dark, bright, resized"
-    )
+    parser.add_argument("--against", nargs="+", default=[], metavar="DIR", help="other folders, whose prompts are absent here")
+    parser.add_argument("--worsened", type=int, default=0, metavar="N", help="also judge N images made worse")
     parser.add_argument("--force", action="store_true", help="evaluate on images that were trained on; the figures are marked")
     parser.add_argument("-o", "--out", help="also write the evaluation as a page, .html")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
