@@ -19,8 +19,9 @@ _BOTH = {"nucleus": ("object", "nucleus")}
 
 
 def layers_of(concept: str) -> tuple[str, ...]:
-    """Layers in which objects of a concept are looked for."""
-    return _BOTH.get(concept, (ontology().layer(concept) or "object",))
+    """Layers in which objects of a concept are looked for; whole objects for a name that the ontology does not have."""
+    known = ontology().find(concept)
+    return ("object",) if known is None else _BOTH.get(known.id, (ontology().layer(known.id) or "object",))
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ class Vocabulary:
         odds = self.log_odds(objects)
         best = odds.argmax(1)
         p = expit(odds[np.arange(len(best)), best])
-        fits = [layer in self._layers(self.concepts[k]) for k in best]
+        fits = [layer in layers_of(self.concepts[k]) for k in best]
         return [self.concepts[k] if ok and sure >= _LEAST else "" for k, ok, sure in zip(best, fits, p, strict=True)], p
 
     def matching(self, objects: np.ndarray, prompt: np.ndarray, concept: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -76,12 +77,10 @@ class Vocabulary:
         strongest = self.log_odds(objects)[:, rivals].max(1, initial=-np.inf) if rivals else np.full(len(odds), -np.inf)
         return (expit(odds) >= _LEAST) & (odds >= strongest), odds
 
-    def _layers(self, concept: str) -> tuple[str, ...]:
-        return layers_of(concept) if ontology().find(concept) else ("object",)
-
     @staticmethod
     def _kin(name: str, concept: str | None) -> bool:
         if concept is None or name == concept:
             return name == concept
         known = ontology()
-        return known.find(name) is not None and (known.is_a(name, concept) or known.is_a(concept, name))
+        one, other = known.find(name), known.find(concept)
+        return one is not None and other is not None and (known.is_a(one.id, other.id) or known.is_a(other.id, one.id))
