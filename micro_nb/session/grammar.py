@@ -67,7 +67,7 @@ def _unplaced(query: Query, c: Clause) -> Query:
     counted = query.task in ("count", "presence") and query.quantity is None
     loose = {
         "not": c.has("negation") and not c.has("border") and c.words[0] not in _MANNER and not sized and query.quantity != "rest",
-        "than": counted and c.has("operator") and not c.numbers,
+        "than": counted and c.has("operator", ">", "<", "between") and not c.numbers,  # "at least?" is no condition
         "each": counted and c.has("division") and c.says("each", "per", "every"),
         "third": c.has("rank") and not c.has("superlative") and c.has("ask", "count"),
         "shape": query.task == "count" and not sized and c.says(*_SHAPE_WORDS) and c.says("many") and not c.says("how round"),
@@ -137,7 +137,7 @@ def _refusals(q: Query, c: Clause, shape: Shape) -> Query | None:
 
 def _kinds(q: Query, c: Clause, shape: Shape) -> Query | None:
     """Which kind of object it is: "what type of cells are these?", "are these cells?"."""
-    if q.target is None or q.pick is not None or c.numbers or set(c.values("topic")) - {"knowledge"}:
+    if not (q.target or c.has("reference", "many")) or q.pick is not None or c.numbers or set(c.values("topic")) - {"knowledge"}:
         return None
     other = set(c.values("ask")) - {"kind", "presence"}
     if c.has("ask", "kind") and not other and not c.has("likeness", "quantity") and (c.asks or c.question):

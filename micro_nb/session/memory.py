@@ -38,11 +38,21 @@ def follow(query: Query, clause: Clause, before: Query | None, context: Context)
         return replace(before, task="fraction", unit="%", unread=query.unread, also=())
     if before is None or before.task not in _MEASURED or query.topic in ("diagnosis", "identity", "time", "elsewhere"):
         return query
+    if _against_another(query, clause, before):
+        quantity = query.quantity if query.quantity in OBJECT_QUANTITIES else "area"
+        return Query("compare", before.target, quantity, rival=query.target, region=query.region or before.region)
     if query.task == "unknown" and query.topic is None:
         query = _fragment(query, clause, before)
     elif query.task in _MEASURED:
         query = _carried(query, clause, before, context)
     return query
+
+
+def _against_another(query: Query, clause: Clause, before: Query) -> bool:
+    """ "Compare its size with the red cells": what was spoken of, and another kind of object."""
+    two = query.target is not None and before.target is not None and query.target != before.target
+    spoken = clause.has("reference", "one", "many") and clause.has("ask", "compare") and query.rival is None
+    return two and spoken and not query.filters and not set(query.unread) - {"compare"}
 
 
 def _fragment(query: Query, clause: Clause, before: Query) -> Query:

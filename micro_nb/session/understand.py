@@ -29,16 +29,21 @@ def understand(text: str, context: Context | None = None) -> Query:
     'left half'
     """
     context = context or Context()
-    before, read, stated = context.previous, [], None
+    before, read, stated, mentioned = context.previous, [], None, None
     for clause in clauses(text):
         size = stated_pixel_size(clause)
         if size is not None:
             stated, clause = size, without_scale(clause)
             if not _asks(clause):
                 continue
-        query = follow(query_of(clause, context.shape), clause, before, context)
+        query = query_of(clause, context.shape)
+        if mentioned is not None and clause.has("ask", "locate") and query.task == "unknown" and query.topic is None:
+            query = replace(query, task="locate", target=mentioned)  # "One cell is purple. Where is it?"
+        else:
+            query = follow(query, clause, before, context)
         query = _in_channel(_counted(query, clause), clause, context.channels)
         read.append((clause, query))
+        mentioned = query.target if query.task == "unknown" and not query.unread else None
         before = query if query.task != "unknown" else before
     main = _main(read)
     if stated is not None and main.task == "unknown" and main.topic is None:

@@ -67,14 +67,27 @@ def said(chat, question):
 
 @pytest.mark.parametrize(
     ("question", "value"),
-    [("how many white blood cells?", 1), ("RBC count", 7), ("how many cells are there?", 8), ("how many objects?", 8),
-     ("count the platelets", 0), ("how many red cells in the left half?", 4), ("any white cells?", True),
-     ("Is there a platelet?", False),     ("is the white cell larger than the red cells?", True),
-     ("are the red cells smaller than the white cell?", True),
-     ("are there fewer red cells than white cells?", False), ("are these red blood cells?", True), ("are these platelets?", False),
-          ("what type of cells are these?", "red blood cell"), ("what modality is this?", "scanning electron microscopy"),
-     ("is this electron microscopy?", True), ("is this a fluorescence image?", False)],
-)  # fmt: skip
+    [
+        ("how many white blood cells?", 1),
+        ("RBC count", 7),
+        ("how many RBCs, at least?", 7),
+        ("how many cells are there?", 8),
+        ("how many objects?", 8),
+        ("count the platelets", 0),
+        ("how many red cells in the left half?", 4),
+        ("any white cells?", True),
+        ("Is there a platelet?", False),
+        ("is the white cell larger than the red cells?", True),
+        ("are the red cells smaller than the white cell?", True),
+        ("are there fewer red cells than white cells?", False),
+        ("are these red blood cells?", True),
+        ("are these platelets?", False),
+        ("what type of cells are these?", "red blood cell"),
+        ("what modality is this?", "scanning electron microscopy"),
+        ("is this electron microscopy?", True),
+        ("is this a fluorescence image?", False),
+    ],
+)
 def test_kinds_are_counted_compared_and_named(chat, question, value):
     assert said(mnb.Session(chat.img, eyes=Smear()), question).value == value
 
@@ -83,6 +96,8 @@ def test_one_object_of_a_kind_is_located_and_measured(chat):
     where = said(chat, "where is the white blood cell?")
     assert "The only white blood cell is at the right" in where.text
     assert said(chat, "its diameter in µm?").value == pytest.approx(12.2, abs=0.5)
+    assert said(chat, "compare its size with the red cells").value == "white blood cells"
+    assert "right" in said(chat, "There is one white cell. Where is it?").text
 
 
 def test_what_is_absent_is_said_with_its_p_value(chat):
