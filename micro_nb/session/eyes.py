@@ -96,7 +96,9 @@ class Trained:
         """What the prompt means; where presence cannot be judged, what the model names so."""
         from ..tasks.parse import parse
 
-        found = parse(img, [concept], model=self.model, channel=channel)
+        own = [name for name in self.concepts if is_kind(name, concept)]
+        found = parse(img, [concept] if concept in own else own or [concept], model=self.model, channel=channel)
+        found = Objects(found.table, found.labels, _likeliest(found.presence), img.pixel_size, img.content_id, found.made_by)
         if len(found) or found.presence is None or not found.presence["count"].iloc[0]:
             return _one_layer(found, img)
         everything = self.everything(img, channel)
@@ -169,6 +171,16 @@ def knows(eyes: Eyes, word: str) -> bool:
     """Whether eyes were trained on what a word names, or on a kind of it."""
     concept = concept_of(word) or word
     return any(is_kind(name, concept) for name in eyes.concepts)
+
+
+def _likeliest(presence: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Of several prompts the row with the smallest p-value, which is then that of the best of so many (Bonferroni)."""
+    if presence is None or len(presence) < 2:
+        return presence
+    best = presence.sort_values(["p_value", "count"], ascending=[True, False], na_position="last").head(1).copy()
+    best["p_value"] = (best["p_value"].astype(float) * len(presence)).clip(upper=1.0)
+    best["count"] = presence["count"].sum()
+    return best
 
 
 def _one_layer(found: Objects, img: MicroImage) -> Objects:

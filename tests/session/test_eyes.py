@@ -71,6 +71,7 @@ def said(chat, question):
         ("how many white blood cells?", 1),
         ("RBC count", 7),
         ("how many RBCs, at least?", 7),
+        ("how many blood cells?", 8),
         ("how many cells are there?", 8),
         ("how many objects?", 8),
         ("count the platelets", 0),
