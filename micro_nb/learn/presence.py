@@ -25,8 +25,8 @@ from .facts import Facts
 from .shards import Sample
 
 _NULL = 2000
-_HARD = 0.5
-"""Share of the null that comes from images of the same modality, where it is hardest to say no."""
+_ENOUGH = 100
+"""With so many prompts asked of images of the same modality, where it is hardest to say no, these alone are the null."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,8 @@ def calibrated(asked: Sequence[Asked], *, seed: int = 0) -> dict[str, Any]:
     scores = np.array([statistic(float(row[0]), float(row[1]), weights) for row in x])
     hard = np.flatnonzero([not a.present and a.hard for a in asked])
     easy = np.flatnonzero([not a.present and not a.hard for a in asked])
-    total = min(_NULL, max(2 * len(hard), len(easy)))
-    shares = ((hard, min(len(hard), int(_HARD * total))), (easy, min(len(easy), total - int(_HARD * total))))
-    picked = [rng.choice(part, n, replace=False) for part, n in shares if n]
-    null = np.sort(scores[np.concatenate(picked)])
+    chosen = hard if len(hard) >= _ENOUGH else np.concatenate([hard, easy])
+    null = np.sort(scores[rng.choice(chosen, min(_NULL, len(chosen)), replace=False)])
     return {"weights": list(weights), "null": [round(float(v), 4) for v in null], "alpha": ALPHA}
 
 

@@ -61,9 +61,9 @@ class Trained:
     @property
     def threshold(self) -> float:
         """The least probability at which it gives an object a name."""
-        from ..tasks.names import _LEAST
+        from ..tasks.names import LEAST
 
-        return _LEAST
+        return LEAST
 
     @cached_property
     def judges(self) -> bool:

@@ -26,10 +26,10 @@ class Decoding:
     smallest : least area.
     """
 
-    foreground: float = 0.5
-    sigma: float = 1.5
+    foreground: float = 0.55
+    sigma: float = 1.25
     votes: float = 6.0
-    neck: float = 0.8
+    neck: float = 0.85
     reach: int = 2
     smallest: int = 6
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from .. import __version__
 from ..analysis.segment import segmented_plane
 from ..data.image import MicroImage
 from ..data.view import Projection
 from ..models.micro_d1 import MicroD1Model
 from .cache import SeenCache
+from .decode import Decoding
 from .seen import Look, Seen
 
 _CACHE = SeenCache()
@@ -21,7 +23,8 @@ def look_at(
 ) -> tuple[MicroImage, Seen]:  # fmt: skip
     """The plane of an image that is looked at, and what is seen there; from the cache where it has been looked at before."""
     plane, name = segmented_plane(img, channel, project)
-    key = (plane.content_id, name, str(model.weights_id), None if diameter_px is None else round(float(diameter_px), 3))
+    at = None if diameter_px is None else round(float(diameter_px), 3)
+    key = (plane.content_id, name, model.weights_id, at, __version__, Decoding())
     return plane, _CACHE.get(key, lambda folder: Look(model, plane, diameter_px, folder).run(), plane.plane_shape)
 
 

@@ -12,7 +12,7 @@ from ..models.micro_d1 import MicroD1Model
 from ..models.ontology import ontology
 from .text import encode_text
 
-_LEAST = 0.3
+LEAST = 0.3
 """An object is never given a name that is less probable than this."""
 _BOTH = {"nucleus": ("object", "nucleus")}
 """Concepts that stand in more than one layer: a nucleus is the whole object where only nuclei show."""
@@ -62,20 +62,45 @@ class Vocabulary:
         if not len(objects) or not self.concepts:
             return [""] * len(objects), np.zeros(len(objects))
         odds = self.log_odds(objects)
-        best = odds.argmax(1)
+        best = self._best(odds, layer)
         p = expit(odds[np.arange(len(best)), best])
         fits = [layer in layers_of(self.concepts[k]) for k in best]
-        return [self.concepts[k] if ok and sure >= _LEAST else "" for k, ok, sure in zip(best, fits, p, strict=True)], p
+        return [self.concepts[k] if ok and sure >= LEAST else "" for k, ok, sure in zip(best, fits, p, strict=True)], p
 
-    def matching(self, objects: np.ndarray, prompt: np.ndarray, concept: str | None) -> tuple[np.ndarray, np.ndarray]:
+    def matching(
+        self, objects: np.ndarray, prompt: np.ndarray, concept: str | None, layer: str = "object"
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Which of ``objects (N, D)`` a prompt ``(D,)`` means, and the log odds of each.
 
         An object is meant where the prompt is probable and no concept that is neither kind nor part of its kind is more so.
         """
         odds = self.log_odds(objects, prompt[None])[:, 0]
-        rivals = [k for k, name in enumerate(self.concepts) if not self._kin(name, concept)]
+        rivals = [
+            k
+            for k, name in enumerate(self.concepts)
+            if not self._kin(name, concept) and not (layer == "object" and self._part(name, concept))
+        ]
         strongest = self.log_odds(objects)[:, rivals].max(1, initial=-np.inf) if rivals else np.full(len(odds), -np.inf)
-        return (expit(odds) >= _LEAST) & (odds >= strongest), odds
+        return (expit(odds) >= LEAST) & (odds >= strongest), odds
+
+    def _best(self, odds: np.ndarray, layer: str) -> np.ndarray:
+        """The most probable concept; of whole objects not a part of a cell where a cell is probable too: it has that part."""
+        if layer != "object" or "nucleus" not in self.place or not self._cells:
+            return np.asarray(odds.argmax(1))
+        whole = odds.copy()
+        whole[(odds[:, self._cells].max(1) >= 0), self.place["nucleus"]] = -np.inf
+        return np.asarray(whole.argmax(1))
+
+    @cached_property
+    def _cells(self) -> list[int]:
+        known = ontology()
+        return [k for k, name in enumerate(self.concepts) if name in known and known[name].kind == "cell type"]
+
+    @staticmethod
+    def _part(name: str, concept: str | None) -> bool:
+        """Whether a part is rightly seen in the whole, as a nucleus in a white blood cell."""
+        known = ontology()
+        return concept in known and name == "nucleus" and known[concept].kind == "cell type"
 
     @staticmethod
     def _kin(name: str, concept: str | None) -> bool:

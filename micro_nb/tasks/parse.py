@@ -194,7 +194,7 @@ def best_layer(
 ) -> tuple[str, np.ndarray, np.ndarray]:  # fmt: skip
     """The layer, of those that a prompt's concept may lie in, where it is meant most often; which objects; log odds of each."""
     options = [layer for layer in (layers_of(concept) if concept else ("object",)) if layer in vectors] or [next(iter(vectors))]
-    found = [(layer, *vocabulary.matching(vectors[layer], vector, concept)) for layer in options]
+    found = [(layer, *vocabulary.matching(vectors[layer], vector, concept, layer)) for layer in options]
     return max(found, key=lambda f: int(f[1].sum()))
 
 

@@ -134,13 +134,13 @@ class Look:
             assemble, lambda place: read(place)[part], maps.shape, lambda g: objects_of(g, decoding), window=WINDOW, margin=HALO
         )
         if self.folder is None:
-            sink = MemoryLabels(self.plane.plane_shape, factor=maps.pitch)
+            sink = MemoryLabels(self.plane.plane_shape, factor=maps.pitch, smooth=True)
             pooling = _Pooling(sink, maps, 4 * k, moments)
             run(sink=pooling, threads=settings.threads)
             return Layer(sink.labels, *pooling.means())
         path = self.folder / f"{name}.zarr"
         with writing(Location.of(os.fspath(path)), overwrite=True) as store:
-            zarred = ZarrLabels(store, self.plane.plane_shape, factor=maps.pitch, threads=settings.threads)
+            zarred = ZarrLabels(store, self.plane.plane_shape, factor=maps.pitch, smooth=True, threads=settings.threads)
             pooling = _Pooling(zarred, maps, 4 * k, moments)
             run(sink=pooling, threads=settings.threads)
             zarred.finish(name, pixel_size=self.plane.pixel_size, attrs={})

@@ -28,12 +28,12 @@ _FOUND = "found"
 class MemoryLabels:
     """Labels in one array."""
 
-    def __init__(self, shape: tuple[int, int], *, factor: int = 1) -> None:
-        self.labels, self.factor = np.zeros(shape, np.int32), factor
+    def __init__(self, shape: tuple[int, int], *, factor: int = 1, smooth: bool = False) -> None:
+        self.labels, self.factor, self.smooth = np.zeros(shape, np.int32), factor, smooth
 
     def write(self, place: Slices, labels: np.ndarray) -> None:
         """Stores a window of working pixels."""
-        place, labels = enlarge(place, labels, self.factor, self.labels.shape)
+        place, labels = enlarge(place, labels, self.factor, self.labels.shape, smooth=self.smooth)
         self.labels[place] = labels
 
     def relabel(self, numbers: np.ndarray) -> None:
@@ -45,14 +45,14 @@ class MemoryLabels:
 class ZarrLabels:
     """Labels in a store that :func:`micro_nb.data.atomic.writing` handed out; :meth:`finish` writes the metadata, last."""
 
-    def __init__(self, store: Store, shape: tuple[int, int], *, factor: int = 1, threads: int = 1) -> None:
-        self.store, self.factor, self.threads = store, factor, threads
+    def __init__(self, store: Store, shape: tuple[int, int], *, factor: int = 1, smooth: bool = False, threads: int = 1) -> None:
+        self.store, self.factor, self.smooth, self.threads = store, factor, smooth, threads
         chunk = tuple(min(_CHUNK, n) for n in shape)
         self.array = zarr.create_array(store, name="0", shape=shape, chunks=chunk, dtype="int32", dimension_names=("y", "x"))
 
     def write(self, place: Slices, labels: np.ndarray) -> None:
         """Stores a window of working pixels."""
-        place, labels = enlarge(place, labels, self.factor, self.array.shape)
+        place, labels = enlarge(place, labels, self.factor, self.array.shape, smooth=self.smooth)
         self.array[place] = labels
 
     def relabel(self, numbers: np.ndarray) -> None:
@@ -114,10 +114,33 @@ def _info(labels: Any, pixel_size: Mapping[str, float] | None) -> ImageInfo:
     return ImageInfo(axes=("y", "x"), dtype=np.dtype(labels.dtype), levels=(level,), pixel_size=size)
 
 
-def enlarge(place: Slices, labels: np.ndarray, factor: int, shape: tuple[int, ...]) -> tuple[Slices, np.ndarray]:
-    """A window of working pixels as a window of pixels, cut at the plane's rim."""
+def enlarge(
+    place: Slices, labels: np.ndarray, factor: int, shape: tuple[int, ...], *, smooth: bool = False
+) -> tuple[Slices, np.ndarray]:
+    """A window of working pixels as a window of pixels, cut at the plane's rim; ``smooth`` rounds the steps of outlines."""
     if factor == 1:
         return place, labels
     rows, cols = (slice(s.start * factor, min(s.stop * factor, n)) for s, n in zip(place, shape, strict=True))
-    big = labels.repeat(factor, axis=0).repeat(factor, axis=1)
+    big = _rounded(labels, factor) if smooth else labels.repeat(factor, axis=0).repeat(factor, axis=1)
     return (rows, cols), big[: rows.stop - rows.start, : cols.stop - cols.start]
+
+
+def _rounded(labels: np.ndarray, factor: int) -> np.ndarray:
+    """Each pixel takes the label that weighs most among the four working pixels around it, by bilinear weights."""
+    padded = np.pad(labels, 1, mode="edge")
+    (y0, wy), (x0, wx) = (_between(n, factor) for n in labels.shape)
+    around = [padded[y0 + dy][:, x0 + dx] for dy in (0, 1) for dx in (0, 1)]
+    weights = [np.outer(v, u).astype(np.float32) for v in (1 - wy, wy) for u in (1 - wx, wx)]
+    best, most = around[0].copy(), np.full(around[0].shape, -1.0, np.float32)
+    for candidate in around:
+        weight = sum((w * (other == candidate) for w, other in zip(weights, around, strict=True)), np.float32(0))
+        better = weight > most
+        best[better], most[better] = candidate[better], weight[better]
+    return best
+
+
+def _between(n: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each pixel the padded working pixel before it, and how far it is on the way to the next."""
+    at = (np.arange(n * factor) + 0.5) / factor + 0.5
+    before = np.floor(at).astype(int)
+    return before, at - before
