@@ -162,7 +162,8 @@ class Index:
         -------
         Columns ``rank`` (from 1), ``score`` (text 0..1, image -1..1), ``path``, of tiles and objects ``y0 x0 y1 x1`` (px of level
         0), ``name``, ``similarity`` (cosine), of texts ``concepts_score`` and ``measured_score`` (NaN where the text asks for
-        none), then the measurements. Its index numbers the rows of the index; ``attrs`` say what was asked.
+        none), then the measurements (of objects ``object_score``, which is ``score`` in ``where``). Its index numbers the rows of
+        the index; ``attrs`` say what was asked.
 
         Raises
         ------
@@ -178,6 +179,7 @@ class Index:
             scored = self._by_vector(self._vector(query), k, allowed)
         best = scored.sort_values("score", ascending=False, kind="stable").head(k)
         measured = self.table.loc[best.index].drop(columns=["path", "name", *(c for c in PLACE if c in self.table)])
+        measured = measured.rename(columns={"score": "object_score"})  # how sure parsing was of an object, not the search
         lead = self.table.loc[best.index, ["path", *(c for c in PLACE if c in self.table), "name"]]
         result = pd.concat([best[["score"]], lead, best.drop(columns="score"), measured], axis=1)
         result.insert(0, "rank", np.arange(1, len(result) + 1))

@@ -148,6 +148,15 @@ def test_objects_of_one_image_are_found_by_text_crop_and_place(tmp_path):
         index.search(mnb.Region(0, 0, 3, 3))
 
 
+def test_the_score_of_a_search_is_not_that_of_an_object(tmp_path):
+    index = Index.build(PICTURES["mixed"], tmp_path / "objects", of="objects")
+    found = index.search("round", k=3)
+    assert found.columns.is_unique
+    assert found["score"].is_monotonic_decreasing
+    assert found["object_score"].tolist() == index.table.loc[found.index, "score"].tolist()
+    assert f"1. {found['score'].iloc[0]:.3f}" in index.show(found).text
+
+
 def test_tiles_of_one_image_are_found_by_what_lies_in_them(tmp_path):
     index = Index.build(PICTURES["mixed"], tmp_path / "tiles", of="tiles")
     assert len(index) == 4
