@@ -1,0 +1,211 @@
+"""Fine-tuning on a user's own labels: about twenty images, minutes on two cores, a model folder at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import WriteError
+from ..progress import Progress
+from ..tasks.embed import embed
+from ..tasks.load import load_model, prepared
+from ..tasks.parse import parse
+from ..tiles.objects import Objects
+from .crops import Crops
+from .labelled import Labelled, read_labelled
+from .losses import geometry_loss
+from .metrics.instances import Overlap, score
+from .parallel import fast_bfloat16
+from .recipe import Recipe
+from .trainer import Trainer, read_log
+from .training import Training
+from .tuner import Tuner
+
+_CHECK_EVERY, _PATIENCE, _CHECKED = 25, 4, 6
+_SHOWN = 12
+"""Labelled images that the point of a new name is taken from."""
+
+
+def finetune(
+    images: Any, labels: Any, *, out: str | os.PathLike[str], base: Any = "nano", name: str = "object", steps: int = 300,
+    partial: bool = False, seed: int = 0, batch: int = 4, edge: int = 160,
+) -> Training:  # fmt: skip
+    """Teaches a model a new kind of object; see :func:`micro_nb.learn.train.train`, which calls this.
+
+    Parameters
+    ----------
+    images, labels, partial : see :func:`micro_nb.learn.labelled.read_labelled`.
+    out : the model folder to make; whole or absent.
+    base : a model, or what :func:`micro_nb.tasks.load_model` takes.
+    name : what the objects are called; ``parse(img, [name], model=out)`` finds them.
+    steps : at most so many; it stops before where the held-out fifth gets no better.
+    batch, edge : crops a step, and their pixels.
+
+    Raises
+    ------
+    WriteError : ``out`` exists.
+    """
+    target = Path(out)
+    if target.exists():
+        raise WriteError(f"{target}: already exists; choose another folder for the model")
+    pairs = read_labelled(images, labels, partial=partial)
+    old: Any = load_model(base) if isinstance(base, str | os.PathLike) else base
+    learned_from, held = divided(pairs, seed)
+    before = figures(held, old, None)
+    recipe = Recipe(
+        {"mine": 1.0}, name=name, initial="random", steps=steps, batch=batch, edge=edge, diameter=old.config.diameter_px,
+        rate=4e-4, encoder_rate=4e-5, warmup=min(20, steps), average=0.98, seed=seed, save_every=steps + 1,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory(prefix="micro-nb-") as work:
+        learner = Tuner(old.config, old.tile, bfloat16=fast_bfloat16("cpu"))
+        trainer = Trainer(recipe, _samples(learned_from, name), work, learner=learner)
+        checks = Checks(_samples(held, name), recipe, tuple(old.config.layers))
+        _run(trainer, checks)
+        lines = [line | {"validation": checks.at.get(line["step"])} for line in read_log(work)]
+    model = renewed(old, checks.best or trainer.averaged())
+    named(model, name, learned_from[:_SHOWN])
+    write_model(model, target)
+    after = figures(held, model, [name])
+    return Training(target, trainer.step, trainer.seconds, lines, before, after, tuple(pair.image.name for pair in held))
+
+
+def divided(pairs: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[Labelled]]:
+    """A fifth of the images for checking, at least one of five; below that all are learned from."""
+    order = np.random.default_rng(seed).permutation(len(pairs))
+    held = order[: len(pairs) // 5]
+    kept = [pair for k, pair in enumerate(pairs) if k not in held]
+    return kept, [pairs[k] for k in sorted(held)]
+
+
+def _samples(pairs: Sequence[Labelled], name: str) -> list[Any]:
+    return [pair.sample(name, k) for k, pair in enumerate(pairs) if (pair.labels > 0).any()]
+
+
+@dataclass
+class Checks:
+    """Loss on the same crops of held-out images every time, and the weights that did best there.
+
+    Attributes
+    ----------
+    at : step -> loss.
+    best : weights of the tile network; None where nothing is held out.
+    """
+
+    samples: Sequence[Any]
+    recipe: Recipe
+    layers: tuple[str, ...]
+    at: dict[int, float] = field(default_factory=dict)
+    best: dict[str, torch.Tensor] | None = None
+
+    def look(self, trainer: Trainer) -> bool:
+        """Checks the averaged weights; True where they have not improved for too long."""
+        if not self.samples:
+            return False
+        if not hasattr(self, "_batches"):
+            crops = Crops(
+                self.samples, self.recipe.weights, self.layers, edge=self.recipe.edge, diameter=self.recipe.diameter, spread=0.1
+            )
+            self._batches = [crops.batch(k, 4) for k in range(_CHECKED)]
+        weights = trainer.averaged()
+        network = copy.deepcopy(trainer.model.network).eval()
+        network.load_state_dict(weights)
+        with torch.inference_mode():
+            losses = [geometry_loss(network(b.pixels.to(trainer.world.device))[0].cpu(), b.targets) for b in self._batches]
+        self.at[trainer.step] = found = float(np.mean([sum(float(v) for v in loss.values()) for loss in losses]))
+        if found <= min(self.at.values()):
+            self.best = weights
+        seen = list(self.at.values())
+        return len(seen) > _PATIENCE and min(seen[-_PATIENCE:]) > min(seen)
+
+
+def _run(trainer: Trainer, checks: Checks) -> None:
+    """Trains until done or no longer better."""
+    steps = trainer.recipe.steps
+    checks.look(trainer)
+    with Progress(f"fine-tuning on {trainer.recipe.name}", steps, "steps") as progress:
+        while trainer.step < steps:
+            done = trainer.step
+            trainer.advance(done + _CHECK_EVERY)
+            progress.advance(trainer.step - done)
+            if checks.look(trainer):
+                break
+
+
+def figures(pairs: Sequence[Labelled], model: Any, prompts: Sequence[str] | None) -> dict[str, float]:
+    """AP@0.5 of what ``parse`` finds, mean over images, with counts; what lies where nothing is known is left out."""
+    if not pairs:
+        return {}
+    rows = []
+    for pair in pairs:
+        found = parse(pair.image, prompts, model=model)
+        planes, layers = _planes(found)
+        layer = planes[layers.index("object")] if "object" in layers else np.zeros_like(pair.labels)
+        made = score(Overlap.of(pair.labels, layer), ignore_unknown=True)
+        rows.append((made.ap, made.tp + made.fp, made.tp + made.fn))
+    ap, found_n, true_n = np.array(rows, float).T
+    return {"ap50": float(ap.mean()), "found": float(found_n.sum()), "true": float(true_n.sum())}
+
+
+def _planes(found: Objects) -> tuple[np.ndarray, list[str]]:
+    """Labels ``(layer, y, x)`` and the names of the layers."""
+    labels: Any = found.labels
+    return np.asarray(labels), [str(name) for name in labels["layer"].values]
+
+
+def renewed(base: Any, weights: Mapping[str, torch.Tensor]) -> Any:
+    """A copy of a model with other weights of its tile network, ready to look."""
+    model = copy.deepcopy(base)
+    model.tile.load_state_dict(dict(weights))
+    return prepared(model, base.processor, calibration=copy.deepcopy(base.calibration))
+
+
+def named(model: Any, name: str, pairs: Sequence[Labelled]) -> None:
+    """Gives a model a point for a name: the mean of the labelled objects that it finds, among ``config.extra_concepts``."""
+    vectors = [v for pair in pairs for v in _vectors(model, pair)]
+    if not vectors:  # nothing was found, so nothing can be recognised by it
+        return
+    mean = np.mean(vectors, axis=0)
+    point = (mean / np.linalg.norm(mean)).astype(float).round(6).tolist()
+    known = dict(getattr(model.config, "extra_concepts", None) or {})
+    model.config.extra_concepts = known | {name.strip().lower(): point}
+
+
+def _vectors(model: Any, pair: Labelled) -> list[np.ndarray]:
+    """Unit vectors of the found objects that are labelled ones."""
+    seen = embed(pair.image, model=model)
+    planes, layers = _planes(seen.found)
+    overlap = Overlap.of(pair.labels, planes)
+    mine = {(layers[k], int(n)) for k, n in overlap.found[overlap.matched(0.5)[:, 1]]}
+    where = zip(seen.found.table["layer"], seen.found.table["label"], strict=True)
+    return [v for v, key in zip(seen.objects, where, strict=True) if (str(key[0]), int(key[1])) in mine and key[0] == "object"]
+
+
+def write_model(model: Any, target: Path) -> None:
+    """A folder for ``load_model``; whole or absent."""
+    with _building(target) as partial:
+        model.save_pretrained(partial)
+        model.processor.save_pretrained(partial)
+        (partial / "calibration.json").write_text(json.dumps(model.calibration), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _building(target: Path) -> Iterator[Path]:
+    target.absolute().parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.absolute().parent))
+    try:
+        yield partial
+        partial.chmod(0o755)
+        partial.replace(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,120 @@
+"""Images and label images of a user, in any form, as training samples."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.image import MicroImage
+from ..data.open import open_image
+from ..errors import AxesError, ImageNotFoundError
+from .shards import UNKNOWN, Sample, eight_bit, relabelled, typical_diameter
+
+_ENDS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".zarr", ".npy")
+_LARGEST = 65000
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """An image and what is labelled in it.
+
+    Attributes
+    ----------
+    image : a plane.
+    labels : ``(y, x) int32``; 0 background, -1 not known.
+    """
+
+    image: MicroImage
+    labels: np.ndarray
+
+    def sample(self, name: str, number: int, *, dataset: str = "mine") -> Sample:
+        """For training; every object is called ``name``."""
+        names = {"object": {int(k): name for k in np.unique(self.labels[self.labels > 0])}}
+        picture, stem = eight_bit(np.asarray(self.image.read())), f"{number} {self.image.name}"
+        return Sample(picture, {"object": self.labels}, names, dataset, stem, stem, typical_diameter([self.labels])).reduced()
+
+
+def read_labelled(images: Any, labels: Any, *, partial: bool = False) -> list[Labelled]:
+    """Pairs of images and label images.
+
+    Parameters
+    ----------
+    images : a folder, or a list of paths, MicroImages and arrays ``(y, x)`` or ``(3, y, x)``.
+    labels : a folder whose files have the same stems as the images (``a.png``, ``a.tif``; also ``a_label.png``, ``a_mask.png``),
+        or a list in the order of the images: integers, 0 background, -1 not known.
+    partial : background is not known either, as only some objects were labelled.
+
+    Raises
+    ------
+    ImageNotFoundError : a folder holds nothing, or an image has no labels.
+    AxesError : sizes differ, or labels are no integers.
+    ValueError : the lists differ in length, or no object is labelled at all.
+    """
+    left, right = _listed(images), _listed(labels)
+    if isinstance(labels, str | os.PathLike):
+        right = _partners(left, right)
+    if len(left) != len(right):
+        raise ValueError(f"{len(left)} images but {len(right)} label images; give one for each image, in the same order")
+    found = [_pair(image, lab, partial=partial) for image, lab in zip(left, right, strict=True)]
+    if not any((pair.labels > 0).any() for pair in found):
+        raise ValueError(f"none of {len(found)} label images has an object (a number above 0)")
+    return found
+
+
+def _listed(things: Any) -> list[Any]:
+    if isinstance(things, str | os.PathLike):
+        folder = Path(things)
+        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in _ENDS) if folder.is_dir() else []
+        if not found:
+            raise ImageNotFoundError(
+                f"{folder}: {'no pictures in this folder' if folder.is_dir() else 'no such folder'} ({', '.join(_ENDS)})"
+            )
+        return list(found)
+    if not isinstance(things, Sequence):
+        raise TypeError(f"images and labels are a folder or a list; got {type(things).__name__}")
+    return list(things)
+
+
+def _partners(images: Sequence[Any], labels: Sequence[Path]) -> list[Path]:
+    by_stem = {_stem(p): p for p in labels}
+    out = []
+    for image in images:
+        name = str(image) if isinstance(image, str | os.PathLike) else getattr(image, "name", "")
+        if _stem(Path(name)) not in by_stem:
+            raise ImageNotFoundError(f"no labels for {name or 'an array'}: labels/ needs a file of the same stem; or give lists")
+        out.append(by_stem[_stem(Path(name))])
+    return out
+
+
+def _stem(path: Path) -> str:
+    stem = path.name.split(".")[0].lower()
+    for end in ("_labels", "_label", "_masks", "_mask"):
+        stem = stem.removesuffix(end)
+    return stem
+
+
+def _pair(image: Any, labels: Any, *, partial: bool) -> Labelled:
+    plane = _opened(image).plane()
+    if isinstance(labels, np.ndarray):
+        lab = labels
+    else:
+        lab = np.squeeze(np.asarray(_opened(labels).read()))
+    if lab.shape != plane.plane_shape or lab.dtype.kind not in "iub":
+        raise AxesError(
+            f"labels of {plane.name} are {lab.dtype} {lab.shape}; they must be integers of the image's size {plane.plane_shape}"
+        )
+    numbered = relabelled(np.maximum(lab.astype(np.int64), UNKNOWN))
+    if numbered.max(initial=0) > _LARGEST:
+        raise ValueError(f"labels of {plane.name} hold {numbered.max()} objects; at most {_LARGEST} an image")
+    return Labelled(plane, np.where((numbered == 0) & partial, np.int32(UNKNOWN), numbered))
+
+
+def _opened(thing: Any) -> MicroImage:
+    if isinstance(thing, str | os.PathLike) and Path(thing).suffix == ".npy":
+        return open_image(np.load(thing, allow_pickle=False))
+    return open_image(thing)

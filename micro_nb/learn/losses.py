@@ -1,0 +1,85 @@
+"""The losses; each leaves out what is not known, and is the same however many processes share the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+
+from .parallel import total
+
+
+def geometry_loss(predicted: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Loss of the dense maps.
+
+    Parameters
+    ----------
+    predicted : ``(B, L, 4, h, w)``: foreground logit, distance, offsets.
+    targets : ``(B, L, 5, h, w)``: the same and what is known, see :func:`micro_nb.learn.targets.geometry`.
+
+    Returns
+    -------
+    ``foreground`` (cross entropy over known pixels, and 1 - Dice of each layer), ``distance`` (mostly inside objects), ``offset``
+    (inside objects alone); scalars.
+    """
+    known, fore = targets[:, :, 4], targets[:, :, 0]
+    logit = predicted[:, :, 0]
+    cross = F.binary_cross_entropy_with_logits(logit, fore, reduction="none") * known
+    share = torch.sigmoid(logit) * known
+    weight = known * (0.3 + fore)
+    far = F.smooth_l1_loss(predicted[:, :, 1], targets[:, :, 1], beta=0.1, reduction="none") * weight
+    miss = F.smooth_l1_loss(predicted[:, :, 2:4], targets[:, :, 2:4], beta=0.1, reduction="none").sum(2) * fore
+    sums = torch.stack([cross.sum(), known.sum(), far.sum(), weight.sum(), miss.sum(), fore.sum()])
+    layers = torch.cat([(share * fore).sum((0, 2, 3)), share.sum((0, 2, 3)) + (fore * known).sum((0, 2, 3))])
+    joined = total(torch.cat([sums, layers]))
+    means = joined[0:6:2] / joined[1:6:2].clamp(min=1)
+    both, either = joined[6:].reshape(2, -1)
+    overlap = 1 - (2 * both + 1) / (either + 1)
+    return {"foreground": means[0] + 0.3 * overlap.mean(), "distance": 3 * means[1], "offset": means[2]}
+
+
+def pooled(embedding: torch.Tensor, labels: torch.Tensor, objects: Sequence[tuple[int, int, int]]) -> torch.Tensor:
+    """Mean embedding of each object.
+
+    Parameters
+    ----------
+    embedding : ``(B, D, h, w)``.
+    labels : ``(B, L, 2h, 2w) int32``.
+    objects : crop, layer and number of each.
+
+    Returns
+    -------
+    ``(len(objects), D)``.
+    """
+    _, width, h, w = embedding.shape
+    cell = (torch.arange(2 * h)[:, None] // 2 * w + torch.arange(2 * w)[None] // 2).to(labels.device)
+    found = embedding.new_zeros(len(objects), width) + 0 * embedding.sum()  # a graph also where there are no objects
+    rows: dict[tuple[int, int], list[int]] = {}
+    for k, (crop, layer, _) in enumerate(objects):
+        rows.setdefault((crop, layer), []).append(k)
+    for (crop, layer), mine in rows.items():
+        plane = labels[crop, layer]
+        place = torch.full((int(plane.max()) + 2,), -1, device=labels.device)
+        place[torch.tensor([objects[k][2] for k in mine], device=labels.device)] = torch.arange(len(mine), device=labels.device)
+        at = torch.where(plane > 0, place[plane.clamp(min=0).long()], -1)
+        inside = at >= 0
+        weights = torch.bincount(at[inside] * (h * w) + cell[inside], minlength=len(mine) * h * w).reshape(len(mine), h * w)
+        share = weights.to(embedding.dtype) / weights.sum(1, keepdim=True).clamp(min=1)
+        found[mine] = share @ embedding[crop].reshape(width, -1).T
+    return found
+
+
+def sigmoid_contrastive(
+    a: torch.Tensor, b: torch.Tensor, positive: torch.Tensor, known: torch.Tensor, scale: torch.Tensor, bias: torch.Tensor
+) -> torch.Tensor:
+    """Pairwise sigmoid loss (Zhai et al. 2023, SigLIP) of ``a (N, D)`` and ``b (M, D)``, over the pairs ``known (N, M)``.
+
+    The positives of a row weigh as much as its negatives. ``scale`` is the logarithm of the factor of the cosines.
+    """
+    logits = F.normalize(a, dim=-1) @ F.normalize(b, dim=-1).T * scale.exp() + bias
+    loss = F.binary_cross_entropy_with_logits(logits, positive, reduction="none") * known
+    yes, no = positive * known, (1 - positive) * known
+    rows = (loss * yes).sum(1) / yes.sum(1).clamp(min=1) + (loss * no).sum(1) / no.sum(1).clamp(min=1)
+    joined = total(torch.stack([rows.sum(), rows.new_tensor(float(len(rows)))]))
+    return joined[0] / joined[1].clamp(min=1)

@@ -1,0 +1,169 @@
+"""Self-supervised pre-training of the tile encoder on images without labels, and a linear probe that says what it learned.
+
+Two crops of one place, posed and recoloured anew, are to be told from crops of all other places of the batch, pair by pair, with
+the sigmoid loss (SimCLR's task, Chen et al. 2020; SigLIP's loss, Zhai et al. 2023).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..models.micro_d1.modeling_micro_d1 import TILE_STAGES, Encoder
+from ..progress import Progress
+from .augment import recolour, sample_image, sampling_grid
+from .crops import bounds
+from .initial import start_encoder
+from .losses import sigmoid_contrastive
+from .parallel import fast_bfloat16
+
+FEATURES = 112
+_PROJECTED = 64
+_SHIFT = 0.25
+"""Two crops of one place have centres up to this share of a crop apart."""
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """A pre-trained encoder.
+
+    Attributes
+    ----------
+    encoder : in evaluation mode.
+    losses : of every step.
+    file : its weights, for ``initial:`` of a recipe; None where none was asked for.
+    """
+
+    encoder: Encoder
+    losses: list[float] = field(repr=False)
+    file: Path | None = None
+
+
+def pretrain(
+    images: Sequence[np.ndarray], *, steps: int = 200, batch: int = 32, edge: int = 64, initial: str = "random",
+    rate: float = 1e-3, seed: int = 0, out: str | os.PathLike[str] | None = None,
+) -> Pretraining:  # fmt: skip
+    """Trains an encoder to know a place again.
+
+    Parameters
+    ----------
+    images : ``(h, w, 3) uint8`` each, at the scale at which they will be looked at; no labels.
+    steps, batch, edge, rate : length, places a step, pixels of a crop, learning rate.
+    initial : where to start, see :func:`micro_nb.learn.initial.start_encoder`.
+    seed : of weights and crops.
+    out : a ``.safetensors`` to write.
+
+    Raises
+    ------
+    ValueError : no images, or ones smaller than half a crop.
+    """
+    small = [im.shape for im in images if min(im.shape[:2]) < edge // 2]
+    if not images or small:
+        raise ValueError(
+            f"{len(images)} images, {len(small)} smaller than half a crop ({edge} px); give larger ones, or a smaller edge"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Contrast()
+    start_encoder(model.encoder, initial)
+    model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
+    levels, losses = [bounds(image) for image in images], []
+    with Progress("pre-training without labels", steps, "steps") as progress:
+        for step in range(steps):
+            views = _views(images, levels, np.random.default_rng([seed, step]), batch, edge)
+            loss = model(*views)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            losses.append(float(loss.detach()))
+            progress.advance()
+    file = _written(model.encoder, Path(out), {"steps": steps, "batch": batch, "edge": edge, "seed": seed}) if out else None
+    return Pretraining(model.encoder.eval(), losses, file)
+
+
+class Contrast(nn.Module):
+    """Encoder, projection, and the loss between two views."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = Encoder(TILE_STAGES)
+        self.project = nn.Sequential(nn.Linear(FEATURES, FEATURES), nn.ReLU(), nn.Linear(FEATURES, _PROJECTED))
+        self.scale, self.bias = nn.Parameter(torch.tensor(2.3)), nn.Parameter(torch.tensor(-5.0))
+
+    def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:  # (B, 3, H, W) each
+        pixels = torch.cat([first, second]).to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16("cpu")):
+            seen = self.encoder(pixels)[-1].mean((2, 3))
+        a, b = self.project(seen.float()).chunk(2)
+        same = torch.eye(len(a), device=a.device)
+        return sigmoid_contrastive(a, b, same, torch.ones_like(same), self.scale, self.bias)
+
+
+def _views(
+    images: Sequence[np.ndarray], levels: Sequence[tuple[float, float]], rng: np.random.Generator, batch: int, edge: int
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
+    """Two crops of each of ``batch`` places, ``(B, 3, edge, edge)`` each."""
+    pairs = []
+    for k in rng.integers(len(images), size=batch):
+        image, (low, high) = images[k], levels[k]
+        place = [rng.uniform(min(edge / 2, n / 2), max(n - edge / 2, n / 2)) for n in image.shape[:2]]
+        scale = float(np.exp(rng.normal(0, 0.25)))
+        views = []
+        for _ in range(2):
+            y, x = (p + rng.uniform(-_SHIFT, _SHIFT) * edge / scale for p in place)
+            grid = sampling_grid(rng, edge, scale * float(np.exp(rng.normal(0, 0.15))), (y, x))
+            views.append(recolour(rng, (sample_image(image, grid) - low) / (high - low)))
+        pairs.append(views)
+    stacked = torch.from_numpy(np.asarray(pairs, np.float32))
+    return stacked[:, 0], stacked[:, 1]
+
+
+def features(encoder: Encoder, crops: Sequence[np.ndarray], *, batch: int = 64) -> np.ndarray:
+    """``(n, 112) float32``: the encoder's last stage, mean over each crop ``(h, w, 3) uint8``; all crops of one size."""
+    found = []
+    with torch.inference_mode():
+        for k in range(0, len(crops), batch):
+            some = [(c.astype(np.float32) - low) / (high - low) for c in crops[k : k + batch] for low, high in [bounds(c)]]
+            pixels = torch.from_numpy(np.stack(some).transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
+            found.append(F.adaptive_avg_pool2d(encoder(pixels)[-1], 1).flatten(1).numpy())
+    return np.concatenate(found).astype(np.float32) if found else np.zeros((0, FEATURES), np.float32)
+
+
+def linear_probe(train: np.ndarray, train_classes: Sequence[Any], test: np.ndarray, test_classes: Sequence[Any]) -> float:
+    """Balanced accuracy, 0..1, of a logistic regression on frozen features: what can be read off them with a straight cut.
+
+    Parameters
+    ----------
+    train, test : features ``(n, D)``; of different images, slides or specimens.
+    """
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.metrics import balanced_accuracy_score  # type: ignore[import-untyped]
+    from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
+    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
+    probe.fit(train, list(train_classes))
+    return float(balanced_accuracy_score(list(test_classes), probe.predict(test)))
+
+
+def _written(encoder: Encoder, path: Path, facts: dict[str, Any]) -> Path:
+    from safetensors.torch import save_file
+
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path}: weights are written as .safetensors")
+    partial = path.with_name(f".{path.name}.partial")
+    save_file({k: v.contiguous() for k, v in encoder.state_dict().items()}, partial, metadata={"pretrain": json.dumps(facts)})
+    partial.replace(path)
+    return path

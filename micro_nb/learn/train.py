@@ -1,0 +1,86 @@
+"""``train``: a recipe, or a user's own images and labels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import WriteError
+from .recipe import Recipe
+from .trainer import STATE, Trainer, read_log
+from .training import Training
+
+RUNS = Path("runs")
+
+
+def train(
+    source: Any,
+    labels: Any = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    changes: Mapping[str, Any] | None = None,
+    base: Any = "nano",
+    name: str = "object",
+    steps: int | None = None,
+    partial: bool = False,
+    seed: int = 0,
+) -> Training:
+    """Trains from a recipe, or fine-tunes on labelled images.
+
+    Parameters
+    ----------
+    source : a recipe (a YAML file, the name of one in the package, or a :class:`Recipe`); or, with ``labels``, images: a folder
+        or a list of paths, MicroImages and arrays.
+    labels : a folder of label images with the stems of the images, or a list: integers, 0 background, -1 not known.
+    out : where to write; ``runs/NAME`` by default. A recipe's run folder, or the folder of the fine-tuned model.
+    resume : go on with the run that ``out`` holds. It takes the same steps as if it had never stopped.
+    changes : values that replace the recipe's, such as ``{"batch": 4}``; recipes alone.
+    base, name, partial, seed : fine-tuning alone: the model to start from, what the objects are called, whether background
+        outside of labels is not known, and which images are held out.
+    steps : length; of a fine-tuning at most (default 300).
+
+    Returns
+    -------
+    Training, with the curve and, after fine-tuning, AP@0.5 on a held-out fifth before and after.
+
+    Raises
+    ------
+    RecipeError : the recipe cannot be followed.
+    WriteError : ``out`` holds something already, and ``resume`` was not said.
+    ImageNotFoundError, AxesError, ValueError : images and labels do not fit together; says how.
+
+    Examples
+    --------
+    Five lines from labels to a model:
+
+    >>> import micro_nb as mnb
+    >>> done = mnb.train("images/", "labels/", base="nano", name="my cells", out="my_model/")  # doctest: +SKIP
+    >>> print(done)  # doctest: +SKIP
+    >>> model = mnb.load_model("my_model/")  # doctest: +SKIP
+    >>> mnb.parse("new.tif", ["my cells"], model=model).table  # doctest: +SKIP
+
+    A recipe:
+
+    >>> mnb.train("nano", changes={"data": ["shards/"]})  # doctest: +SKIP
+    """
+    if labels is None:
+        return _follow(source, out, resume, dict(changes or {}) | ({"steps": steps} if steps else {}))
+    if resume or changes:
+        raise ValueError("resume and changes are for recipes; fine-tuning takes minutes and starts anew")
+    from .finetune import finetune  # it looks through parse, which recipes do not need
+
+    target = Path(out) if out is not None else RUNS / "_".join(name.split())
+    return finetune(source, labels, out=target, base=base, name=name, steps=steps or 300, partial=partial, seed=seed)
+
+
+def _follow(source: Any, out: Any, resume: bool, changes: dict[str, Any]) -> Training:
+    recipe = Recipe(**(vars(source) | changes)) if isinstance(source, Recipe) else Recipe.load(source, **changes)
+    folder = Path(out) if out is not None else RUNS / recipe.name
+    if (folder / STATE).exists() and not resume:
+        raise WriteError(f"{folder} holds a run; go on with it by resume=True, or choose another folder with out=")
+    trainer = Trainer(recipe, recipe.samples(), folder)
+    trainer.run()
+    return Training(folder, trainer.step, trainer.seconds, read_log(folder))

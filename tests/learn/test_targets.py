@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from micro_nb.learn.targets import KNOWN, OFFSET_UNIT, geometry
+
+
+@pytest.fixture
+def two() -> np.ndarray:
+    """A disc, a square that touches it, and a corner of which nothing is known."""
+    y, x = np.mgrid[:48, :64]
+    labels = np.where(np.hypot(y - 20, x - 18) < 10, 1, 0)
+    labels[12:28, 28:44] = 2
+    labels[40:, 50:] = -1
+    return labels.astype(np.int32)
+
+
+def test_the_deepest_pixel_of_every_object_has_distance_one(two):
+    distance = geometry(two)[1]
+    assert [distance[two == k].max() for k in (1, 2)] == [1, 1]
+    assert distance[two <= 0].max() == 0
+
+
+def test_distance_falls_to_nearly_nothing_where_two_objects_touch(two):
+    distance = geometry(two)[1]
+    assert distance[20, 27:29].max() < 0.2 < distance[20, 18]
+
+
+def test_offsets_lead_every_pixel_to_the_centre_of_its_object(two):
+    maps = geometry(two)
+    y, x = np.nonzero(two == 1)
+    ends = np.stack([y + maps[2][y, x] * OFFSET_UNIT, x + maps[3][y, x] * OFFSET_UNIT])
+    assert np.abs(ends - np.array([[20], [18]])).max() < 1
+
+
+def test_a_thin_tail_does_not_draw_the_centre_of_an_object_out_of_its_body():
+    y, x = np.mgrid[:40, :80]
+    labels = ((np.hypot(y - 20, x - 15) < 10) | ((np.abs(y - 20) < 2) & (x > 15) & (x < 70))).astype(np.int32)
+    maps = geometry(labels)
+    assert abs(15 + maps[3][20, 15] * OFFSET_UNIT - 15) < 3 < 5 < np.nonzero(labels)[1].mean() - 15
+
+
+def test_what_is_not_known_is_marked_and_is_no_foreground(two):
+    maps = geometry(two)
+    assert (maps[KNOWN] == (two != -1)).all()
+    assert (maps[0] == (two > 0)).all()
+
+
+def test_an_empty_picture_has_known_background():
+    maps = geometry(np.zeros((8, 8), np.int32))
+    assert maps[KNOWN].all()
+    assert not maps[:KNOWN].any()
