@@ -183,7 +183,7 @@ class Index:
         lead = self.table.loc[best.index, ["path", *(c for c in PLACE if c in self.table), "name"]]
         result = pd.concat([best[["score"]], lead, best.drop(columns="score"), measured], axis=1)
         result.insert(0, "rank", np.arange(1, len(result) + 1))
-        result.attrs = {"query": query if isinstance(query, str) else type(query).__name__, "where": where, "of": self.of}
+        result.attrs = {"query": _said(query), "where": where, "of": self.of}
         return result
 
     def show(self, result: pd.DataFrame) -> ResultView:
@@ -290,6 +290,13 @@ class Index:
         self._near = Approximate.build(self._rows)
         with writing_file(self.folder / NEAREST) as partial:
             self._near.write(partial)
+
+
+def _said(query: Query) -> str:
+    """A query in words."""
+    if isinstance(query, Region):
+        return f"y {query.y0:g}..{query.y1:g}, x {query.x0:g}..{query.x1:g} {'µm' if query.unit == 'um' else 'px'}"
+    return query.name if isinstance(query, MicroImage) else "an array" if isinstance(query, np.ndarray) else str(query)
 
 
 def _load_model() -> Any:

@@ -157,6 +157,14 @@ def test_the_score_of_a_search_is_not_that_of_an_object(tmp_path):
     assert f"1. {found['score'].iloc[0]:.3f}" in index.show(found).text
 
 
+def test_a_result_says_what_was_asked_be_it_a_text_an_image_or_a_place(tmp_path):
+    index = Index.build(PICTURES["mixed"], tmp_path / "objects", of="objects")
+    img = mnb.open_image(PICTURES["mixed"])
+    queries = ("round", img, PICTURES["mixed"], mnb.Region(10, 10, 50, 50))
+    said = [index.search(query, k=1).attrs["query"] for query in queries]
+    assert said == ["round", img.name, "an array", "y 10..50, x 10..50 px"]
+
+
 def test_tiles_of_one_image_are_found_by_what_lies_in_them(tmp_path):
     index = Index.build(PICTURES["mixed"], tmp_path / "tiles", of="tiles")
     assert len(index) == 4
