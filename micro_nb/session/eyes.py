@@ -130,7 +130,11 @@ def resolve(eyes: Any, img: MicroImage | None) -> str:
     if name == FLOOR or img is None or (name == MICRO_D1 and not _WEIGHTS.is_file()):
         return FLOOR
     large = img.plane_shape[0] * img.plane_shape[1] > WHOLE_PIXELS
-    return FLOOR if large or any(axis in img.axes for axis in "tz") else name
+    if large or any(axis in img.axes for axis in "tz"):
+        return FLOOR
+    from ..tasks.familiar import unfamiliar  # torch is loaded where a model may look, not before
+
+    return FLOOR if unfamiliar(img) else name
 
 
 def load(name: str) -> Eyes:

@@ -87,6 +87,7 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
             arrays[f"{name}/labels"] = np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(layer.labels)), np.uint8)
     note = {
         "scale": seen.scale.to_dict(), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
+        "unfamiliar": seen.unfamiliar,
         "layers": list(seen.layers), "shapes": shapes,
     }  # fmt: skip
     with writing_file(folder / "arrays.npz") as partial, partial.open("wb") as file:
@@ -106,7 +107,7 @@ def _load(folder: Path) -> Seen | None:
             scale = Scale.from_dict(note["scale"])
             seen = Seen(
                 layers, scale, arrays["detail"], arrays["tiles"], arrays["boxes"], arrays["thumbnail"].astype(np.float32),
-                tuple(note["bounds"]), note["weights_id"], note["image_id"],
+                tuple(note["bounds"]), note["weights_id"], note["image_id"], note["unfamiliar"],
             )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError):  # a damaged entry is looked at anew
         shutil.rmtree(folder, ignore_errors=True)

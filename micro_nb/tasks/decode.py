@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 from skimage.measure import label
-from skimage.segmentation import watershed
+from skimage.segmentation import expand_labels, watershed
 
 from ..analysis.split import merged
 
@@ -24,14 +24,17 @@ class Decoding:
     neck : two peaks are one object where the votes between them are more than this share of the lower peak.
     reach : two centres nearer than this are one.
     smallest : least area.
+    small, faint : objects of at most this area are let out to this probability.
     """
 
     foreground: float = 0.55
     sigma: float = 1.25
-    votes: float = 6.0
+    votes: float = 4.0
     neck: float = 0.85
     reach: int = 2
-    smallest: int = 6
+    smallest: int = 4
+    small: int = 24
+    faint: float = 0.2
 
 
 def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
@@ -59,7 +62,16 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     vx = np.rint(x + offset[1]).astype(np.int64).clip(0, shape[1] - 1)
     votes = np.bincount(vy * shape[1] + vx, minlength=labels.size).reshape(shape).astype(np.float32)
     labels[y, x] = _gathered(votes, decoding)[vy, vx]
-    return _whole(labels, decoding.smallest)
+    return _grown(_whole(labels, decoding.smallest), geometry[0], decoding)
+
+
+def _grown(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.ndarray:
+    """Small objects let out to where they are faintly seen: a few map pixels wide, they are nowhere as sure as larger ones."""
+    small = (np.bincount(labels.ravel()) <= decoding.small)[labels] & (labels > 0)
+    if not small.any():
+        return labels
+    wide = expand_labels(np.where(small, labels, 0), 2)  # type: ignore[no-untyped-call]
+    return np.where((labels == 0) & (foreground > decoding.faint), wide, labels).astype(np.int32)
 
 
 def _gathered(votes: np.ndarray, decoding: Decoding) -> np.ndarray:

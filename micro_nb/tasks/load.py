@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
+from transformers.utils import logging
 
 from ..errors import ImageNotFoundError
 from ..models.micro_d1 import MicroD1Model, MicroD1Processor
@@ -53,8 +56,21 @@ def load_model(name: str | os.PathLike[str] = "nano") -> MicroD1Model:
 
 @lru_cache(maxsize=4)
 def _loaded(where: str, stamp: int) -> MicroD1Model:
-    model = MicroD1Model.from_pretrained(where, dtype=torch.float32, use_safetensors=True)
+    with quiet():
+        model = MicroD1Model.from_pretrained(where, dtype=torch.float32, use_safetensors=True)
     return prepared(model, MicroD1Processor.from_pretrained(where), calibration=_calibration(where))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No progress bars of transformers: a small model loads before one is read, and a report would keep them for ever."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def prepared(

@@ -127,7 +127,7 @@ def parse_seen(
         "prompts": None if prompts is None else list(prompts),
         **seen.to_dict(),
     }
-    made_by["recognised"] = recognise(image_vector(seen, model), model)
+    made_by["recognised"] = {} if seen.unfamiliar else recognise(image_vector(seen, model), model)
     return Objects(table, labels, presence, plane.pixel_size, plane.content_id, made_by)
 
 
@@ -144,6 +144,8 @@ def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Cho
     names, scores = {}, {}
     for layer, objects in seen.layers.items():
         found, p = vocabulary.names(object_vectors(seen, layer, model), layer)
+        if seen.unfamiliar:
+            found, p = [layer if layer == "object" else ""] * len(found), np.ones(len(found))
         names[layer], scores[layer] = np.array(found, object), p * objects.certainty
     for layer in ("nucleus",):  # a nucleus that is the whole object is not listed twice
         if layer in names and "object" in names and _same(names["object"], "nucleus"):
@@ -165,7 +167,7 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
     image = image_vector(seen, model)
     vectors = {layer: object_vectors(seen, layer, model) for layer in seen.layers}
     for prompt, vector in zip(prompts, encode_text(prompts, model=model), strict=True):
-        layer, meant, odds, presence = _one(prompt, vector, image, vectors, vocabulary, model)
+        layer, meant, odds, presence = _one(prompt, vector, image, vectors, vocabulary, model, familiar=not seen.unfamiliar)
         chosen.presence.append(presence)
         if presence.present is False:
             continue
@@ -177,10 +179,11 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
 
 def _one(
     prompt: str, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary,
-    model: MicroD1Model,
+    model: MicroD1Model, *, familiar: bool,
 ) -> tuple[str, np.ndarray, np.ndarray, Presence]:  # fmt: skip
     """Layer, objects and presence of one prompt."""
     concept, trained = meaning(prompt, vocabulary)
+    trained = trained and familiar
     layer, meant, odds = best_layer(vector, vectors, vocabulary, concept)
     weights = tuple(model.calibration.get("presence", {}).get("weights", (1.0, 1.0)))
     score = statistic(*parts(float(image @ vector), odds[meant], model), weights)

@@ -22,6 +22,7 @@ _SIDE = 150
 _HALO, _LEAST_SIDE = 8, 24
 _SPREAD = 0.5
 """Of the nearness to the right diameter, in natural logarithms."""
+_NOT_FAR = 0.4
 _FEW = 10.0
 """So many objects of the right size count half; a few large ones at a coarse scale are often clumps."""
 
@@ -82,11 +83,18 @@ def find_scale(
         return Scale(pitch_for(diameter_px, target), float(diameter_px), "argument")
     tried = [p for p in PITCHES if p == 1 or min(shape) >= _LEAST_SIDE * p]
     found = [_tried(maps_at(p), decoding, target) for p in tried]
-    best = int(np.argmax([score for score, _ in found]))
+    best = _finest([score for score, _ in found])
     diameter = found[best][1] * tried[best]
     return Scale(
         pitch_for(diameter, target), round(diameter, 2), "searched", tuple(tried), tuple(round(score, 5) for score, _ in found)
     )
+
+
+def _finest(scores: list[float]) -> int:
+    """The finest scale that is better than its neighbours and not far below the best: what is large is made of what is small."""
+    ends = [0.0, *scores, 0.0]
+    peaks = [k for k, score in enumerate(scores) if score >= max(ends[k], ends[k + 2])]
+    return next(k for k in peaks if scores[k] >= _NOT_FAR * max(scores))
 
 
 def _tried(maps: TileMaps, decoding: Decoding, target: float) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,16 +14,19 @@ import numpy as np
 import torch
 from scipy import sparse
 
+from ..analysis.scale import find_recipe
 from ..data.atomic import writing
 from ..data.image import MicroImage
 from ..data.location import Location
 from ..models.micro_d1 import MicroD1Model
 from ..models.micro_d1.processing_micro_d1 import normalise, three_channels
+from ..progress import Progress
 from ..settings import settings
 from ..tiles.assemble import LabelSink, TiledMaps, assemble
 from ..tiles.labels import MemoryLabels, ZarrLabels, open_labels
 from ..tiles.plan import Slices
 from .decode import Decoding, objects_of
+from .familiar import unfamiliar
 from .network import HALO, WINDOW, TileMaps, plane_bounds
 from .scale import Scale, find_scale
 
@@ -64,6 +68,8 @@ class Seen:
     thumbnail : ``(M, 1280) float32`` features of the whole image, small.
     bounds : grey values that were 0 and 1 to the network.
     weights_id, image_id : whose weights, which image.
+    unfamiliar : why the model's names cannot be relied on here, see :func:`~micro_nb.tasks.familiar.unfamiliar`; ``""`` where
+        nothing speaks against them.
     """
 
     layers: Mapping[str, Layer]
@@ -75,12 +81,13 @@ class Seen:
     bounds: tuple[float, float]
     weights_id: str
     image_id: str
+    unfamiliar: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """How it was looked at, as JSON values, for evidence."""
         return {
             "model": "micro_d1", "weights": self.weights_id, "scale": self.scale.to_dict(), "grey_bounds": list(self.bounds),
-            "window": WINDOW, "halo": HALO,
+            "window": WINDOW, "halo": HALO, "unfamiliar": self.unfamiliar,
         }  # fmt: skip
 
 
@@ -105,20 +112,26 @@ class Look:
     def run(self) -> Seen:
         """Finds everything."""
         names = self.model.config.layers
-        self.bounds = plane_bounds(self.plane)
+        self.bounds, strange = plane_bounds(self.plane), unfamiliar(self.plane)
         first = self.decodings.get(names[0], Decoding())
-        scale = find_scale(
-            self.maps_at, first, shape=self.plane.plane_shape, target=self.model.config.diameter_px, diameter_px=self.diameter_px
-        )
+        known = self.diameter_px
+        if strange and known is None:
+            known = find_recipe(self.plane).diameter_px
+        target = self.model.config.diameter_px
+        scale = find_scale(self.maps_at, first, shape=self.plane.plane_shape, target=target, diameter_px=known)
         maps = self.maps_at(scale.pitch)
         windows = TiledMaps(maps.grid, maps.geometry, keep_bytes=_KEEP_BYTES)
         layers, moments = {}, _Moments(scale.pitch, self.plane.plane_shape)
-        for k, name in enumerate(names):
-            layers[name] = self.layer(windows, maps, k, name, moments if k == 0 else None)
+        with Progress("looking", len(names), "layers") if len(maps.grid) == 1 else nullcontext() as progress:
+            for k, name in enumerate(names):
+                layers[name] = self.layer(windows, maps, k, name, moments if k == 0 else None)
+                if progress is not None:
+                    progress.advance()
         self._maps.clear()
         return Seen(
-            layers, scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id, self.plane.content_id
-        )
+            layers, scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id, self.plane.content_id,
+            strange,
+        )  # fmt: skip
 
     def maps_at(self, pitch: int) -> TileMaps:
         """The plane as the network sees it at a pitch."""
