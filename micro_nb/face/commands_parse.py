@@ -10,7 +10,7 @@ from pathlib import Path
 import micro_nb as mnb
 
 from ..errors import WriteError
-from .commands import _channel_of, _plane, _print_json, _stem, _write, _write_table
+from .commands import _channel_of, _plane, _print_json, _stem, _write_table
 
 _IN_MEMORY_PX = 1 << 26
 
@@ -44,7 +44,7 @@ def parse(args: Namespace) -> None:
     if out is not None and store is None:
         _write_table(found.table, out) if out.suffix in (".csv", ".parquet") else found.save(out)
     if args.picture:
-        _write(Path(args.picture), mnb.overview(img, objects=found).png())
+        mnb.overview(img, objects=found).save(args.picture)
     if args.json:
         _print_json({
             "presence": json.loads(found.presence.to_json(orient="records")) if found.presence is not None else [],

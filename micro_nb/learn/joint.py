@@ -100,9 +100,9 @@ def write(model: MicroD1Model, out: str | os.PathLike[str], train: Sequence[Samp
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     processor, calibration = model.processor, model.calibration
-    half = MicroD1Model(model.config)
+    half = MicroD1Model(MicroD1Config.from_dict(model.config.to_dict()))
     half.load_state_dict(model.state_dict())
-    half.half().save_pretrained(folder)
+    half.half().save_pretrained(folder)  # type: ignore[no-untyped-call]
     processor.save_pretrained(folder)
     (folder / CALIBRATION).write_text(json.dumps(calibration), encoding="utf-8")
     (folder / "figures.json").write_text(json.dumps(found, indent=1), encoding="utf-8")

@@ -1,6 +1,6 @@
 """Training shards: labelled images as plain ``.npz`` files that travel, losslessly; read with NumPy and Pillow alone.
 
-Images are reduced to at most :data:`LARGEST_PX` per typical object, each with a label image for every layer of geometry that is
+Images are reduced to at most :data:`TRAVEL_PX` per typical object, each with a label image for every layer of geometry that is
 known. In a label image 0 is background, ``-1`` is "not known here" and is never counted against anyone.
 
 Where a data set has only boxes or points, masks are made from the foreground of the picture and the boxes or points
@@ -25,6 +25,8 @@ UNKNOWN = -1
 _UNKNOWN_STORED = 65535
 LARGEST_PX = 44.0
 """Objects are kept at no more than this many pixels in diameter: twice the scale that the network looks at."""
+TRAVEL_PX = 38.0
+"""In shards, which are to be small, at no more than this; of the crops, one in sixteen shows objects larger."""
 SHARD_BYTES = 8 << 20
 """A shard is closed once it holds this much."""
 
@@ -106,11 +108,11 @@ def nearest(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return np.asarray(labels[rows[:, None], cols[None]])
 
 
-def write_shards(samples: Iterable[Sample], folder: str | os.PathLike[str]) -> list[Path]:
-    """Writes samples, reduced, to ``folder/shard_000.npz`` and on.
+def write_shards(samples: Iterable[Sample], folder: str | os.PathLike[str], *, largest: float = TRAVEL_PX) -> list[Path]:
+    """Writes samples, with objects no larger than ``largest`` pixels, to ``folder/shard_000.npz`` and on.
 
-    Nothing is lost: pixels are kept as reversible JPEG 2000, or as the JPEG they came from; labels as 16-bit differences from row
-    to row under LZMA. Layers with equal labels are kept once. A shard is whole or absent.
+    Nothing else is lost: pixels are kept as reversible JPEG 2000, or as the JPEG they came from; labels as 16-bit differences
+    from row to row under LZMA. Layers with equal labels are kept once. A shard is whole or absent.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def write_shards(samples: Iterable[Sample], folder: str | os.PathLike[str]) -> l
     out, packed, paths = Path(folder), dict[str, np.ndarray](), list[Path]()
     out.mkdir(parents=True, exist_ok=True)
     for k, sample in enumerate(samples):
-        packed |= {f"{k:05d}/{name}": np.frombuffer(data, np.uint8) for name, data in _packed(sample.reduced()).items()}
+        packed |= {f"{k:05d}/{name}": np.frombuffer(data, np.uint8) for name, data in _packed(sample.reduced(largest)).items()}
         if sum(data.nbytes for data in packed.values()) > SHARD_BYTES:
             paths.append(_written(packed, out / f"shard_{len(paths):03d}.npz"))
             packed = {}

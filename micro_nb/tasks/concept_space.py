@@ -54,13 +54,22 @@ class ConceptSpace:
         return {name: k for k, (name, _) in enumerate(self.concepts)}
 
     def of_kind(self, kind: str) -> np.ndarray:
-        """Rows of a kind."""
-        return np.array([k for k, (_, of) in enumerate(self.concepts) if of == kind], int)
+        """Rows of a kind; of an exclusive one the narrowest alone, as "light microscopy" is no rival of "brightfield"."""
+        return self._rows[kind]
+
+    @cached_property
+    def _rows(self) -> dict[str, np.ndarray]:
+        rows: dict[str, list[int]] = {}
+        for k, (name, kind) in enumerate(self.concepts):
+            below = [self.place[other] for other in narrower(name) if other in self.place]
+            if kind not in EXCLUSIVE or not any(self.concepts[row][1] == kind for row in below):
+                rows.setdefault(kind, []).append(k)
+        return {kind: np.array(mine, int) for kind, mine in rows.items()}
 
     def probabilities(self, vectors: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """``(n, len(names))`` how probable it is that each of ``vectors (n, D)`` shows each concept, or a kind of it.
 
-        Of an exclusive kind a softmax over the kind, summed over the kinds of the concept; of others how far its cosine, or the
+        Of an exclusive kind a softmax over its narrowest concepts, summed over those of the concept; of others how far its cosine, or the
         largest of its kinds', stands out of all of that kind. 0.5 for a concept that is not known.
         """
         out = np.full((len(vectors), len(names)), 0.5, np.float32)
@@ -79,8 +88,8 @@ class ConceptSpace:
         """``modality``, ``modality_probability`` ..., and the most probable others in ``concepts``: ``"nucleus 0.93; ..."``."""
         table: dict[str, Any] = {}
         for kind in EXCLUSIVE:
-            rows = self.of_kind(kind)
-            if len(rows):
+            rows = self._rows.get(kind)
+            if rows is not None:
                 p = self._of_kind(vectors, kind, rows)
                 best = p.argmax(1)
                 table[kind] = [self.concepts[rows[k]][0] for k in best]
@@ -89,7 +98,7 @@ class ConceptSpace:
         return pd.DataFrame(table)
 
     def _listed(self, vectors: np.ndarray) -> list[str]:
-        kinds = dict.fromkeys(kind for _, kind in self.concepts if kind not in EXCLUSIVE)
+        kinds = [kind for kind in self._rows if kind not in (*EXCLUSIVE, *_LOOKS)]
         rows = np.concatenate([self.of_kind(k) for k in kinds]) if kinds else np.zeros(0, int)
         if not len(rows):
             return [""] * len(vectors)

@@ -78,7 +78,9 @@ def prepared(
 ) -> MicroD1Model:
     """A model in evaluation mode with its processor, calibration and ``weights_id``; also for a model made in memory."""
     model.eval().requires_grad_(False)
-    model.eyes = (fused(model.tile).to(memory_format=torch.channels_last),)  # a tuple, so that it is no part of what is saved
+    eyes = fused(model.tile)
+    eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.eyes = (eyes,)  # a tuple, so that it is no part of what is saved
     config = model.config
     model.processor = processor or MicroD1Processor(
         config.thumbnail_px, config.text_buckets, config.text_grams, config.text_words
@@ -92,7 +94,7 @@ def fused(network: TileNetwork) -> TileNetwork:
     """A copy of the tile network whose normalisations are part of its convolutions: the same maps, a quarter faster."""
     copy = deepcopy(network).eval()
     for block in [m for m in copy.modules() if isinstance(m, ConvNorm)]:
-        block[0] = fuse_conv_bn_eval(block[0], block[1])
+        block[0] = fuse_conv_bn_eval(block[0], block[1])  # type: ignore[type-var, arg-type]
         block[1] = nn.Identity()
     return copy
 

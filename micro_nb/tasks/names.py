@@ -13,6 +13,7 @@ from ..models.ontology import ontology
 from .text import encode_text
 
 LEAST = 0.3
+_BEHIND = 3.0
 """An object is never given a name that is less probable than this."""
 _BOTH = {"nucleus": ("object", "nucleus")}
 """Concepts that stand in more than one layer: a nucleus is the whole object where only nuclei show."""
@@ -81,7 +82,11 @@ class Vocabulary:
             if not self._kin(name, concept) and not (layer == "object" and self._part(name, concept))
         ]
         strongest = self.log_odds(objects)[:, rivals].max(1, initial=-np.inf) if rivals else np.full(len(odds), -np.inf)
-        return (expit(odds) >= LEAST) & (odds >= strongest), odds
+        meant = (expit(odds) >= LEAST) & (odds >= strongest)
+        parts = [self.place[name] for name in self.concepts if layer == "object" and self._part(name, concept)]
+        if parts:  # what looks like the part must look like the whole as well, and not much less
+            meant &= (odds >= 0) & (odds >= self.log_odds(objects)[:, parts].max(1) - _BEHIND)
+        return meant, odds
 
     def _best(self, odds: np.ndarray, layer: str) -> np.ndarray:
         """The most probable concept; of whole objects not a part of a cell where a cell is probable too: it has that part."""
@@ -100,7 +105,7 @@ class Vocabulary:
     def _part(name: str, concept: str | None) -> bool:
         """Whether a part is rightly seen in the whole, as a nucleus in a white blood cell."""
         known = ontology()
-        return concept in known and name == "nucleus" and known[concept].kind == "cell type"
+        return name == "nucleus" and concept is not None and concept in known and known[concept].kind == "cell type"
 
     @staticmethod
     def _kin(name: str, concept: str | None) -> bool:

@@ -14,6 +14,8 @@ from .text import encode_text
 
 KINDS = ("modality", "stain", "specimen")
 _LEAST = 0.5
+_FAR_ENOUGH = frozenset({"light microscopy", "electron microscopy"})
+"""Below their kinds, training images say little of what they are not."""
 
 
 def recognise(image: np.ndarray, model: MicroD1Model) -> dict[str, dict[str, Any]]:
@@ -51,5 +53,5 @@ def _narrowed(p: Mapping[str, float]) -> str | None:
         best = max(choices, key=lambda name: p[name])
         if p[best] < _LEAST:
             break
-        at, choices = best, [name for name in p if best in onto[name].parents]
+        at, choices = best, [name for name in p if best in onto[name].parents and not _FAR_ENOUGH & set(onto[best].parents)]
     return at

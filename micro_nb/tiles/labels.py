@@ -131,9 +131,12 @@ def _rounded(labels: np.ndarray, factor: int) -> np.ndarray:
     (y0, wy), (x0, wx) = (_between(n, factor) for n in labels.shape)
     around = [padded[y0 + dy][:, x0 + dx] for dy in (0, 1) for dx in (0, 1)]
     weights = [np.outer(v, u).astype(np.float32) for v in (1 - wy, wy) for u in (1 - wx, wx)]
-    best, most = around[0].copy(), np.full(around[0].shape, -1.0, np.float32)
+    best: np.ndarray = around[0].copy()
+    most = np.full(best.shape, -1.0, np.float32)
     for candidate in around:
-        weight = sum((w * (other == candidate) for w, other in zip(weights, around, strict=True)), np.float32(0))
+        weight = np.zeros(best.shape, np.float32)
+        for w, other in zip(weights, around, strict=True):
+            weight += w * (other == candidate)
         better = weight > most
         best[better], most[better] = candidate[better], weight[better]
     return best

@@ -149,7 +149,11 @@ class WorkFolder:
         except OSError as error:
             raise WriteError(f"{self.folder}: cannot write there ({error.strerror}); choose another out=") from error
         _hold(self._lock, self.folder)
-        return self._begun()
+        try:
+            return self._begun()
+        except BaseException:
+            self.release()
+            raise
 
     def _begun(self) -> Layout | None:
         plan = self.folder / "plan.json"

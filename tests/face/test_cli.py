@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -13,10 +14,12 @@ import zarr
 from PIL import Image
 
 import micro_nb as mnb
-from micro_nb.face import commands
 from micro_nb.face.cli import build_parser, main
 
-COMMANDS = ("info", "overview", "convert", "quality", "segment", "ask", "report", "demo", "lab")
+COMMANDS = (
+    "info", "overview", "convert", "quality", "parse", "segment", "ask", "index", "search", "train", "evaluate", "report", "demo",
+    "lab",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -180,7 +183,9 @@ def test_no_command_shows_the_help_and_wrong_usage_is_two(capsys):
 def test_every_command_has_its_function():
     choices = next(a.choices for a in build_parser()._actions if a.choices and "info" in a.choices)
     assert set(choices) == set(COMMANDS)
-    assert all(callable(getattr(commands, name)) for name in choices)
+    for name, parser in choices.items():
+        module = importlib.import_module(f"micro_nb.face.{parser.get_default('module')}")
+        assert callable(getattr(module, name))
 
 
 def test_debug_shows_the_traceback(capsys):

@@ -10,7 +10,7 @@ from conftest import SHARED
 from PIL import Image
 from training_samples import discs
 
-from micro_nb.learn.shards import Sample, eight_bit, read_shards, relabelled, rim, typical_diameter, write_shards
+from micro_nb.learn.shards import TRAVEL_PX, Sample, eight_bit, read_shards, relabelled, rim, typical_diameter, write_shards
 
 
 def same(a: Sample, b: Sample) -> bool:
@@ -23,13 +23,13 @@ def test_shards_give_back_what_was_written(tmp_path):
     samples = [discs(1), discs(2, colour=True)]
     samples[0].labels["object"][:20] = -1
     write_shards(samples, tmp_path)
-    assert all(same(a.reduced(), b) for a, b in zip(samples, read_shards(tmp_path), strict=True))
+    assert all(same(a.reduced(TRAVEL_PX), b) for a, b in zip(samples, read_shards(tmp_path), strict=True))
 
 
-def test_objects_are_kept_no_larger_than_twice_what_the_network_looks_at(tmp_path):
+def test_objects_are_kept_no_larger_than_is_asked_for(tmp_path):
     large = discs(3, edge=200)
     large.diameter_px = 88.0
-    write_shards([large], tmp_path)
+    write_shards([large], tmp_path, largest=44)
     [back] = read_shards(tmp_path)
     assert back.image.shape == (100, 100, 3)
     assert back.diameter_px == pytest.approx(44)
@@ -46,7 +46,7 @@ def test_a_picture_that_was_a_jpeg_costs_no_more_than_the_jpeg(tmp_path, rng):
     [path] = write_shards([sample], tmp_path)
     assert path.stat().st_size < len(jpeg) + 3000
     [back] = read_shards(tmp_path)
-    assert np.array_equal(back.image, sample.reduced().image)
+    assert np.array_equal(back.image, sample.reduced(TRAVEL_PX).image)
 
 
 def test_layers_with_equal_labels_are_stored_once(tmp_path):
