@@ -47,7 +47,7 @@ def tiny(**changes: object) -> Recipe:
 
 
 def gradients(folder: str) -> None:
-    """Writes the loss, gradients and statistics of one step, of all processes together; in float64, as rounding is not the matter."""
+    """Writes loss, gradients and statistics of one step, of all processes together; in float64, as rounding is not the matter."""
     os.makedirs(folder, exist_ok=True)
     torch.set_num_threads(1)
     learner = fresh(tiny(), MicroD1Config(**TINY), [discs(1)], "cpu")
