@@ -14,6 +14,7 @@ import zarr
 from PIL import Image
 
 import micro_nb as mnb
+from micro_nb.face import commands
 from micro_nb.face.cli import build_parser, main
 
 COMMANDS = (
