@@ -69,8 +69,9 @@ class ConceptSpace:
     def probabilities(self, vectors: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """``(n, len(names))`` how probable it is that each of ``vectors (n, D)`` shows each concept, or a kind of it.
 
-        Of an exclusive kind a softmax over its narrowest concepts, summed over those of the concept; of others how far its cosine, or the
-        largest of its kinds', stands out of all of that kind. 0.5 for a concept that is not known.
+        Of an exclusive kind a softmax over its narrowest concepts, summed over those of the concept; of others how
+        far its cosine, or the largest of its kinds', stands out of all of that kind. 0.5 for a concept that is not
+        known.
         """
         out = np.full((len(vectors), len(names)), 0.5, np.float32)
         for column, name in enumerate(names):
