@@ -128,17 +128,20 @@ def enlarge(
 def _rounded(labels: np.ndarray, factor: int) -> np.ndarray:
     """Each pixel takes the label that weighs most among the four working pixels around it, by bilinear weights."""
     padded = np.pad(labels, 1, mode="edge")
+    mixed = (padded[1:, 1:] != padded[:-1, 1:]) | (padded[1:, :-1] != padded[:-1, :-1]) | (padded[1:, 1:] != padded[1:, :-1])
+    best: np.ndarray = labels.repeat(factor, axis=0).repeat(factor, axis=1)
     (y0, wy), (x0, wx) = (_between(n, factor) for n in labels.shape)
-    around = [padded[y0 + dy][:, x0 + dx] for dy in (0, 1) for dx in (0, 1)]
-    weights = [np.outer(v, u).astype(np.float32) for v in (1 - wy, wy) for u in (1 - wx, wx)]
-    best: np.ndarray = around[0].copy()
-    most = np.full(best.shape, -1.0, np.float32)
+    y, x = np.nonzero(mixed[y0][:, x0])  # elsewhere all four are equal
+    around = [padded[y0[y] + dy, x0[x] + dx] for dy in (0, 1) for dx in (0, 1)]
+    weights = [(v[y] * u[x]).astype(np.float32) for v in (1 - wy, wy) for u in (1 - wx, wx)]
+    found, most = around[0].copy(), np.full(y.size, -1.0, np.float32)
     for candidate in around:
-        weight = np.zeros(best.shape, np.float32)
+        weight = np.zeros(y.size, np.float32)
         for w, other in zip(weights, around, strict=True):
             weight += w * (other == candidate)
         better = weight > most
-        best[better], most[better] = candidate[better], weight[better]
+        found[better], most[better] = candidate[better], weight[better]
+    best[y, x] = found
     return best
 
 

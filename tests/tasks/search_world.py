@@ -28,6 +28,7 @@ class Concept:
     id: str
     kind: str
     names: tuple[str, ...]
+    parents: tuple[str, ...] = ()
 
 
 class Ontology(dict):
