@@ -13,14 +13,12 @@ import pandas as pd
 
 from .query_terms import read_terms
 
-COUNTED = ("object", "cell type", "structure")
-"""Kinds whose instances are found as objects."""
 EXCLUSIVE = ("modality", "stain", "specimen")
 """Kinds of which an image has one; the probabilities of their concepts sum to 1."""
 _SHARPNESS = 20.0
 """Cosines times this are log odds; the training of the joint space ends near it."""
 _LISTED, _LEAST = 5, 0.2
-_NAMES, _CHUNK, _KIN = 6, 1 << 15, 0.5
+_NAMES = 6
 _LOOKS = ("appearance", "artefact")
 _BROAD = ("object", "microscopy", "material")
 """Named in any text about any image."""
@@ -79,33 +77,13 @@ class ConceptSpace:
         for column, name in enumerate(names):
             if name not in self.place:
                 continue
-            out[:, column] = self._of_family(vectors, name)
-            if self.kind(name) in EXCLUSIVE:
-                for kin in wider(name):
-                    if kin not in _BROAD and kin in self.place and self.kind(kin) == self.kind(name):
-                        out[:, column] = np.maximum(out[:, column], _KIN * self._of_family(vectors, kin))
+            kind = self.concepts[self.place[name]][1]
+            rows = self.of_kind(kind)
+            family = {name, *narrower(name)}
+            mine = [k for k, row in enumerate(rows) if self.concepts[row][0] in family]
+            found = self._of_kind(vectors, kind, rows)[:, mine]
+            out[:, column] = np.minimum(found.sum(1), 1) if kind in EXCLUSIVE else found.max(1)
         return out
-
-    def kind(self, name: str) -> str:
-        """Of a known concept."""
-        return self.concepts[self.place[name]][1]
-
-    def _of_family(self, vectors: np.ndarray, name: str) -> np.ndarray:
-        """``(n,)`` of a concept and all below it."""
-        rows, family = self.of_kind(self.kind(name)), {name, *narrower(name)}
-        mine = [k for k, row in enumerate(rows) if self.concepts[row][0] in family]
-        found = self._of_kind(vectors, self.kind(name), rows)[:, mine]
-        return np.asarray(np.minimum(found.sum(1), 1) if self.kind(name) in EXCLUSIVE else found.max(1))
-
-    def of_objects(self, objects: np.ndarray) -> np.ndarray:
-        """``(C,)`` how near the objects ``(N, D)`` of a view come to each concept: mean cosine of their nearest tenth; -1 of none."""
-        if not len(objects):
-            return np.full(len(self.concepts), -1.0, np.float32)
-        nearest = max(1, len(objects) // 10)
-        cosines = np.concatenate(
-            [np.asarray(objects[k : k + _CHUNK], np.float32) @ self.vectors.T for k in range(0, len(objects), _CHUNK)]
-        )
-        return np.asarray(np.partition(cosines, len(objects) - nearest, axis=0)[-nearest:].mean(0), np.float32)
 
     def recognised(self, vectors: np.ndarray) -> pd.DataFrame:
         """``modality``, ``modality_probability`` ..., and the most probable others in ``concepts``: ``"nucleus 0.93; ..."``."""
@@ -164,12 +142,6 @@ def narrower(name: str) -> tuple[str, ...]:
     """Concepts that are a kind of a concept: a neutrophil is a white blood cell."""
     known = _ontology()
     return tuple(known.descendants(name)) if name in known else ()
-
-
-def wider(name: str) -> tuple[str, ...]:
-    """The concepts that a concept is a kind of, the nearest only."""
-    known = _ontology()
-    return tuple(known[name].parents) if name in known else ()
 
 
 def _ontology() -> Any:

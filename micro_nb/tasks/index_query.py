@@ -4,8 +4,7 @@ A text is scored by up to three parts, each from 0 to 1, and the score is their 
 
 - *joint*: the cosine of the text and the row in the joint space, against its distribution over the index: one half where a row
   stands one standard deviation above the mean;
-- *concepts*: the probability of each concept that the ontology reads in the text; of what is found as objects the mean of that,
-  of how near they come to the concept, and of whether any was named so;
+- *concepts*: the probability of each concept that the ontology reads in the text; of objects also whether any was found;
 - *measured*: numbers, crowding, size, shape, light, colour (:mod:`~micro_nb.tasks.query_terms`).
 
 So "two leukocytes in one field" needs a smear by the joint space, white blood cells by concept, and a count near two.
@@ -15,7 +14,7 @@ An image or a crop is scored by its cosine alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +22,10 @@ import pandas as pd
 
 from .concept_space import ConceptSpace, encoded, narrower, said_concepts
 from .object_facts import count_column
-from .query_terms import Term, measured_score, read_terms
-from .query_vector import unit
+from .query_terms import FLOOR, Term, measured_score, read_terms
 from .query_words import NEGATIONS, View
 
 _MINUS = 0.7
-_FLOOR = 0.05
 _SAMPLE, _SEED = 20_000, 0
 _SLOPE = 1.5
 _LEAST_SPREAD = 0.01
@@ -53,9 +50,7 @@ class TextQuery:
     terms: tuple[Term, ...]
 
 
-def read_text(
-    text: str, encode: Callable[[Sequence[str]], np.ndarray], space: ConceptSpace, *, view: View = "field"
-) -> TextQuery:
+def read_text(text: str, encode: Callable[[Sequence[str]], np.ndarray], *, view: View = "field") -> TextQuery:
     """Reads a text: ``"blood smear plus platelets minus white blood cells"``.
 
     Raises
@@ -67,27 +62,14 @@ def read_text(
     pieces = re.split(r"\b(plus|minus)\b", text)
     signs = (1.0, *(-_MINUS if sign == "minus" else 1.0 for sign in pieces[1::2]))
     signed = [(piece.strip(), sign) for piece, sign in zip(pieces[::2], signs, strict=True) if piece.strip()]
-    wanted = " ; ".join(piece for piece, sign in signed if sign > 0)
+    vectors = encode([piece for piece, _ in signed])
+    total = (vectors * np.array([[w] for _, w in signed])).sum(0)
+    wanted = " ; ".join(piece for piece, weight in signed if weight > 0)
     terms = read_terms(wanted, view=view)
-    refused = [piece for piece, sign in signed if sign < 0] + [t.noun for t in terms if t.words in NEGATIONS and t.noun]
+    refused = [piece for piece, weight in signed if weight < 0] + [t.noun for t in terms if t.words in NEGATIONS and t.noun]
     without = tuple(dict.fromkeys(c for piece in refused for c in said_concepts(piece)))
     concepts = tuple(c for c in said_concepts(wanted) if c not in without) if wanted else ()
-    vectors = np.stack([_meaning(piece, encode, space) for piece, _ in signed])
-    total = (vectors * np.array([[sign] for _, sign in signed])).sum(0)
-    return TextQuery(text, unit(total), concepts, without, terms)
-
-
-def _meaning(text: str, encode: Callable[[Sequence[str]], np.ndarray], space: ConceptSpace) -> np.ndarray:
-    """``(D,)``: the text without the words that are measured, halfway to the mean of the concepts it names.
-
-    Prompts of training name things; "fewer than ten" in a prompt says little, and pulls it away from what it names.
-    """
-    rest = text
-    for term in read_terms(text):
-        rest = re.sub(rf"\b{re.escape(term.words)}\b", " ", rest, flags=re.IGNORECASE)
-    vector = unit(encode([rest if re.search(r"\w", rest) else text])[0])
-    known = [space.place[c] for c in said_concepts(text) if c in space.place]
-    return unit(vector + unit(space.vectors[known].mean(0))) if known else vector
+    return TextQuery(text, total / max(float(np.linalg.norm(total)), 1e-9), concepts, without, terms)
 
 
 def text_encoder(model: object) -> Callable[[Sequence[str]], np.ndarray]:
@@ -116,17 +98,16 @@ def score_text(
     vectors : ``(n, D) float32`` of the rows.
     table : their measurements.
     usual : mean and standard deviation of the query's cosine over the index, see :func:`usual_cosine`.
-    near : concept -> ``(n,)`` how well the objects in a row fit it, see :func:`stands_out`.
     """
     cosine = vectors @ query.vector
     parts = [_joint(cosine, *usual)]
     counts = _counts(table, (*query.concepts, *query.without), query.terms)
-    concepts = _concepts(query, vectors, counts, space, near)
+    concepts = _concepts(query, vectors, counts, space)
     measured, used = measured_score(query.terms, counts, column_of=lambda noun: _column(noun, counts))
     none = np.full(len(vectors), np.nan)
     parts += [concepts] if concepts is not None else []
     parts += [measured] if used else []
-    score = np.exp(np.mean([np.log(np.maximum(p, _FLOOR / 10)) for p in parts], axis=0))
+    score = np.exp(np.mean([np.log(np.maximum(p, FLOOR / 10)) for p in parts], axis=0))
     return Scores(score, cosine, concepts if concepts is not None else none, measured if used else none, used)
 
 
@@ -139,42 +120,26 @@ def usual_cosine(cosines: Callable[[np.ndarray], np.ndarray], rows: int) -> tupl
     return (float(values.mean()), float(values.std())) if len(values) else (0.0, 1.0)
 
 
-def stands_out(values: np.ndarray) -> np.ndarray:
-    """How far each of ``values (n,)``, one a row of the whole index, lies above the others: one half at one standard deviation."""
-    return _logistic((values - values.mean()) / max(float(values.std()), 2 * _LEAST_SPREAD), 1.0)
-
-
 def _joint(cosine: np.ndarray, mean: float, spread: float) -> np.ndarray:
-    return _logistic((cosine - mean) / max(spread, _LEAST_SPREAD), _SLOPE)
+    steps = (cosine - mean) / max(spread, _LEAST_SPREAD)
+    return np.asarray(1 / (1 + np.exp(-_SLOPE * (steps - 1))))
 
 
-def _logistic(steps: np.ndarray, slope: float) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-slope * (steps - 1))), float)
-
-
-def _concepts(
-    query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace, near: Mapping[str, np.ndarray]
-) -> np.ndarray | None:
+def _concepts(query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace) -> np.ndarray | None:
     """Geometric mean over the concepts that the index knows; None where the text has none."""
     known = [(c, False) for c in query.concepts if c in space.place] + [(c, True) for c in query.without if c in space.place]
     if not known:
         return None
     p = space.probabilities(vectors, [c for c, _ in known]).astype(float)
     for column, (name, refused) in enumerate(known):
-        p[:, column] = np.mean([p[:, column], *_witnesses(name, table, near)], axis=0)
+        n = count_column(name)
+        if n in table.columns:
+            p[:, column] = (p[:, column] + 1 - 0.4 ** table[n].to_numpy(float)) / 2
+        elif "name" in table.columns and "label" in table.columns:  # rows are objects, and have a name themselves
+            p[:, column] = (p[:, column] + (table["name"] == name).to_numpy(float)) / 2
         if refused:
             p[:, column] = 1 - p[:, column]
-    return np.asarray(np.exp(np.log(np.maximum(p, _FLOOR)).mean(1)))
-
-
-def _witnesses(name: str, table: pd.DataFrame, near: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """What the objects say of a concept: how near they come to it, how many are named so, or whether the row itself is."""
-    found = [near[name]] if name in near else []
-    if count_column(name) in table.columns:
-        found.append(1 - 0.4 ** table[count_column(name)].to_numpy(float))
-    elif {"name", "label"} <= set(table.columns):
-        found.append((table["name"] == name).to_numpy(float))
-    return found
+    return np.asarray(np.exp(np.log(np.maximum(p, FLOOR)).mean(1)))
 
 
 def _counts(table: pd.DataFrame, concepts: Sequence[str], terms: Sequence[Term]) -> pd.DataFrame:

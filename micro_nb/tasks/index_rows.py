@@ -26,13 +26,11 @@ _COARSE = 2048
 
 @dataclass(frozen=True)
 class ImageRows:
-    """Rows of one image: vectors ``(n, D)``, a table of n rows, thumbnails by row, and of images and tiles how near the objects in
-    them come to each concept ``(n, C)``."""
+    """Rows of one image: vectors ``(n, D)``, a table of n rows, thumbnails by row."""
 
     vectors: np.ndarray
     table: pd.DataFrame
     thumbnails: Mapping[int, bytes]
-    evidence: np.ndarray | None = None
 
 
 def embedded(img: MicroImage, model: Any) -> Any:
@@ -62,24 +60,21 @@ def _image(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpace)
     vectors = np.atleast_2d(np.asarray(seen.image, np.float32))
     facts = view_facts(found, shape=img.plane_shape, pixel_size=img.pixel_size) | _contrasts(found) | picture_facts(img)
     table = pd.DataFrame([{"name": img.name, "height_px": height, "width_px": width, **facts}])
-    table = pd.concat([table, space.recognised(vectors)], axis=1)
-    return ImageRows(vectors, table, {0: thumbnail(img)}, space.of_objects(seen.objects)[None])
+    return ImageRows(vectors, pd.concat([table, space.recognised(vectors)], axis=1), {0: thumbnail(img)})
 
 
 def _tiles(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpace) -> ImageRows:
     boxes, vectors = np.asarray(seen.boxes, float).reshape(-1, 4), np.asarray(seen.tiles, np.float32)
     picture, scale = _coarse(img)
-    inside = _by_place(found)
-    rows, evidence = [], []
+    found, inside = _by_place(found)
+    rows = []
     for y0, x0, y1, x1 in boxes:
-        chosen = inside(y0, x0, y1, x1)
-        mine = found.iloc[chosen]
-        evidence.append(space.of_objects(seen.objects[chosen]))
+        mine = found.iloc[inside(y0, x0, y1, x1)]
         part = picture[_span(y0, y1, scale[0], len(picture)), _span(x0, x1, scale[1], picture.shape[1])]
         facts = view_facts(mine, shape=(y1 - y0, x1 - x0), pixel_size=img.pixel_size)
         rows.append({"name": img.name, **facts, **_contrasts(mine), **light_facts(part), **color_facts(part)})
     table = pd.concat([_placed(boxes), _filled(pd.DataFrame(rows)), space.recognised(vectors)], axis=1)
-    return ImageRows(vectors, table, _pictures(img, boxes, 0.0), np.stack(evidence))
+    return ImageRows(vectors, table, _pictures(img, boxes, 0.0))
 
 
 def _objects(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpace) -> ImageRows:
@@ -105,17 +100,17 @@ def _contrasts(found: pd.DataFrame) -> dict[str, float]:
     return {"object_contrast": middle, "object_visibility": abs(middle)}
 
 
-def _by_place(found: pd.DataFrame) -> Callable[[float, float, float, float], np.ndarray]:
-    """Which objects have their centre in a box; looks at those between its top and bottom only."""
+def _by_place(found: pd.DataFrame) -> tuple[pd.DataFrame, Callable[[float, float, float, float], np.ndarray]]:
+    """The objects from top to bottom, and which of them have their centre in a box; looks at the box's rows only."""
     y0, x0, y1, x1 = (found[c].to_numpy(float) for c in BOX)
     order = np.argsort(y0 + y1, kind="stable")
     y, x = ((y0 + y1) / 2)[order], ((x0 + x1) / 2)[order]
 
     def inside(top: float, left: float, bottom: float, right: float) -> np.ndarray:
         first, last = np.searchsorted(y, (top, bottom))
-        return np.asarray(order[first:last][(x[first:last] >= left) & (x[first:last] < right)])
+        return np.asarray(first + np.flatnonzero((x[first:last] >= left) & (x[first:last] < right)))
 
-    return inside
+    return found.iloc[order], inside
 
 
 def _coarse(img: MicroImage) -> tuple[np.ndarray, tuple[float, float]]:

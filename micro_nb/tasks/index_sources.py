@@ -142,9 +142,7 @@ def _joined(rows: list[ImageRows], sources: list[dict[str, Any]]) -> Batch:
     table = pd.concat([one.table.assign(source=k) for k, one in enumerate(rows)], ignore_index=True)
     counts = [c for c in table.columns if c.startswith("n_")]
     table = table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))
-    near = [one.evidence for one in rows if one.evidence is not None]
-    vectors = as_stored(np.concatenate([one.vectors for one in rows]))
-    return Batch(vectors, table, sources, pictures, np.concatenate(near) if near else None)
+    return Batch(as_stored(np.concatenate([one.vectors for one in rows])), table, sources, pictures)
 
 
 def _below(folder: Path) -> Iterable[Path]:

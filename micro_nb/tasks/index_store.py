@@ -34,20 +34,17 @@ from .index_manifest import MANIFEST, Manifest, Part
 from .vectors import Rows
 
 CONCEPTS, NEAREST = "concepts.npy", "nearest.faiss"
-_VECTORS, _EVIDENCE, _SOURCES = "vectors.npy", "evidence.npy", "sources.json"
-_THUMBNAILS, _CHECKSUMS = "thumbnails", "checksums.json"
+_VECTORS, _SOURCES, _THUMBNAILS, _CHECKSUMS = "vectors.npy", "sources.json", "thumbnails", "checksums.json"
 
 
 @dataclass
 class Batch:
-    """Rows to be written: unit vectors ``(n, D)``, a table of n rows, the images they come from, thumbnails by row, and how near
-    the objects in them come to each concept ``(n, C)``, where rows are not objects themselves."""
+    """Rows to be written: unit vectors ``(n, D)``, a table of n rows, the images they come from, thumbnails by row."""
 
     vectors: np.ndarray
     table: pd.DataFrame
     sources: list[dict[str, Any]]
     thumbnails: dict[int, bytes] = field(default_factory=dict)
-    evidence: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -118,13 +115,6 @@ class Store:
     def vectors(self) -> Rows:
         """All vectors, memory-mapped."""
         return Rows([self._array(f"{p.name}/{_VECTORS}", (p.rows, self.manifest.dimension)) for p in self.manifest.parts])
-
-    def evidence(self) -> Rows | None:
-        """How near the objects in a row come to each concept, memory-mapped; None where rows are objects."""
-        if self.manifest.of == "objects":
-            return None
-        wide = len(self.manifest.concepts)
-        return Rows([self._array(f"{p.name}/{_EVIDENCE}", (p.rows, wide)) for p in self.manifest.parts])
 
     def concepts(self) -> np.ndarray:
         """``(C, D) float32``."""
@@ -208,8 +198,6 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
 def _write_part(folder: Path, batch: Batch) -> Part:
     (folder / _THUMBNAILS).mkdir(parents=True)
     np.save(folder / _VECTORS, np.asarray(batch.vectors, np.float16), allow_pickle=False)
-    if batch.evidence is not None:
-        np.save(folder / _EVIDENCE, np.asarray(batch.evidence, np.float16), allow_pickle=False)
     (folder / _SOURCES).write_text(json.dumps(plain(batch.sources), indent=1, ensure_ascii=False) + "\n", "utf-8")
     name = "table.parquet" if find_spec("pyarrow") else "table.csv"
     buffer = io.BytesIO()

@@ -18,7 +18,7 @@ from . import query_words as lexicon
 from .grades import Grade, above, near, some_below, within
 from .query_words import Parts, View
 
-FLOOR = 0.2
+FLOOR = 0.05
 """The least a term can grade: one term that fails weakens a match and does not forbid it."""
 
 

@@ -16,9 +16,9 @@ from ..data.region import Region
 from ..errors import ImageNotFoundError, MicroNBError
 from ..progress import track
 from ..tiles.where import where as meets
-from .concept_space import COUNTED, ConceptSpace
+from .concept_space import ConceptSpace
 from .index_manifest import IndexMismatchError, Manifest, Of
-from .index_query import TextQuery, read_text, score_text, stands_out, text_encoder, usual_cosine
+from .index_query import TextQuery, read_text, score_text, text_encoder, usual_cosine
 from .index_rows import PLACE
 from .index_sources import gathered, names_a_file, reopened
 from .index_store import NEAREST, Store, check_place
@@ -56,7 +56,6 @@ class Index:
         self.table = measured.drop(columns="source").assign(path=paths[measured["source"].to_numpy()])
         self._source_of = measured["source"].to_numpy()
         self._space = ConceptSpace(self._store.manifest.concepts, self._store.concepts())
-        self._evidence = self._store.evidence()
         self._near = self._approximate()
 
     @classmethod
@@ -252,23 +251,16 @@ class Index:
         return ResultView(first, [self.thumbnail(k) for k in range(len(first))], title=repr(self)[1:-1]).bundle()
 
     def _by_text(self, text: str, k: int, allowed: np.ndarray | None) -> pd.DataFrame:
-        query = read_text(text, text_encoder(self.model), self._space, view="object" if self.of == "objects" else "field")
+        query = read_text(text, text_encoder(self.model), view="object" if self.of == "objects" else "field")
         rows = candidates(self._rows, self._near, query.vector, max(_LEAST_CANDIDATES, 50 * k), allowed)
         usual = usual_cosine(lambda chosen: self._rows.cosines(query.vector[None], chosen)[:, 0], len(self._rows))
         return self._scored(query, rows, usual)
 
     def _scored(self, query: TextQuery, rows: np.ndarray, usual: tuple[float, float]) -> pd.DataFrame:
-        near = self._near_concepts(query, rows)
-        found = score_text(query, self._rows.take(rows), self.table.iloc[rows], space=self._space, usual=usual, near=near)
+        found = score_text(query, self._rows.take(rows), self.table.iloc[rows], space=self._space, usual=usual)
         columns = {"score": found.score, "similarity": found.similarity}
         columns |= {"concepts_score": found.concepts, "measured_score": found.measured}
         return pd.DataFrame(columns, index=rows)
-
-    def _near_concepts(self, query: TextQuery, rows: np.ndarray) -> dict[str, np.ndarray]:
-        if self._evidence is None:
-            return {}
-        said = [c for c in (*query.concepts, *query.without) if c in self._space.place and self._space.kind(c) in COUNTED]
-        return {c: stands_out(self._evidence.column(self._space.place[c]))[rows] for c in said}
 
     def _by_vector(self, vector: np.ndarray, k: int, allowed: np.ndarray | None) -> pd.DataFrame:
         rows = candidates(self._rows, self._near, vector, max(_LEAST_CANDIDATES, 4 * k), allowed)

@@ -48,10 +48,6 @@ class Rows:
                 out[mine] = part[rows[mine] - start]
         return out
 
-    def column(self, k: int) -> np.ndarray:
-        """``(len(self),) float32``: one column of all rows."""
-        return np.concatenate([part[:, k] for part in self.parts]).astype(np.float32) if self.parts else np.zeros(0, np.float32)
-
     def cosines(self, queries: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """``(len(rows), q)`` cosines with unit ``queries (q, D)``; of all rows where ``rows`` is None."""
         queries = np.asarray(queries, np.float32).T

@@ -28,7 +28,6 @@ class Concept:
     id: str
     kind: str
     names: tuple[str, ...]
-    parents: tuple[str, ...] = ()
 
 
 class Ontology(dict):
