@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ..data.image import MicroImage
-from ..data.region import Region
 from .declines import DECLINES, Decline, kinds_unknown, no_channel, not_trained, not_understood, wrong_dimension
 from .dimensions import AREA_UNITS, LENGTH_UNITS, PHYSICAL_UNITS, QUANTITIES, fits, named
 from .eyes import FLOOR, knows, load
 from .lexicon import target
+from .plans import Call, Plan
+from .plans import objects_given as _objects
+from .plans import picked as _picked
 from .query import Filter, Pick, Query
 from .slots import IMAGE_QUANTITIES, OBJECT_QUANTITIES
 
 _DIMENSION_OF = {"image_size": "width", "field": "width", "field_area": "area"}  # whose unit these take
 _IN_UNITS = frozenset({"area", "diameter", "perimeter", "length", "width", "spacing", *_DIMENSION_OF})
-
-
-@dataclass(frozen=True)
-class Call:
-    """One tool call."""
-
-    tool: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    region: Region | None = None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to measure and how to word it; ``wording`` names a function of ``compose``."""
-
-    calls: tuple[Call, ...]
-    wording: str
 
 
 def plan(query: Query, img: MicroImage | None, eyes: str = FLOOR) -> Plan | Decline:
@@ -126,24 +111,6 @@ def _seen(query: Query, img: MicroImage, eyes: str) -> Plan | None:
         (*facts, Call("recognised"), Call("kinds"), Call("object_statistic", {"quantity": "diameter", "statistic": "median"})),
         "describe",
     )
-
-
-def _objects(query: Query) -> dict[str, Any]:
-    """The arguments all tools about objects share; defaults are left out."""
-    given: dict[str, Any] = {"target": target(query.target).many}
-    if query.filters:
-        given["filters"] = [_filter(f) for f in query.filters]
-    if query.channel:
-        given["channel"] = query.channel
-    return given
-
-
-def _filter(f: Filter) -> dict[str, Any]:
-    return {k: v for k, v in asdict(f).items() if v != ""}
-
-
-def _picked(pick: Pick) -> dict[str, Any]:
-    return {"by": pick.by, "order": pick.order, "rank": pick.rank}
 
 
 def _count(query: Query, img: MicroImage) -> Plan | Decline:
