@@ -8,8 +8,9 @@ from .prose import Fact, Prose
 from .query import Query
 from .say_image import IMAGE_WORDINGS
 from .say_objects import OBJECT_WORDINGS
+from .say_several import SEVERAL_WORDINGS
 
-WORDINGS = OBJECT_WORDINGS | IMAGE_WORDINGS
+WORDINGS = OBJECT_WORDINGS | IMAGE_WORDINGS | SEVERAL_WORDINGS
 
 
 def compose(wording: str, query: Query, evidence: tuple[Evidence, ...]) -> Draft:

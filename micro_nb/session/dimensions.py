@@ -15,12 +15,15 @@ PHYSICAL_UNITS = (LENGTH_UNITS | AREA_UNITS) - {"px", "px2"}
 QUANTITIES: Mapping[str, Dimension] = {
     "area": "area", "diameter": "length", "perimeter": "length", "length": "length", "width": "length", "height": "length",
     "spacing": "length", "aspect_ratio": "ratio", "eccentricity": "ratio", "solidity": "ratio", "roundness": "ratio",
-    "intensity": "grey", "coverage": "share", "count": "count",
+    "intensity": "grey", "coverage": "share", "count": "count", "oddness": "ratio",
+    **{f"from_{place}": "length" for place in ("top", "bottom", "left", "right", "center", "border")},
 }  # fmt: skip
 
 NAMES: Mapping[str, str] = {
     "length": "length (long axis)", "width": "width (short axis)", "spacing": "distance to the nearest neighbour",
-    "aspect_ratio": "ratio of long to short axis", "intensity": "brightness",
+    "aspect_ratio": "ratio of long to short axis", "intensity": "brightness", "oddness": "deviation from the typical object",
+    "from_center": "distance from the middle of the image", "from_border": "distance from the nearest edge of the image",
+    **{f"from_{side}": f"distance from the {side} edge of the image" for side in ("top", "bottom", "left", "right")},
 }  # fmt: skip
 STATISTICS: Mapping[str, str] = {"sum": "total", "std": "standard deviation of the", "min": "smallest", "max": "largest"}
 

@@ -83,6 +83,11 @@ class Subject:
             joint = " and" if k else ""
             if f["quantity"] == "touches_border":
                 parts.append(f"{joint} touching the border" if f["value"] else f"{joint} not touching the border")
+            elif f["quantity"] == "touches_other":
+                parts.append(f"{joint} touching another" if f["value"] else f"{joint} touching no other")
+            elif f["op"] in ("max", "min"):
+                end = "greatest" if f["op"] == "max" else "least"
+                parts += [f"{joint} among the ", Fact(at, f"parameters.filters.{k}.value"), f" of {end} {named(f['quantity'])}"]
             else:
                 words = {">": "above", ">=": "of at least", "<": "below", "<=": "of at most", "==": "of exactly"}[f["op"]]
                 parts += [f"{joint} with {article(f['quantity'])} {words} ",

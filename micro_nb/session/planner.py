@@ -11,6 +11,7 @@ from .declines import DECLINES, Decline, kinds_unknown, no_channel, not_trained,
 from .dimensions import AREA_UNITS, LENGTH_UNITS, PHYSICAL_UNITS, QUANTITIES, fits, named
 from .eyes import FLOOR, knows, load
 from .lexicon import target
+from .plan_several import several
 from .plans import Call, Plan
 from .plans import objects_given as _objects
 from .plans import picked as _picked
@@ -35,7 +36,11 @@ def plan(query: Query, img: MicroImage | None, eyes: str = FLOOR) -> Plan | Decl
     fitted = _fitted(query, img)
     if isinstance(fitted, Decline):
         return fitted
-    return _refused(fitted, img) or _unknown_kind(fitted, eyes) or _seen(fitted, img, eyes) or _PLANNERS[fitted.task](fitted, img)
+    return _refused(fitted, img) or _unknown_kind(fitted, eyes) or _planned(fitted, img, eyes)
+
+
+def _planned(query: Query, img: MicroImage, eyes: str) -> Plan | Decline:
+    return several(query) or _seen(query, img, eyes) or _PLANNERS[query.task](query, img)
 
 
 def _fitted(query: Query, img: MicroImage) -> Query | Decline:
@@ -223,11 +228,9 @@ def _locate(query: Query, img: MicroImage) -> Plan | Decline:
         if query.statistic == "min":
             given["least"] = True
         return Plan((Call("busiest_part", given),), "busiest")
-    pick = query.pick or Pick("area")
-    calls: tuple[Call, ...] = (Call("locate", _picked(pick) | _objects(query), query.region),)
     if query.pick is None:
-        calls = (*calls, Call("count", _objects(query), query.region), Call("busiest_part", _objects(query)))
-    return Plan(calls, "locate" if query.pick else "locate_all")
+        return Plan((Call("locate_each", _objects(query), query.region), Call("busiest_part", _objects(query))), "locate_all")
+    return Plan((Call("locate", _picked(query.pick) | _objects(query), query.region),), "locate")
 
 
 def _presence(query: Query, img: MicroImage) -> Plan | Decline:

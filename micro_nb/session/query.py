@@ -17,10 +17,13 @@ Statistic = Literal["mean", "median", "min", "max", "sum", "std", "value"]
 
 @dataclass(frozen=True)
 class Filter:
-    """A condition on objects: ``quantity op value unit``, e.g. ``Filter("area", ">", 80.0, "um2")``."""
+    """A condition on objects: ``quantity op value unit``, e.g. ``Filter("area", ">", 80.0, "um2")``.
+
+    With op ``"max"`` (``"min"``) the value is a rank: ``Filter("area", "max", 2.0)`` are the two largest.
+    """
 
     quantity: str
-    op: Literal[">", ">=", "<", "<=", "==", "is"]
+    op: Literal[">", ">=", "<", "<=", "==", "is", "max", "min"]
     value: float | bool | str
     unit: str = ""
 

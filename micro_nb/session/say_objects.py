@@ -14,10 +14,16 @@ _SUPERLATIVES = {
     ("area", "max"): "largest", ("area", "min"): "smallest", ("intensity", "max"): "brightest", ("intensity", "min"): "darkest",
     ("roundness", "max"): "roundest", ("roundness", "min"): "least round", ("aspect_ratio", "max"): "most elongated",
     ("length", "max"): "longest", ("spacing", "max"): "most isolated", ("diameter", "max"): "widest",
+    ("from_top", "min"): "topmost", ("from_bottom", "min"): "bottommost", ("from_left", "min"): "leftmost",
+    ("from_right", "min"): "rightmost", ("from_center", "min"): "most central", ("from_center", "max"): "least central",
+    ("from_border", "min"): "outermost", ("from_border", "max"): "most central", ("oddness", "max"): "most unusual",
+    ("spacing", "min"): "most crowded", ("aspect_ratio", "min"): "least elongated", ("length", "min"): "shortest",
+    ("diameter", "min"): "narrowest", ("perimeter", "max"): "longest in outline",
 }  # fmt: skip
 _LARGE, _INDENTED = {("area", "max"), ("diameter", "max"), ("length", "max")}, 0.935
 ALPHA = 0.05  # a p-value above it is no argument for presence
 _ORDINALS = {1: "", 2: "second ", 3: "third "}  # ranks people ask for; the grammar knows no higher ones
+_REACHED_INTO = 12.0  # % of the area up to which objects that lie elsewhere may reach into a part that is called empty
 _ELONGATED, _IRREGULAR, _CONFLUENT, _EMPTY = 1.4, 0.85, 80.0, 2.0  # mean axis ratio, mean solidity, % and % of the area
 
 
@@ -54,7 +60,7 @@ def presence(d: Draft, s: Subject) -> None:
 
 def empty(d: Draft, s: Subject) -> None:
     """Whether a part holds next to nothing."""
-    d.value = s.number(1) < _EMPTY
+    d.value = s.number(1) < (_EMPTY if s.number(0) else _REACHED_INTO)
     verdict = "Yes, it is almost empty" if d.value else "No, it is not empty"
     where = s.where or " in the image"
     d.prose.say(
@@ -169,7 +175,7 @@ def object_value(d: Draft, s: Subject) -> None:
     holds = verdict(s.number(0), s, s.evidence[0].unit)
     d.prose.say("{lead}{the} {which} {one}{where} has {a} of {0}{unit}.", lead=lead(holds), where=s.where,
                 the="the" if lead(holds) else "The",
-                which=_which(s), one=s.one, a=article(s.evidence[0].quantity), unit=s.unit(0))  # fmt: skip
+                which=which(s), one=s.one, a=article(s.evidence[0].quantity), unit=s.unit(0))  # fmt: skip
     if holds is not None:
         d.value, d.unit = holds, ""
 
@@ -179,7 +185,7 @@ def locate(d: Draft, s: Subject) -> None:
     d.take(0)
     by = s.index("place") + 1
     size: Parts = (f"{article(s.evidence[by].quantity)} of ", Fact(by), s.unit(by))
-    d.prose.say("The {which} {one}{where} is at the {place}, with {size}.", which=_which(s), one=s.one, where=s.where,
+    d.prose.say("The {which} {one}{where} is at the {place}, with {size}.", which=which(s), one=s.one, where=s.where,
                 place=_place(s), size=size)  # fmt: skip
     _several(d, s)
 
@@ -193,25 +199,12 @@ def _several(d: Draft, s: Subject) -> None:
         )
 
 
-def locate_all(d: Draft, s: Subject) -> None:
-    """Where the objects are, when none is singled out: the one there is, or where most of them lie."""
-    n = s.index("number of")
-    if s.number(n) == 1:
-        d.take(0)
-        d.prose.say("The only {one} is at the {place}.", one=s.one, place=_place(s))
-        return
-    most = s.index("most")
-    d.take(most)
-    d.prose.say("Of {n} {many}, more lie at the {most} than in any other quadrant: {held}.", n=(Fact(n),), many=s.many,
-                most=(Fact(most),), held=(Fact(_held(s, most)),))  # fmt: skip
-
-
 def busiest(d: Draft, s: Subject) -> None:
     """Which part holds most, or fewest."""
     d.take(0)
     more = "Fewer" if s.query.statistic == "min" else "More"
     d.prose.say("{more} {many} lie at the {0} than in any other part: {held} of {total}.", more=more, many=s.many,
-                held=(Fact(_held(s, 0)),), total=(Fact(len(s.evidence) - 1),))  # fmt: skip
+                held=(Fact(held(s, 0)),), total=(Fact(len(s.evidence) - 1),))  # fmt: skip
 
 
 def compare(d: Draft, s: Subject) -> None:
@@ -244,12 +237,13 @@ def ratio(d: Draft, s: Subject) -> None:
     holds = verdict(s.number(0), s, "times")
     other = "the typical (median) one" if s.query.versus in ("median", None) else "the next in rank"
     d.prose.say("{lead}{the} {which} {one} has {0} times the area of {other}: {1}{unit} against {2}{unit}.", lead=lead(holds),
-                the="the" if lead(holds) else "The", which=_which(s), one=s.one, other=other, unit=s.unit(1))  # fmt: skip
+                the="the" if lead(holds) else "The", which=which(s), one=s.one, other=other, unit=s.unit(1))  # fmt: skip
     if holds is not None:
         d.value, d.unit = holds, ""
 
 
-def _which(s: Subject) -> str:
+def which(s: Subject) -> str:
+    """How the one object is called: "second largest"."""
     pick = s.query.pick
     if pick is None:
         return "largest"
@@ -261,7 +255,7 @@ def _place(s: Subject) -> Parts:
     return (Fact(s.index("place")), ", centred at x = ", Fact(centre, "value.0"), " px, y = ", Fact(centre, "value.1"), " px")
 
 
-def _held(s: Subject, part: int) -> int:
+def held(s: Subject, part: int) -> int:
     """The evidence that counts the part which evidence ``part`` names."""
     return next(k for k, e in enumerate(s.evidence) if e.quantity.endswith(f", {s.evidence[part].value}"))
 
@@ -356,6 +350,6 @@ OBJECT_WORDINGS: dict[str, Callable[[Draft, Subject], None]] = {
     for f in (
         count, presence, kinds, compare_kinds, empty, coverage, confluent, share_of_objects, majority, density, object_statistic,
         shape, polarity,
-        object_value, locate, locate_all, busiest, compare, ratio,
+        object_value, locate, busiest, compare, ratio,
     )
 }  # fmt: skip

@@ -21,8 +21,10 @@ from ...errors import EvidenceError, UnitsError
 from ...tiles.objects import Objects
 from .. import eyes as eyes_of
 from ..eyes import FLOOR
+from .contact import groups
 from .drawn import Drawn, plain
 from .looked import find_kind
+from .placing import FROM, distance, ranks_among, unlikeness
 
 TILES_ONLY = "the draw of tiles; not the errors of the untrained segmentation"
 METHOD = "weight-free segmentation"
@@ -35,6 +37,7 @@ _drawn: OrderedDict[tuple[Any, ...], Drawn] = OrderedDict()
 _kept: OrderedDict[tuple[Any, ...], Objects] = OrderedDict()
 
 _OPS = {">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal, "==": np.equal, "is": np.equal}
+_RANKS = ("max", "min")
 _LENGTHS = {"equivalent_diameter", "perimeter", "major_axis", "minor_axis", "nearest_neighbour"}
 _POWER = {"um": 1.0, "nm": 1e-3, "mm": 1e3, "um2": 1.0, "nm2": 1e-6, "mm2": 1e6}
 _NAMES = {"diameter": "equivalent_diameter", "spacing": "nearest_neighbour", "length": "major_axis", "width": "minor_axis"}
@@ -103,8 +106,12 @@ def select(
     if region is not None:
         place = region.to("px", img.pixel_size)
         table = table[place.contains(table["centroid_y_px"].to_numpy(), table["centroid_x_px"].to_numpy())]
-    for condition in filters:
-        table = table[_meets(table, condition, img)]
+    for condition in sorted(filters, key=lambda f: f["op"] in _RANKS):  # a rank is among those that meet the others
+        if condition["quantity"] == "touches_other":
+            together = {label for group in groups(objects) for label in group}
+            table = table[table["label"].isin(together) == bool(condition["value"])]
+        else:
+            table = table[_meets(table, condition, img)]
     return Selection(table, objects, summary(objects), bool(filters))
 
 
@@ -170,7 +177,8 @@ def values(
 
     Parameters
     ----------
-    quantity : ``area diameter perimeter length width spacing eccentricity solidity roundness aspect_ratio intensity``.
+    quantity : ``area diameter perimeter length width spacing eccentricity solidity roundness aspect_ratio intensity oddness``, or
+        a distance from the middle or an edge of the image, ``from_top from_bottom from_left from_right from_center from_border``.
     unit : of the result: um um2 nm nm2 mm mm2 px px2, or ``""`` for the natural one.
 
     Raises
@@ -179,6 +187,10 @@ def values(
     EvidenceError : no such quantity.
     """
     name = _NAMES.get(quantity, quantity)
+    if name in FROM:
+        return distance(table, name, img), "px"
+    if name == "oddness":
+        return unlikeness(table), ""
     if name == "area" or name in _LENGTHS:
         return _sized(table, name, img, unit)
     if name == "aspect_ratio":
@@ -234,9 +246,11 @@ def _column(table: pd.DataFrame, stem: str, channel: str | None = None) -> np.nd
 
 def _meets(table: pd.DataFrame, condition: Mapping[str, Any], img: MicroImage) -> np.ndarray:
     quantity, op, value = condition["quantity"], condition["op"], condition["value"]
-    if op not in _OPS:
+    if op not in _OPS and op not in _RANKS:
         raise EvidenceError(f"filter operator {op!r} is not one of {', '.join(_OPS)}")
     if quantity == "touches_border":
         return np.asarray(table["touches_border"].to_numpy(bool) == bool(value))
-    measured, _ = values(table, quantity, img=img, unit=condition.get("unit", ""))
+    measured, _ = values(table, quantity, img=img, unit=condition.get("unit", "") if op not in _RANKS else "")
+    if op in _RANKS:
+        return ranks_among(measured, op, float(value))
     return np.asarray(_OPS[op](measured, float(value)))

@@ -91,7 +91,7 @@ def locate(
 ) -> tuple[Measurement, ...]:
     """Where the object with the largest (or smallest) value of a quantity is: box (x0, y0, x1, y1) in px, centre and place."""
     chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
-    row, value, unit = _ranked(chosen, img, by, order, rank, channel, target)
+    row, value, unit = ranked(chosen, img, by, order, rank, channel, target)
     y, x = float(row["centroid_y_px"]), float(row["centroid_x_px"])
     found = dict(chosen.found) | {"label": int(row["label"])}
     return (
@@ -120,7 +120,7 @@ def object_value(
 ) -> tuple[Measurement, ...]:
     """A quantity of the object that ranks first (second ...) by another, e.g. the diameter of the brightest; with its box."""
     chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
-    row, _, _ = _ranked(chosen, img, by, order, rank, channel, target)
+    row, _, _ = ranked(chosen, img, by, order, rank, channel, target)
     one = chosen.table.loc[[row.name]]
     measured, unit = values(one, quantity, img=img, unit=unit, channel=channel)
     found = dict(chosen.found) | {"label": int(row["label"])}
@@ -176,13 +176,13 @@ def object_ratio(
 ) -> tuple[Measurement, ...]:
     """A quantity of the object that ranks first, divided by that of the next in rank, or by the median over all objects."""
     chosen = select(img, filters=filters, eyes=eyes, target=target)
-    row, _, _ = _ranked(chosen, img, by, order, rank, None, target)
+    row, _, _ = ranked(chosen, img, by, order, rank, None, target)
     measured, unit = values(chosen.table, quantity, img=img)
     mine = float(measured[chosen.table.index.get_loc(row.name)])
     if versus == "median":
         other = float(np.median(measured))
     else:
-        second, _, _ = _ranked(chosen, img, by, order, rank + 1, None, target)
+        second, _, _ = ranked(chosen, img, by, order, rank + 1, None, target)
         other = float(measured[chosen.table.index.get_loc(second.name)])
     return (
         Measurement(f"ratio of {quantity}", mine / other, "times", found=chosen.found),
@@ -191,9 +191,10 @@ def object_ratio(
     )
 
 
-def _ranked(
+def ranked(
     chosen: Selection, img: MicroImage, by: str, order: str, rank: int, channel: str | None, target: str
 ) -> tuple[pd.Series, float, str]:
+    """The object that ranks so by a quantity, its value and unit."""
     need_all(chosen, "which of all objects that is")
     measured, unit = values(chosen.table, by, img=img, channel=channel)
     if not len(measured):
