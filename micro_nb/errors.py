@@ -50,6 +50,10 @@ class EvidenceError(MicroNBError, ValueError):
     """A statement is not covered by measured evidence."""
 
 
+class LogError(MicroNBError, RuntimeError):
+    """The log of sessions cannot be read or written."""
+
+
 class ReportError(MicroNBError, RuntimeError):
     """A notebook failed while it was executed or exported."""
 

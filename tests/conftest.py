@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import os
 import re
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import pytest
 from micro_nb.settings import settings
 
 ROOT = Path(__file__).parents[1]
+os.environ["MICRO_NB_DATA"] = tempfile.mkdtemp(prefix="micro-nb-tests-")  # conversations of tests are not the user's
 SHARED = Path(os.environ.get("MICRO_NB_SHARED", ROOT.parent / "shared")) / "data"
 
 

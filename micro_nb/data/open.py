@@ -55,12 +55,12 @@ def open_image(
         axes = None
     sizes = resolve_pixel_size(pixel_size)
     if sizes or axes:
-        source = _Restated(source, sizes, tuple(axes) if axes else None)
+        source = Restated(source, sizes, tuple(axes) if axes else None)
     return MicroImage(source)
 
 
 @dataclass(frozen=True)
-class _Restated(Source):
+class Restated(Source):
     """A source whose pixel size or axes the user states; the pixels are the same."""
 
     base: Source
@@ -98,7 +98,7 @@ class _Restated(Source):
         return self.base.origin(level)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Restated, (self.base, dict(self.sizes) if self.sizes else None, self.axes)
+        return Restated, (self.base, dict(self.sizes) if self.sizes else None, self.axes)
 
     def labels(self) -> Mapping[str, Source]:
         return self.base.labels()

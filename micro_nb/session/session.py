@@ -8,13 +8,19 @@ from typing import Any
 
 from ..data.image import MicroImage
 from ..data.open import open_image
+from ..data.region import Region
 from ..errors import EvidenceError, MicroNBError
+from . import recall
 from .answer import Answer, Span
 from .compose import compose
 from .declines import DECLINES, Decline, not_understood
 from .evidence import Evidence
 from .eyes import MICRO_D1, resolve
-from .memory import Context
+from .llm.assistant import Asked
+from .llm.models import assistant
+from .log.book import Choice, Writer, new_id, serials
+from .log.resume import answer_about, recalled
+from .methods import Methods, methods
 from .planner import Call, Plan, plan
 from .prose import numerals
 from .query import Query
@@ -41,10 +47,18 @@ class Session:
     eyes : what finds the objects: ``"micro_d1"``, the built-in model; ``"floor"``, segmentation without trained weights; a model
         folder, or what :func:`micro_nb.load_model` gave. The floor also serves where the weights are missing, the image is too
         large to be looked at whole, or it has several planes.
+    llm : a language model that may plan measurements and word answers, and is held to the same law: a transformers model (a folder,
+        a hub id, or ``(model, tokenizer)``), an OpenAI-compatible server (``"http://localhost:11434/v1#model"``, or
+        :class:`micro_nb.session.llm.Endpoint`), or any object with ``reply(messages, tools)``. None: answers are composed.
+    log : where every turn is kept, before it is shown: a file; True, the log in the user's data folder; False, nowhere. Left out,
+        ``settings.log`` decides: it is kept unless the environment says ``MICRO_NB_LOG=0``. A session that was asked nothing
+        leaves no trace.
 
     Attributes
     ----------
+    id : its name in the log; ``Session.resume(id)`` goes on with it.
     turns : what was asked and answered, oldest first.
+    llm : the language model; ``llm.notes`` says what of its last turn was refused.
     looks_with : which eyes look at this image.
 
     Examples
@@ -57,29 +71,58 @@ class Session:
     7.0
     """
 
-    def __init__(self, img: MicroImage | None = None, *, eyes: Any = MICRO_D1) -> None:
+    def __init__(self, img: MicroImage | None = None, *, eyes: Any = MICRO_D1, llm: Any = None, log: Choice = None) -> None:
         if img is not None and not isinstance(img, MicroImage):
             raise TypeError(f"Session takes an image from open_image, not {type(img).__name__}")
-        self.img, self._eyes = img, eyes
+        self.img, self._given, self._eyes = img, img, eyes
         self.looks_with = resolve(eyes, img)
         self.turns: list[Turn] = []
         self._measured: dict[str, tuple[Evidence, ...]] = {}
+        self.llm = assistant(llm)
+        self.id, self._log = new_id(), Writer.of(log)
 
-    def ask(self, question: str) -> Answer:
+    def ask(self, question: str, *, region: Region | None = None) -> Answer:
         """Answers from measurements, or declines and says why.
 
         Parameters
         ----------
         question : in the person's own words; follow-ups may leave out what was said before.
+        region : the place it is about, "this region", unless it names another.
         """
-        query = understand(str(question), self._context())
+        query = understand(str(question), recall.context(self.turns, self.img, region))
+        if query.topic == "undo":
+            return self._undo(str(question), query)
         if query.pixel_size is not None and self.img is not None:
-            self.img = open_image(self.img, pixel_size=query.pixel_size)
-            self.looks_with = resolve(self._eyes, self.img)
-            self._measured.clear()
-        answer = self._answer(query)
+            self._scale(query.pixel_size)
+        answer = self._in_words(str(question), query, self._answer(query))
         self.turns.append(Turn(str(question), query, answer))
+        self._log.keep(self)  # before it is shown
         return answer
+
+    @classmethod
+    def resume(cls, name: str = "last", *, img: MicroImage | None = None, eyes: Any = None, log: Choice = None) -> Session:
+        """Goes on with a logged conversation.
+
+        Parameters
+        ----------
+        name : its :attr:`id`, the beginning of one, or ``"last"``.
+        img : the image, where it was an array in memory; otherwise it is opened again where it was, and its content compared.
+        eyes, log : as for a new session; left out, the eyes that were used, and the log in the user's data folder.
+
+        Raises
+        ------
+        LogError : no such session, or its image is not there or not the same.
+        """
+        logged, img, path = recalled(name, img, log)
+        chat = cls(img, eyes=eyes or logged.eyes, log=path)
+        chat.id = logged.id
+        chat.turns = [Turn(t.question, t.query, answer_about(t, logged, img)) for t in logged.turns]
+        chat._log.known(chat.turns, serials(logged.id, path))
+        return chat
+
+    def methods(self) -> Methods:
+        """The methods paragraph of what was measured here, and what is missing for one that is complete."""
+        return methods(self.img, self.evidence)
 
     @property
     def history(self) -> tuple[tuple[str, str], ...]:
@@ -105,13 +148,29 @@ class Session:
             )
         return self._measured[key]
 
-    def _context(self) -> Context:
-        understood = [turn for turn in self.turns if turn.query.task != "unknown"]
-        last = understood[-1] if understood else None
-        place = str(last.answer.value) if last is not None and isinstance(last.answer.value, str) else None
-        channels = tuple(c.name for c in self.img.channels) if self.img is not None else ()
-        shape = self.img.plane_shape if self.img is not None else None
-        return Context(shape, last.query if last is not None else None, place, channels)
+    def _scale(self, pixel_size: float | None) -> None:
+        """Opens the image anew with the µm per pixel that a person states; None for what it had in the beginning."""
+        self.img = self._given if pixel_size is None or self._given is None else open_image(self._given, pixel_size=pixel_size)
+        self.looks_with = resolve(self._eyes, self.img)
+        self._measured.clear()
+
+    def _undo(self, question: str, query: Query) -> Answer:
+        """Takes the last turn back and gives the answer before it again."""
+        taken = Turn(question, query, _declined(DECLINES["nothing before"]))
+        held = recall.holding([*self.turns, taken])
+        if held:
+            taken = replace(taken, answer=held[-1].answer)
+        self.turns.append(taken)
+        if recall.pixel_size(self.turns) != recall.pixel_size(self.turns[:-1]):
+            self._scale(recall.pixel_size(self.turns))
+        self._log.keep(self)
+        return taken.answer
+
+    def _in_words(self, question: str, query: Query, base: Answer) -> Answer:
+        """The composed answer, or what a language model makes of it, verified."""
+        if self.llm is None:
+            return base
+        return self.llm.answer(Asked(question, query, base, self.img, self.looks_with, self.history, self.measure))
 
     def _answer(self, query: Query) -> Answer:
         answers = [self._one(q) for q in (replace(query, also=()), *query.also)]

@@ -40,6 +40,7 @@ _FONT = "font:14px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif"
 _NUMBER = "border-bottom:1px dotted #2a7f9e;cursor:help;font-variant-numeric:tabular-nums"
 _CELL = "padding:2px 14px 2px 0;text-align:left;vertical-align:top;color:inherit"
 _MUTED = "opacity:.7"
+_NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
 
 
 def bundle(answer: Answer) -> dict[str, Any]:
@@ -54,7 +55,12 @@ def answer_html(answer: Answer) -> str:
     if answer.png:
         data = base64.b64encode(answer.png).decode()
         image = f'<img alt="where" width="{_WIDTH}" style="max-width:100%;margin-top:8px" src="data:image/png;base64,{data}">'
-    return f'<div style="{_FONT};max-width:70ch">{prose_html(answer)}{evidence_html(answer.evidence)}{image}</div>'
+    return framed(f"{prose_html(answer)}{evidence_html(answer.evidence)}{image}")
+
+
+def framed(inner: str) -> str:
+    """HTML of ours in the frame of a conversation; dollar signs in it are no formulas."""
+    return f'<div class="{_NO_FORMULAS}" style="{_FONT};max-width:70ch">{inner}</div>'
 
 
 def prose_html(answer: Answer) -> str:
@@ -73,10 +79,9 @@ def evidence_html(evidence: Sequence[Evidence]) -> str:
     """A table with a row a fact, folded away."""
     if not evidence:
         return ""
-    made = [_parameters(e) for e in evidence]
-    told = [text if text != before or not text else "as above" for before, text in zip([None, *made], made, strict=False)]
-    cells = [(e.quantity, _value(e), _place(e.region), e.function, how) for e, how in zip(evidence, told, strict=True)]
-    rows = "".join("<tr>" + "".join(f'<td style="{_CELL}">{html.escape(c)}</td>' for c in row) + "</tr>" for row in cells)
+    rows = "".join(
+        "<tr>" + "".join(f'<td style="{_CELL}">{html.escape(c)}</td>' for c in row) + "</tr>" for row in cells(evidence)
+    )
     heads = "".join(
         f'<th style="{_CELL};{_MUTED};font-weight:500">{h}</th>' for h in ("measured", "value", "where", "by", "with")
     )
@@ -88,6 +93,13 @@ def evidence_html(evidence: Sequence[Evidence]) -> str:
     )
 
 
+def cells(evidence: Sequence[Evidence]) -> list[tuple[str, str, str, str, str]]:
+    """A row a fact as plain text: what, how much, where, by what, with which parameters (once, where they repeat)."""
+    made = [_parameters(e) for e in evidence]
+    told = [text if text != before or not text else "as above" for before, text in zip([None, *made], made, strict=False)]
+    return [(e.quantity, _value(e), _place(e.region), e.function, how) for e, how in zip(evidence, told, strict=True)]
+
+
 def transcript_html(turns: Sequence[Turn]) -> str:
     """A whole conversation."""
     if not turns:
@@ -97,7 +109,7 @@ def transcript_html(turns: Sequence[Turn]) -> str:
         f"{prose_html(t.answer)}{evidence_html(t.answer.evidence)}</div>"
         for t in turns
     )
-    return f'<div style="{_FONT};max-width:70ch">{blocks}</div>'
+    return framed(blocks)
 
 
 def transcript_text(turns: Sequence[Turn]) -> str:

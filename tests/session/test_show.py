@@ -35,7 +35,7 @@ def test_hostile_text_is_shown_as_text():
 
     img = discs()
     info = replace(img.source.info, channels=(Channel(HOSTILE),))
-    object.__setattr__(img.source, "_info", info)
+    object.__setattr__(img.source, "described", info)
     chat = mnb.Session(img)
     for question in (HOSTILE, f"how many {HOSTILE}", "how many channels?", "channel names"):
         chat.ask(question)

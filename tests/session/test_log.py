@@ -1,0 +1,244 @@
+"""Every turn stands in the log before it is shown; a log that fails never stops a conversation."""
+
+import multiprocessing
+import os
+import signal
+import sqlite3
+import warnings
+
+import numpy as np
+import pytest
+from scenes import discs, on_the_floor  # noqa: F401
+
+import micro_nb as mnb
+from micro_nb.errors import LogError
+from micro_nb.session.log import book, database
+from micro_nb.session.log.book import LogWarning, damage, load, sessions
+from micro_nb.session.log.schema import MIGRATIONS
+from micro_nb.settings import settings
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "log.sqlite"
+
+
+@pytest.fixture(autouse=True)
+def _no_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LogWarning)
+        yield
+
+
+def rows(path, query):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def test_what_was_asked_is_read_back_as_it_was_said(path):
+    chat = mnb.Session(discs(pixel_size=0.5), log=path)
+    for question in ("How many nuclei?", "and their mean area?", "where is the largest?", "what drug should I take?"):
+        chat.ask(question)
+    logged = load(chat.id, path)
+    assert [t.question for t in logged.turns] == [t.question for t in chat.turns]
+    for said, kept in zip(chat.turns, logged.turns, strict=True):
+        assert kept.answer.to_dict() == said.answer.to_dict()
+        assert kept.query == said.query
+        assert [e.id for e in kept.answer.evidence] == [e.id for e in said.answer.evidence]
+    assert damage(path) == []
+
+
+def test_equal_content_is_stored_once(path):
+    chat = mnb.Session(discs(), log=path)
+    for _ in range(5):
+        chat.ask("How many nuclei?")
+    assert [n for (n,) in rows(path, "SELECT count(*) FROM turn")] == [5]
+    assert [n for (n,) in rows(path, "SELECT count(*) FROM answer UNION ALL SELECT count(*) FROM evidence")] == [1, 1]
+
+
+def test_a_session_that_was_asked_nothing_leaves_no_trace(path):
+    mnb.Session(discs(), log=path)
+    assert not path.exists()
+
+
+def test_the_environment_decides_unless_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("MICRO_NB_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr(settings, "log", False)
+    mnb.Session(discs()).ask("bit depth?")
+    assert not (tmp_path / "data").exists()
+    mnb.Session(discs(), log=True).ask("bit depth?")
+    monkeypatch.setattr(settings, "log", True)
+    mnb.Session(discs()).ask("bit depth?")
+    mnb.Session(discs(), log=False).ask("bit depth?")
+    assert len(sessions()) == 2
+    assert (tmp_path / "data" / "sessions.sqlite").stat().st_mode & 0o077 == 0  # for the user's eyes only
+
+
+def test_a_turn_that_was_taken_back_is_marked_and_not_read(path):
+    chat = mnb.Session(discs(), log=path)
+    for question in ("How many nuclei?", "bit depth?"):
+        chat.ask(question)
+    del chat.turns[-1]
+    chat.ask("width of the image?")
+    assert [t.question for t in load(chat.id, path).turns] == ["How many nuclei?", "width of the image?"]
+    assert rows(path, "SELECT question FROM turn WHERE undone IS NOT NULL") == [("bit depth?",)]
+
+
+def test_the_journal_is_a_write_ahead_log_and_falls_back(path, tmp_path, monkeypatch):
+    mnb.Session(discs(), log=path).ask("bit depth?")
+    assert rows(path, "PRAGMA journal_mode") == [("wal",)]
+    monkeypatch.setattr(database, "on_network", lambda path: True)
+    mnb.Session(discs(), log=path).ask("bit depth?")
+    assert rows(path, "PRAGMA journal_mode") == [("delete",)]
+    assert len(sessions(path)) == 2
+
+
+def test_network_homes_are_recognised(tmp_path):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/home {tmp_path}/home nfs4 rw 0 0\n")
+    assert database.on_network(tmp_path / "home" / "x" / "log.sqlite", str(mounts))
+    assert not database.on_network(tmp_path / "log.sqlite", str(mounts))
+    assert not database.on_network(tmp_path / "log.sqlite", str(tmp_path / "no such file"))
+
+
+def test_an_older_log_is_brought_up_to_date_and_a_newer_one_is_left_alone(path):
+    mnb.Session(discs(), log=path).ask("bit depth?")
+    newer = (*MIGRATIONS, "ALTER TABLE turn ADD COLUMN note TEXT; CREATE TABLE more (x);")
+    with database.opened(path, write=True, migrations=newer) as connection:
+        assert connection.execute("SELECT note FROM turn").fetchall() == [(None,)]
+    with pytest.raises(LogError, match="newer micro_nb"):
+        sessions(path)
+    chat = mnb.Session(discs(), log=path)
+    with pytest.warns(LogWarning, match="goes on without a log"):
+        assert chat.ask("bit depth?").value == 8
+
+
+def test_a_migration_that_fails_changes_nothing(path):
+    mnb.Session(discs(), log=path).ask("bit depth?")
+    broken = (*MIGRATIONS, "CREATE TABLE more (x); CREATE TABLE turn (x);")
+    with pytest.raises(LogError), database.opened(path, write=True, migrations=broken):
+        pass
+    assert len(sessions(path)) == 1
+    assert ("more",) not in rows(path, "SELECT name FROM sqlite_schema")
+
+
+def test_a_log_that_was_removed_is_written_anew_whole(path):
+    chat = mnb.Session(discs(), log=path)
+    chat.ask("bit depth?")
+    for file in path.parent.iterdir():
+        file.unlink()
+    chat.ask("How many nuclei?")
+    assert len(load(chat.id, path).turns) == 2
+
+
+def test_a_damaged_log_of_ones_own_is_set_aside(tmp_path, monkeypatch):
+    monkeypatch.setenv("MICRO_NB_DATA", str(tmp_path))
+    monkeypatch.setattr(settings, "log", True)
+    place = database.default_path()
+    place.write_bytes(b"SQLite format 3\0" + bytes(np.random.default_rng(0).integers(0, 256, 5000, "uint8")))
+    chat = mnb.Session(discs())
+    with pytest.warns(LogWarning, match="a new log begins"):
+        chat.ask("bit depth?")
+    chat.ask("How many nuclei?")
+    assert len(load("last").turns) == 2
+    assert list(tmp_path.glob("sessions.damaged-*.sqlite"))
+
+
+def test_a_file_that_is_no_log_is_never_touched(tmp_path):
+    notes, other = tmp_path / "notes.txt", tmp_path / "other.sqlite"
+    notes.write_text("my only copy, " * 100)
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    before = notes.read_bytes(), other.read_bytes()
+    for file in (notes, other, tmp_path):
+        chat = mnb.Session(discs(), log=file)
+        with pytest.warns(LogWarning, match="goes on without a log"):
+            assert chat.ask("bit depth?").value == 8
+        assert chat.ask("How many nuclei?").value == 8  # warned once, not at every turn
+    assert (notes.read_bytes(), other.read_bytes()) == before
+
+
+def test_a_locked_log_is_caught_up_later(path, monkeypatch):
+    monkeypatch.setattr(database, "_WAIT_S", 0.05)
+    chat = mnb.Session(discs(), log=path)
+    chat.ask("bit depth?")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.warns(LogWarning, match="another process"):
+        chat.ask("How many nuclei?")
+    other.execute("COMMIT")
+    other.close()
+    chat.ask("width of the image?")
+    assert len(load(chat.id, path).turns) == 3
+
+
+def test_changed_content_is_found(path):
+    chat = mnb.Session(discs(), log=path)
+    chat.ask("How many nuclei?")
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE evidence SET body = replace(body, '\"value\": 8', '\"value\": 500')")
+    connection.commit()
+    connection.close()
+    assert any("its content was changed" in line for line in damage(path))
+
+
+def test_sessions_are_found_by_the_beginning_of_their_name(path):
+    first, second = mnb.Session(discs(), log=path), mnb.Session(log=path)
+    for chat in (first, second):
+        chat.ask("bit depth?")
+    assert load(second.id[:-2], path).id == second.id
+    with pytest.raises(LogError, match="more than one"):
+        load(first.id[:4], path)
+    with pytest.raises(LogError, match="no session is called 'x'; the last are"):
+        load("x", path)
+    with pytest.raises(LogError, match="there is no log here"):
+        sessions(path.with_name("none.sqlite"))
+
+
+def test_names_of_persons_do_not_enter_the_log(path):
+    from dataclasses import replace
+
+    img = discs()
+    facts = {"operator": "Jane Doe", "info": "User: Jane Doe\nexposure 20 ms", "na": 1.4}
+    object.__setattr__(img.source, "described", replace(img.source.info, facts=facts))
+    mnb.Session(img, log=path).ask("bit depth?")
+    kept = load("last", path).image["facts"]["metadata"]
+    assert kept == {"operator": "[masked]", "info": "User: [masked]\nexposure 20 ms", "na": 1.4}
+
+
+def _talk(path, pipe):
+    """Asks on and on; says which turn is shown only after ``ask`` gave it back."""
+    settings.progress = False
+    chat, k = mnb.Session(discs(), eyes="floor", log=path), 0
+    os.write(pipe, f"{chat.id}\n".encode())
+    while True:
+        chat.ask(("bit depth?", "width of the image?", "mean grey value?")[k % 3])
+        k += 1
+        os.write(pipe, f"{k}\n".encode())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_no_turn_that_was_shown_is_lost_to_kill_9(path):
+    warm = mnb.Session(discs(), log=False)
+    warm.ask("mean grey value?")
+    random = np.random.default_rng(0)
+    for _ in range(15):
+        read, write = os.pipe()
+        child = multiprocessing.get_context("fork").Process(target=_talk, args=(path, write), daemon=True)
+        child.start()
+        os.close(write)
+        with os.fdopen(read) as lines:
+            name = lines.readline().strip()
+            assert lines.readline().strip() == "1"
+            child.join(random.uniform(0, 0.05))
+            os.kill(child.pid, signal.SIGKILL)
+            child.join()
+            shown = max([1, *map(int, (line for line in lines.read().split("\n")[:-1] if line))])
+        assert len(load(name, path).turns) in (shown, shown + 1)  # the turn in the making may be there as well, whole
+    assert damage(path) == []
+    assert len(sessions(path)) == 15
+    assert book.Writer.of(False).path is None
