@@ -1,0 +1,84 @@
+"""A tool that names the objects which differ from the others, in what, and where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...data.image import MicroImage
+from ...data.region import Region
+from ...errors import EvidenceError
+from ..dimensions import named
+from ..eyes import FLOOR
+from ..registry import Measurement, tool
+from .distribution import listed
+from .found import Selection, need_all, select, values
+
+Filters = Sequence[Mapping[str, Any]]
+LIMIT = 3.5
+"""Robust deviations beyond which a value is an outlier (Iglewicz & Hoaglin 1993)."""
+LEAST = 8
+"""Fewer objects than these have no typical one."""
+_ON_LOG_SCALE = ("area", "aspect_ratio")
+_LEAST_SPREAD = {"area": 0.05, "aspect_ratio": 0.03, "solidity": 0.01, "intensity": 0.02}
+_TWICE, _HALF = ("larger", "more elongated", "smoother in outline", "brighter"), (
+    "smaller", "less elongated", "more indented in outline", "darker")  # fmt: skip
+_WORDS = dict(zip(_LEAST_SPREAD, zip(_TWICE, _HALF, strict=True), strict=True))
+
+
+@tool("outliers", unit="count", quantity="objects that differ from the others")
+def outliers(
+    img: MicroImage,
+    *,
+    quantity: str = "",
+    limit: float = LIMIT,
+    most: int = 5,
+    region: Region | None = None,
+    filters: Filters = (),
+    channel: str | None = None,
+    target: str = "objects",
+    eyes: str = FLOOR,
+) -> tuple[Measurement, ...]:
+    """How many whole objects lie more than `limit` robust deviations (median, median absolute deviation) from the typical one in
+    area, elongation, outline or brightness (or in one `quantity`), and of the `most` extreme: in what, by how much, and where.
+    """
+    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
+    need_all(chosen, "which objects are unlike the others")
+    whole = chosen.table[~chosen.table["touches_border"].to_numpy(bool)]
+    if len(whole) < LEAST:
+        raise EvidenceError(f"too few whole {target} were found there to say which of them is unusual")
+    whole_only = Selection(whole, chosen.objects, chosen.found, True, chosen.drawn)
+    names = [quantity] if quantity else list(_LEAST_SPREAD)
+    scores = np.stack([deviations(whole_only, img, name, channel) for name in names])
+    worst = np.abs(scores).argmax(axis=0)
+    most_of_all = np.abs(scores).max(axis=0)
+    order = [int(k) for k in np.argsort(-most_of_all, kind="stable") if most_of_all[k] > limit]
+    found = dict(chosen.found) | {"least_deviations": limit, "quantities": names}
+    out = [Measurement("outliers", len(order), "count", found=found),
+           Measurement(f"number of whole {target}", len(whole), "count", found=found)]  # fmt: skip
+    for rank, k in enumerate(order[:most], 1):
+        name, score = names[int(worst[k])], float(scores[worst[k], k])
+        rows = listed(img, whole_only, k, rank, {"deviations": (abs(score), "")})
+        how = Measurement(f"unusual, rank {rank}", _how(name, score), found={"row": rank, "column": "unusual"})
+        out += [*rows[:1], how, *rows[1:]]
+    return tuple(out)
+
+
+def deviations(chosen: Selection, img: MicroImage, quantity: str, channel: str | None) -> np.ndarray:
+    """Signed robust deviations of a quantity from its median; of areas and axis ratios on a logarithmic scale."""
+    measured, _ = values(chosen.table, quantity, img=img, channel=channel)
+    if quantity in _ON_LOG_SCALE:
+        measured = np.log(np.maximum(measured, 1e-9))
+    middle = np.nanmedian(measured)
+    least = _LEAST_SPREAD.get(quantity, 0.02) * (
+        1.0 if quantity in (*_ON_LOG_SCALE, "solidity") else max(abs(float(middle)), 1e-9)
+    )
+    spread = max(float(np.nanmedian(np.abs(measured - middle))) / 0.6745, least)  # 0.6745: quartile of the normal law
+    return np.nan_to_num((measured - middle) / spread)
+
+
+def _how(quantity: str, score: float) -> str:
+    above, below = _WORDS.get(quantity, (f"larger in {named(quantity)}", f"smaller in {named(quantity)}"))
+    return above if score > 0 else below
