@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,24 @@ from scipy.special import expit
 
 from .. import __version__
 from ..analysis.measure import measure
+from ..analysis.segment import segmented_plane
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.view import Projection
 from ..errors import PlanError, WriteError
+from ..models.adapters import Segmenter
 from ..models.micro_d1 import MicroD1Model
 from ..models.ontology import ontology
 from ..tiles.labels import MEMORY_BOUND, layer_array
 from ..tiles.objects import Objects
 from ..tiles.plan import TileGrid
+from .adapted import parse_adapted
 from .load import load_model
 from .looking import image_vector, look_at, object_vectors
 from .names import Vocabulary, layers_of
 from .presence import Presence, judge, parts, statistic
 from .recognise import recognise
+from .refine import refine
 from .seen import Seen
 from .text import encode_text
 
@@ -43,7 +48,7 @@ def parse(
     *,
     tile: int = 1024,
     out: str | os.PathLike[str] | None = None,
-    model: MicroD1Model | None = None,
+    model: MicroD1Model | Segmenter | None = None,
     channel: int | str | None = None,
     diameter_px: float | None = None,
     project: Projection | None = None,
@@ -56,7 +61,8 @@ def parse(
     prompts : one or several: ``["nucleus", "white blood cell"]``; synonyms, plurals, abbreviations and typos are understood.
     tile : edge of the blocks that objects are measured in; changes speed and memory, never the objects.
     out : a new ``.zarr`` path for the objects, whose labels then stay on disk.
-    model : from :func:`micro_nb.load_model`; the built-in one by default.
+    model : from :func:`micro_nb.load_model`, the built-in one by default; or another segmenter behind
+        :class:`~micro_nb.models.adapters.Segmenter`, such as ``SamSegmenter``.
     channel : of several that are not a colour picture; by default a nuclear stain by its name, else the first.
     diameter_px : typical object diameter in pixels of level 0, where the estimate should not be trusted.
     project : ``"max"`` or ``"mean"`` over a longer z or t.
@@ -69,7 +75,7 @@ def parse(
 
     Raises
     ------
-    PlanError : ``tile`` below 1, or an empty prompt.
+    PlanError : ``tile`` below 1, an empty prompt, or several prompts for a segmenter that knows no words.
     WriteError : ``out`` exists.
 
     Examples
@@ -86,14 +92,31 @@ def parse(
         )
     if out is not None and Path(out).exists():
         raise WriteError(f"{out}: already exists; choose another name")
-    model = model or load_model()
-    plane, seen = look_at(open_image(img), model, channel=channel, diameter_px=diameter_px, project=project)
+    model, opened = model or load_model(), open_image(img)
+    if isinstance(model, Segmenter):
+        plane, _ = segmented_plane(opened, channel, project)
+        run: Callable[..., Objects] = partial(_adapted, plane, asked, model, tile=tile, diameter_px=diameter_px)
+    else:
+        plane, seen = look_at(opened, model, channel=channel, diameter_px=diameter_px, project=project)
+        run = partial(parse_seen, plane, seen, asked, model, tile=tile)
     if out is None:
         _check_room(plane)
-        return parse_seen(plane, seen, asked, model, tile=tile)
+        return run()
     with tempfile.TemporaryDirectory(dir=Path(out).absolute().parent) as folder:
-        parse_seen(plane, seen, asked, model, tile=tile, folder=Path(folder)).save(out)
+        run(folder=Path(folder)).save(out)
     return Objects.load(out)
+
+
+def _adapted(
+    plane: MicroImage, prompts: Sequence[str] | None, segmenter: Segmenter, *, tile: int, diameter_px: float | None,
+    folder: Path | None = None,
+) -> Objects:  # fmt: skip
+    """Another segmenter finds by itself, or outlines what Micro-D1 finds and names."""
+    if not segmenter.prompted:
+        return parse_adapted(plane, prompts, segmenter, tile=tile, diameter_px=diameter_px, folder=folder)
+    model = load_model()
+    plane, seen = look_at(plane, model, diameter_px=diameter_px)
+    return refine(plane, parse_seen(plane, seen, prompts, model, tile=tile), segmenter, tile=tile, folder=folder)
 
 
 def _check_room(plane: MicroImage) -> None:

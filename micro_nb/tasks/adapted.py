@@ -1,0 +1,235 @@
+"""``parse`` through another segmenter: its scale, its windows, our tiles, seams, measurements and files."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import zarr
+from scipy import ndimage as ndi
+
+from .. import __version__
+from ..analysis.foreground import shrink
+from ..analysis.measure import measure
+from ..analysis.scale import find_recipe
+from ..data.image import MicroImage
+from ..errors import PlanError
+from ..models.adapters import Segmenter
+from ..models.micro_d1.processing_micro_d1 import normalise
+from ..settings import settings
+from ..tiles.assemble import TiledMaps, assemble
+from ..tiles.labels import MemoryLabels, enlarge, layer_array
+from ..tiles.objects import Objects
+from ..tiles.plan import Slices, TileGrid
+from .network import plane_bounds
+from .presence import Presence
+
+_MOST_ZOOM = 8
+_LEAST_WINDOW = 32
+
+
+@dataclass(frozen=True)
+class Working:
+    """At which scale a segmenter sees a plane.
+
+    Attributes
+    ----------
+    reduction : pixels of level 0 along a working pixel, where objects are larger than it handles best.
+    zoom : its pixels along a working pixel, where they are smaller.
+    window, margin : of its windows, in working pixels.
+    diameter_px : object diameter in pixels of level 0; None where the segmenter takes pixels as they are.
+    """
+
+    reduction: int
+    zoom: int
+    window: int
+    margin: int
+    diameter_px: float | None = None
+
+    @classmethod
+    def of(cls, plane: MicroImage, segmenter: Segmenter, diameter_px: float | None = None) -> Working:
+        """From ``diameter_px``, else from the weight-free estimate, which looks at the whole plane once."""
+        reduction = zoom = 1
+        if segmenter.diameter_px is not None:
+            diameter_px = float(diameter_px or find_recipe(plane).diameter_px)
+            times = diameter_px / segmenter.diameter_px
+            reduction, zoom = max(1, round(times)), min(_MOST_ZOOM, max(1, round(1 / times)))
+        window = max(_LEAST_WINDOW, segmenter.window // zoom)
+        return cls(reduction, zoom, window, -(-segmenter.halo // zoom), diameter_px)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A plane in working pixels, grey values from 0 to 1.
+
+    Attributes
+    ----------
+    bounds : grey values that become 0 and 1, found once for the whole plane.
+    """
+
+    plane: MicroImage
+    working: Working
+    bounds: tuple[float, float]
+
+    @classmethod
+    def of(cls, plane: MicroImage, working: Working) -> Pixels:
+        return cls(plane, working, plane_bounds(plane))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """``(y, x)`` working pixels."""
+        height, width = self.plane.plane_shape
+        return -(-height // self.working.reduction), -(-width // self.working.reduction)
+
+    def read(self, place: Slices) -> np.ndarray:
+        """``(c, h, w) float32``; a pixel is the same whatever it is read with."""
+        k = self.working.reduction
+        rows, cols = (slice(s.start * k, min(s.stop * k, n)) for s, n in zip(place, self.plane.plane_shape, strict=True))
+        lead = (slice(None),) * (len(self.plane.axes) - 2)
+        found = normalise(self.plane.read(0, (*lead, rows, cols)), self.bounds)
+        planes = found[None] if found.ndim == 2 else found
+        return np.stack([shrink(one, k) for one in planes]).astype(np.float32)
+
+    def magnified(self, pixels: np.ndarray) -> np.ndarray:
+        """A window as the segmenter wants it, ``(c, zoom h, zoom w)``; bilinear."""
+        if self.working.zoom == 1:
+            return pixels
+        return np.asarray(ndi.zoom(pixels, (1, *(self.working.zoom,) * 2), order=1, mode="nearest", grid_mode=True))
+
+    def reduced(self, labels: np.ndarray) -> np.ndarray:
+        """Its labels in working pixels again: each takes what lies at its middle."""
+        half = self.working.zoom // 2
+        return labels[half :: self.working.zoom, half :: self.working.zoom]
+
+
+@dataclass
+class _Deciding:
+    """The segmenter on windows; keeps the scores of a window until its labels are written, and their sums for good."""
+
+    segmenter: Segmenter
+    pixels: TiledMaps
+    source: Pixels
+    sink: Any
+    _waiting: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _sums: list[np.ndarray] = field(default_factory=list)
+    scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def read(self, place: Slices) -> np.ndarray:
+        """``(1, h, w)`` labels of a window; :func:`~micro_nb.tiles.assemble.assemble` takes them as its map."""
+        found = self.segmenter.segment(self.source.magnified(self.pixels.read(place)))
+        labels = self.source.reduced(found.labels)
+        expected = tuple(s.stop - s.start for s in place)
+        if labels.shape != expected:
+            raise ValueError(f"{self.segmenter.name} gave labels {found.labels.shape} of a window of {expected} working pixels")
+        with self._lock:
+            self._waiting[place[0].start, place[1].start] = np.concatenate([[0.0], found.scores])[labels]
+        return labels[None]
+
+    def write(self, place: Slices, labels: np.ndarray) -> None:
+        """Stores a core, and what its objects scored."""
+        margin = self.source.working.margin
+        corner = max(0, place[0].start - margin), max(0, place[1].start - margin)
+        with self._lock:
+            score = self._waiting.pop(corner)
+        top, left = place[0].start - corner[0], place[1].start - corner[1]
+        score = score[top : top + labels.shape[0], left : left + labels.shape[1]]
+        present, where = np.unique(labels, return_inverse=True)
+        total, size = np.bincount(where.ravel(), score.ravel()), np.bincount(where.ravel())
+        self._sums.append(np.column_stack([present, total, size])[present > 0])
+        self.sink.write(place, labels)
+
+    def relabel(self, numbers: np.ndarray) -> None:
+        """Joins objects across seams; an object's score is the mean over its pixels."""
+        self.sink.relabel(numbers)
+        total = np.zeros((int(numbers.max(initial=0)) + 1, 2))
+        for part in self._sums:
+            np.add.at(total, numbers[part[:, 0].astype(int)], part[:, 1:])
+        self.scores = (total[:, 0] / np.maximum(total[:, 1], 1))[1:]
+
+
+def parse_adapted(
+    plane: MicroImage, prompts: Sequence[str] | None, segmenter: Segmenter, *, tile: int = 1024, diameter_px: float | None = None,
+    folder: Path | None = None,
+) -> Objects:  # fmt: skip
+    """All objects that a segmenter finds on a plane.
+
+    Parameters
+    ----------
+    prompts : at most one: what all that it finds is called, as it knows no words; its presence stays open.
+    tile, diameter_px, folder : as for :func:`micro_nb.parse`; ``folder`` holds the labels where memory should not.
+
+    Raises
+    ------
+    PlanError : several prompts, which a segmenter without words cannot tell apart.
+    """
+    if prompts is not None and len(prompts) > 1:
+        raise PlanError(
+            f"{segmenter.name} knows no words and cannot tell {', '.join(prompts)} apart; ask for one, or use an adapter that is "
+            "shown objects, such as SamSegmenter(..., prompts='objects'): Micro-D1 then names them"
+        )
+    source = Pixels.of(plane, Working.of(plane, segmenter, diameter_px))
+    grid = TileGrid(source.shape, tile=max(1, tile // source.working.reduction))
+    k = source.working.reduction
+    sink = MemoryLabels(plane.plane_shape, factor=k) if folder is None else _Stored(stored(plane, folder), k)
+    deciding = _Deciding(segmenter, TiledMaps(grid, source.read), source, sink)
+    assemble(
+        deciding.read, source.shape, lambda maps: maps[0], deciding, window=source.working.window, margin=source.working.margin,
+        threads=settings.threads, what=f"finding objects by {segmenter.name}",
+    )  # fmt: skip
+    name = prompts[0] if prompts else "object"
+    return measured(plane, sink.labels, [name] * len(deciding.scores), deciding.scores, made_by(segmenter, source, prompts),
+                    presence=None if not prompts else opened(name, len(deciding.scores)), tile=tile)  # fmt: skip
+
+
+def measured(
+    plane: MicroImage, labels: Any, names: Sequence[str], scores: np.ndarray, how: dict[str, Any], *,
+    presence: pd.DataFrame | None, tile: int,
+) -> Objects:  # fmt: skip
+    """Objects of one layer; ``names`` and ``scores`` are of labels 1..n."""
+    stacked = layer_array(labels[None] if isinstance(labels, np.ndarray) else labels, ["object"], pixel_size=plane.pixel_size)
+    table = measure(plane, stacked, tile=max(tile, 256))
+    numbers = table["label"].to_numpy(int) - 1
+    table["name"] = np.array([*names], object)[numbers]
+    table["score"] = np.round(np.asarray(scores, float)[numbers], 4)
+    return Objects(table, stacked, presence, plane.pixel_size, plane.content_id, how)
+
+
+def made_by(segmenter: Segmenter, source: Pixels, prompts: Sequence[str] | None) -> dict[str, Any]:
+    """How it was found, for evidence."""
+    return {
+        "function": "parse", "version": __version__, "prompts": None if prompts is None else list(prompts),
+        "model": segmenter.name, "weights": segmenter.weights_id, "scale": asdict(source.working),
+        "grey_bounds": list(source.bounds),
+    }  # fmt: skip
+
+
+def opened(name: str, count: int) -> pd.DataFrame:
+    """Presence of a prompt that nothing can judge."""
+    return pd.DataFrame([asdict(Presence(name, "not trained on this", None, None, count))])
+
+
+class _Stored:
+    """A label sink in a zarr array ``(layer, y, x)`` of a folder."""
+
+    def __init__(self, labels: Any, factor: int) -> None:
+        self.labels, self.factor = labels, factor
+
+    def write(self, place: Slices, labels: np.ndarray) -> None:
+        place, labels = enlarge(place, labels, self.factor, self.labels.shape[1:])
+        self.labels[(0, *place)] = labels
+
+    def relabel(self, numbers: np.ndarray) -> None:
+        for tile in TileGrid(self.labels.shape[1:], tile=2048):
+            self.labels[(0, *tile.core)] = numbers[np.asarray(self.labels[(0, *tile.core)])]
+
+
+def stored(plane: MicroImage, folder: Path) -> Any:
+    """An empty zarr array ``(1, y, x) int32`` for labels."""
+    chunks = (1, *(min(2048, n) for n in plane.plane_shape))
+    return zarr.create_array(folder / "labels.zarr", shape=(1, *plane.plane_shape), chunks=chunks, dtype="int32")

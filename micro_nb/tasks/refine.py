@@ -1,0 +1,116 @@
+"""``refine``: objects that were found by any means, outlined anew by a segmenter that is shown their boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..data.image import MicroImage
+from ..models.adapters import Prompts, Segmenter
+from ..progress import track
+from ..tiles.objects import Objects
+from ..tiles.plan import Slices, TileGrid
+from .adapted import Pixels, Working, made_by, measured, stored
+
+_BOX = ("bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px")
+_ROOM = 0.25
+"""What lies farther outside an object's box than this share of its sides is not taken for the object."""
+
+
+def refine(
+    plane: MicroImage, found: Objects, segmenter: Segmenter, *, tile: int = 1024, diameter_px: float | None = None,
+    folder: Path | None = None,
+) -> Objects:  # fmt: skip
+    """The same objects with new outlines; names, scores and presence stay as they were.
+
+    Parameters
+    ----------
+    plane : what they were found on.
+    found : of Micro-D1, of the weight-free floor (``Objects.from_labels(img, mnb.segment(img))``), or from a file. Of nested
+        layers the whole objects are taken.
+    segmenter : is shown each object's box, all of a window at a time; an object that it does not find keeps no outline.
+    tile : changes memory of the measuring only.
+    diameter_px : typical object diameter in pixels of level 0; by default the median of ``found``.
+
+    Returns
+    -------
+    Objects whose ``made_by`` says by what they were found and by what they were outlined; rows in the order of their labels.
+    """
+    table = found.table
+    layers = table["layer"].unique()
+    table = table[table["layer"] == ("object" if "object" in layers or not len(layers) else layers[0])].reset_index(drop=True)
+    boxes = table[list(_BOX)].to_numpy(float).reshape(-1, 4)
+    if diameter_px is None and len(boxes):
+        diameter_px = float(np.median(np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))))
+    source = Pixels.of(plane, Working.of(plane, segmenter, diameter_px))
+    labels: Any = np.zeros((1, *plane.plane_shape), np.int32) if folder is None else stored(plane, folder)
+    order = np.lexsort((boxes[:, 1], boxes[:, 0]))
+    boxes, table = boxes[order], table.iloc[order]
+    windows = list(_windows(boxes, source))
+    for window in track(windows, f"outlining by {segmenter.name}", unit="windows"):
+        _write(labels, window, source, segmenter, boxes)
+    how = made_by(segmenter, source, found.made_by.get("prompts"))
+    how |= {"function": "refine", "found_by": {k: v for k, v in found.made_by.items() if k != "prompts"}}
+    plain = labels[0] if isinstance(labels, np.ndarray) else labels
+    return measured(plane, plain, table["name"].tolist(), table["score"].to_numpy(float), how, presence=found.presence, tile=tile)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """Working pixels that are looked at, and which objects are outlined there."""
+
+    place: Slices
+    objects: np.ndarray
+
+
+def _windows(boxes: np.ndarray, source: Pixels) -> Iterator[_Window]:
+    """An object is outlined once, in the window that holds its middle, widened to all of it."""
+    working, shape = source.working, source.shape
+    small = boxes / working.reduction
+    at = ((small[:, :2] + small[:, 2:]) / 2 // working.window).astype(int)
+    for tile in TileGrid(shape, tile=working.window):
+        core = tile.core
+        mine = np.flatnonzero((at[:, 0] == core[0].start // working.window) & (at[:, 1] == core[1].start // working.window))
+        if not mine.size:
+            continue
+        room = [np.ceil((small[mine, k + 2] - small[mine, k]).max() * _ROOM) + 1 for k in (0, 1)]
+        yield _Window(
+            (
+                _around(core[0], small[mine, 0].min() - room[0], small[mine, 2].max() + room[0], working.margin, shape[0]),
+                _around(core[1], small[mine, 1].min() - room[1], small[mine, 3].max() + room[1], working.margin, shape[1]),
+            ),
+            mine,
+        )
+
+
+def _around(core: slice, low: float, high: float, margin: int, n: int) -> slice:
+    start, stop = min(core.start - margin, int(low)), max(core.stop + margin, int(np.ceil(high)))
+    return slice(max(0, start), min(n, stop))
+
+
+def _write(labels: Any, window: _Window, source: Pixels, segmenter: Segmenter, boxes: np.ndarray) -> None:
+    """Outlines a window's objects; a pixel that has an object keeps it."""
+    working, corner = source.working, np.array([s.start for s in window.place] * 2)
+    mine = (boxes[window.objects] / working.reduction - corner) * working.zoom
+    found = segmenter.segment(source.magnified(source.read(window.place)), Prompts(boxes=mine))
+    kept = np.zeros_like(found.labels)
+    for k, box in enumerate(mine):
+        rows, cols = (_within(box[i], box[i + 2], n) for i, n in enumerate(kept.shape))
+        part = found.labels[rows, cols] == k + 1
+        kept[rows, cols][part] = window.objects[k] + 1
+    small = source.reduced(kept).repeat(working.reduction, 0).repeat(working.reduction, 1)
+    rows, cols = (
+        slice(s.start * working.reduction, min(s.stop * working.reduction, n))
+        for s, n in zip(window.place, source.plane.plane_shape, strict=True)
+    )
+    before = np.asarray(labels[0, rows, cols])
+    labels[0, rows, cols] = np.where(before == 0, small[: before.shape[0], : before.shape[1]], before)
+
+
+def _within(low: float, high: float, n: int) -> slice:
+    room = _ROOM * (high - low) + 1
+    return slice(max(0, int(low - room)), min(n, int(np.ceil(high + room))))
