@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.region import Region
 from ..errors import EvidenceError, MicroNBError
+from ..render.markdown import mime
 from . import recall
 from .answer import Answer, Span
 from .compose import compose
@@ -20,6 +21,7 @@ from .llm.assistant import Asked
 from .llm.models import assistant
 from .log.book import Choice, Writer, new_id, serials
 from .log.resume import answer_about, recalled
+from .markdown import transcript_markdown
 from .methods import Methods, methods
 from .planner import Call, Plan, plan
 from .prose import numerals
@@ -197,6 +199,18 @@ class Session:
             return replace(_declined(DECLINES["wording"]), declined=str(error), evidence=evidence)
         prose = draft.prose
         return Answer(prose.text, draft.value, draft.unit, evidence, tuple(prose.spans), image=self.img)
+
+    def to_markdown(self) -> str:
+        """The whole conversation, escaped."""
+        return transcript_markdown(self.turns)
+
+    def to_html(self) -> str:
+        """The whole conversation, escaped."""
+        return transcript_html(self.turns)
+
+    def _ai_repr_(self, **hints: Any) -> Mapping[str, str]:
+        """For assistants: the conversation as Markdown."""
+        return mime(self.to_markdown())
 
     def __iter__(self) -> Iterator[Turn]:
         return iter(self.turns)
