@@ -7,8 +7,12 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from .dimensions import AREA_UNITS, fits
+from .grammar_statistics import statistics_of, unspoken
 from .query import Claim, Pick, Query, Statistic
 from .reading import Clause, Item
+from .relations import (
+    alike, channel_contents, counted, crowding, density_per, edge, lump, placed, ranked_filter, touching, uncertain,
+)  # fmt: skip
 from .slots import (
     IMAGE_QUANTITIES,
     OBJECT_QUANTITIES,
@@ -41,14 +45,20 @@ def query_of(clause: Clause, shape: Shape) -> Query:
         unit=unit_of(clause), unread=clause.unread, pick=pick_of(clause),
     )  # fmt: skip
     base = conditions(base, clause, found)
+    among = ranked_filter(clause)
+    if among is not None:
+        base = replace(base, pick=None, filters=(*base.filters, among), claim=None)
+    own = statistics_of(base, clause, shape)
+    if own is not None:
+        return own
     if scene_of(clause) and (base.statistic not in ("value", "sum") or base.quantity not in IMAGE_QUANTITIES):
         base = replace(base, unread=(*base.unread, "image"))
     if clause.has("quantity", "height") and base.quantity == "height":
         base = replace(base, unread=(*base.unread, "height"))
-    if clause.says("same") and clause.says("size", "shape", "sizes", "shapes", "brightness"):
+    if clause.says("same") and clause.says("size", "shape", "sizes", "shapes", "brightness") and not clause.has("relation"):
         base = replace(base, unread=(*base.unread, "same"))
     query = next((q for q in (rule(base, clause, shape) for rule in _RULES) if q is not None), base)
-    query = _unplaced(_doubled(query, clause), clause)
+    query = unspoken(_unplaced(_doubled(query, clause), clause), clause)
     if _loose_number(query, clause):
         return replace(query, task="unknown", topic="bare number")
     loose = [w for w in ("above", "below", "under", "beneath", "compare") if clause.says(w)]
@@ -66,12 +76,20 @@ def _unplaced(query: Query, c: Clause) -> Query:
     sized = any(isinstance(f.value, float) for f in query.filters)
     counted = query.task in ("count", "presence") and query.quantity is None
     loose = {
-        "not": c.has("negation") and not c.has("border") and c.words[0] not in _MANNER and not sized and query.quantity != "rest",
-        "than": counted and c.has("operator", ">", "<", "between") and not c.numbers,  # "at least?" is no condition
+        "not": c.has("negation")
+        and not c.has("border")
+        and not c.has("relation")
+        and c.words[0] not in _MANNER
+        and not sized
+        and query.quantity != "rest",
+        "than": counted
+        and c.has("operator", ">", "<", "between")
+        and not c.numbers
+        and not c.says("between"),  # "at least?" is no condition
         "each": counted and c.has("division") and c.says("each", "per", "every"),
         "third": c.has("rank") and not c.has("superlative") and c.has("ask", "count"),
         "shape": query.task == "count" and not sized and c.says(*_SHAPE_WORDS) and c.says("many") and not c.says("how round"),
-        "several": any(_several(a, b) for a, b in zip(c.items, c.items[1:], strict=False)),
+        "several": any(_several(a, b) for a, b in zip(c.items, c.items[1:], strict=False)) and not ranked_filter(c),
     }
     return replace(query, unread=(*query.unread, *(word for word, holds in loose.items() if holds)))
 
@@ -85,6 +103,8 @@ def _loose_number(query: Query, c: Clause) -> bool:
     """Whether a number stands in the clause that changes nothing in the query ("how many in an area of 100 µm²?")."""
     figures = any(i.number is not None and i.words[0][0].isdigit() for i in c.items)
     if not figures or query.task not in ("count", "fraction", "measure", "compare", "locate", "presence"):
+        return False
+    if query.quantity == "density" and str(query.unit).startswith("per "):
         return False
     if query.claim is not None:  # "how many are larger than 60?": of what, nobody said
         return query.task == "count" and c.says("many") and not (c.starts_yes_no or c.tag or c.has("ask", "sure"))
@@ -335,6 +355,7 @@ def _stated(c: Clause) -> Claim | None:
 
 
 _RULES: tuple[Rule, ...] = (
+    uncertain, channel_contents, crowding, counted, lump, alike, edge, density_per, placed, touching,
     _kinds, _refusals, _two_kinds, _two_parts, _ratio, _busiest, _one_object, _image_facts, _shares, _objects_measured,
     _appearance, _counting,
 )  # fmt: skip

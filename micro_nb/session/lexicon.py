@@ -97,8 +97,18 @@ def _entries() -> Iterator[tuple[str, str, str]]:
             yield from ((kind, value, phrase) for value, listed in values.items() for phrase in listed)
     for row, names in _ROWS.items():
         yield from (("part", f"{row} {col}", f"{name} {col}{tail}") for name in names for col in _COLS for tail in _TAILS)
+    yield from (("superlative", f"from_{place} min", phrase) for place, phrase in _nearest())
     edges = [f"{det}{kind}{edge}{of}" for det in ("", "the ", "an ") for kind in _BEFORE for edge in _EDGES for of in _OF]
     yield from (("border", "touch", f"{verb} {edge}") for verb in _TOUCHES for edge in edges)
+
+
+def _nearest() -> Iterator[tuple[str, str]]:
+    """ "Nearer the top", "closest to the left edge" and their like, with the place they name."""
+    names = {place: (place, f"{place} edge", f"{place} border", f"{place} side") for place in ("top", "bottom", "left", "right")}
+    names |= {"center": ("center", "centre", "middle"), "border": ("border", "edge", "rim", "frame", "image border", "image edge")}
+    for near in ("nearer", "nearest", "closer", "closest"):
+        for place, named in names.items():
+            yield from ((place, f"{near} {to}{word}") for word in named for to in ("the ", "to the ", "to ", ""))
 
 
 @cache

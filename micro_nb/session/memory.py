@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ..data.region import Region
 from .lexicon import parts
-from .query import Claim, Filter, Query
+from .pointing import beside, opposite, shown, side_asked
+from .query import Claim, Filter, Pick, Query
 from .reading import Clause
 from .slots import OBJECT_QUANTITIES, SIZES, Shape, part
 
 _FLIP: dict[str, Literal[">", ">=", "<", "<="]] = {">": "<=", ">=": "<", "<": ">=", "<=": ">"}
+_ANY = ("cell", "object", "particle")
 _MEASURED = ("count", "fraction", "measure", "compare", "locate", "filter", "presence")
 
 
@@ -24,16 +27,29 @@ class Context:
     previous : the query of the last turn that was understood.
     place : the part of the image that turn answered with ("left half"), for "how many on that side?".
     channels : names of the image's channels.
+    spoken : the last query that named or singled out an object, whatever came of it, for "box it".
+    box : ``(x0, y0, x1, y1)`` in px of the last thing that was pointed at, for "above it".
+    marked : the place handed over with the question, for "this region".
     """
 
     shape: Shape = None
     previous: Query | None = None
     place: str | None = None
     channels: tuple[str, ...] = ()
+    spoken: Query | None = None
+    box: tuple[float, ...] | None = None
+    marked: Region | None = None
 
 
 def follow(query: Query, clause: Clause, before: Query | None, context: Context) -> Query:
     """``query`` completed from ``before``: pronouns, "and the right?", "in µm²?", "and below?"."""
+    query = beside(query, clause, context.box, context.shape, before)
+    if query.quantity == "counted":
+        return _counted(query, before, context)
+    spoken = context.spoken or before if before is context.previous else before  # of the same breath first
+    if spoken is not None and (shown(query, clause) or side_asked(query, clause)):
+        query = replace(query, region=None) if side_asked(query, clause) else query
+        return _shown(query, spoken, clause)
     if before is not None and before.quantity == "saturation" and clause.has("unit", "%") and query.quantity is None:
         return replace(before, task="fraction", unit="%", unread=query.unread, also=())
     if before is None or before.task not in _MEASURED or query.topic in ("diagnosis", "identity", "time", "elsewhere"):
@@ -41,6 +57,9 @@ def follow(query: Query, clause: Clause, before: Query | None, context: Context)
     if _against_another(query, clause, before):
         quantity = query.quantity if query.quantity in OBJECT_QUANTITIES else "area"
         return Query("compare", before.target, quantity, rival=query.target, region=query.region or before.region)
+    other = opposite(clause, before, context.shape)
+    if other is not None and query.region is None:
+        query = replace(query, region=other, unread=tuple(w for w in query.unread if w != "other"))
     if query.task == "unknown" and query.topic is None:
         query = _fragment(query, clause, before)
     elif query.task in _MEASURED:
@@ -69,7 +88,7 @@ def _fragment(query: Query, clause: Clause, before: Query) -> Query:
     sized = next((f for f in before.filters if f.op in _FLIP), None)
     if query.claim is not None and not query.claim.unit and sized is not None and not clause.starts_yes_no:
         again = replace(sized, op=query.claim.op, value=query.claim.value)  # "and above 80?" after "above 60 µm²"
-        return replace(before, filters=_merged(before.filters, (again,)), unread=unread, also=())
+        return replace(before, filters=merged(before.filters, (again,)), unread=unread, also=())
     if query.claim is not None and not query.filters:
         return _claimed(query, before)
     if clause.has("ask", "compare") and clause.says("by") and before.against is not None:
@@ -79,12 +98,12 @@ def _fragment(query: Query, clause: Clause, before: Query) -> Query:
             before, pick=query.pick, task="measure" if before.quantity in OBJECT_QUANTITIES else "locate", unread=unread
         )
     if query.region is not None:
-        return replace(before, region=query.region, against=None, unread=unread, claim=None)
+        return replace(before, region=query.region, against=None, unread=unread, claim=None, also=())
     flipped = _flipped(clause, before)
     if flipped is not None:
         return replace(flipped, unread=unread)
     if query.filters:
-        return replace(before, filters=_merged(before.filters, query.filters), unread=unread, also=())
+        return replace(before, filters=merged(before.filters, query.filters), unread=unread, also=())
     if query.statistic != "value" and before.quantity is not None:
         return replace(before, statistic=query.statistic, unread=unread, also=())
     if query.unit is not None and before.quantity is not None:
@@ -101,12 +120,19 @@ def _carried(query: Query, clause: Clause, before: Query, context: Context) -> Q
     if of_image and query.quantity in SIZES:
         return replace(query, quantity="field_area" if query.quantity == "area" else "image_size", pick=None)
     target = query.target or before.target
+    if many and query.target in _ANY and before.target is not None:
+        target = before.target  # "how many such cells?", of the white ones that were spoken of
+        query = replace(query, target=target)
+    if _measure_again(query, before) and not clause.has("statistic"):
+        query = replace(query, statistic=before.statistic)
     meant = one or (query.target is None and query.quantity is not None and query.statistic == "value")
-    about_one = query.task == "locate" or query.quantity in OBJECT_QUANTITIES or query.quantity == "ratio"
+    about_one = query.task == "locate" or query.quantity in OBJECT_QUANTITIES | {"ratio", "position"}
     if query.pick is None and before.pick is not None and not many and meant and about_one:
         query = replace(query, pick=before.pick)
+    if query.pick is not None and _ranked(before) and not query.filters and not clause.has("ask", "total"):
+        query = replace(query, filters=before.filters)  # "area of the smaller", of the two that were spoken of
     if many and not clause.has("ask", "total"):
-        query = replace(query, filters=_merged(before.filters, query.filters), region=query.region or before.region)
+        query = replace(query, filters=merged(before.filters, query.filters), region=query.region or _place(before))
     if (
         clause.has("reference", "that")
         and (clause.has("division") or clause.says("there"))
@@ -117,6 +143,46 @@ def _carried(query: Query, clause: Clause, before: Query, context: Context) -> Q
     if query.task == "count" and query.claim is not None and query.target is None and not query.filters:
         query = replace(query, region=query.region or before.region)
     return replace(query, target=target, also=tuple(replace(q, target=q.target or target) for q in query.also))
+
+
+def _measure_again(query: Query, before: Query) -> bool:
+    """ "And the diameter?" after a mean area asks for the mean."""
+    both = query.task == before.task == "measure" and query.quantity in OBJECT_QUANTITIES and before.quantity in OBJECT_QUANTITIES
+    return both and query.target is None and query.pick is None and before.pick is None
+
+
+def _place(before: Query) -> Region | None:
+    """The region that is still meant; not the one a place was only checked against."""
+    return before.region if before.quantity != "position" else None
+
+
+def _ranked(query: Query) -> bool:
+    return any(f.op in ("max", "min") for f in query.filters)
+
+
+def _counted(query: Query, before: Query | None, context: Context) -> Query:
+    """Whether what the last answer pointed at is among the objects; asked back where it pointed at nothing."""
+    if context.box is None:
+        return replace(query, unread=(*query.unread, "it"))
+    x0, y0, x1, y1 = context.box
+    return replace(
+        query, target=query.target or (before.target if before else None), region=Region(y0, x0, y1, x1, name="place of it")
+    )
+
+
+def _described(spoken: Query, clause: Clause) -> Pick | None:
+    """The object that "what is that big round thing?" spoke of: the largest, else the one least like the others."""
+    if spoken.task not in ("unknown", "classify", "describe") or spoken.quantity == "kind" or clause.has("reference", "many"):
+        return None
+    return Pick("area" if spoken.quantity == "size" else "oddness", "max")
+
+
+def _shown(query: Query, spoken: Query, clause: Clause) -> Query:
+    """Where what was spoken of is: "box it", "show them", "where exactly?"."""
+    pick = query.pick or spoken.pick or _described(spoken, clause)
+    region = query.region or (spoken.region if spoken.quantity != "position" else None)
+    target, unread = query.target or spoken.target, query.unread
+    return Query("locate", target, region=region, filters=spoken.filters, channel=spoken.channel, pick=pick, unread=unread)
 
 
 def _claim(clause: Clause) -> Claim | None:
@@ -138,7 +204,7 @@ def _flipped(clause: Clause, before: Query) -> Query | None:
     return replace(before, filters=turned, also=())
 
 
-def _merged(old: tuple[Filter, ...], new: tuple[Filter, ...]) -> tuple[Filter, ...]:
+def merged(old: tuple[Filter, ...], new: tuple[Filter, ...]) -> tuple[Filter, ...]:
     """Both, where the newer of two on one quantity wins."""
     named = {f.quantity for f in new}
     return tuple(f for f in old if f.quantity not in named) + new

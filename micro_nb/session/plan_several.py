@@ -16,13 +16,25 @@ def several(query: Query) -> Plan | None:
     if query.quantity == "group":
         return _groups(query)
     if query.topic == "alike":
-        return Plan((Call("alike", {"quantity": ALIKE.get(query.quantity or "", "area")} | objects_given(query), query.region),), "alike")
+        return Plan(
+            (Call("alike", {"quantity": ALIKE.get(query.quantity or "", "area")} | objects_given(query), query.region),), "alike"
+        )
     if query.quantity == "edges":
-        return Plan((Call("edges_met", picked(query.pick or Pick("from_border", "min")) | objects_given(query), query.region),), "edges")
+        return Plan(
+            (Call("edges_met", picked(query.pick or Pick("from_border", "min")) | objects_given(query), query.region),), "edges"
+        )
     if query.quantity == "position":
         return _position(query)
     if query.quantity == "uncertainty":
         return _uncertainty(query)
+    if query.quantity == "crowding":
+        return Plan(
+            (Call("coverage", objects_given(query), query.region), Call("groups", objects_given(query), query.region)), "crowding"
+        )
+    if query.quantity == "counted":
+        return Plan((Call("count", objects_given(query), query.region),), "counted")
+    if query.quantity == "fact":
+        return Plan((), "fact")
     if query.quantity == "channel contents":
         return Plan((Call("channels"), Call("channel_contents")), "channel_contents")
     return None

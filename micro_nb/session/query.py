@@ -67,9 +67,12 @@ class Query:
     versus : what it is compared with: another object, or "median" for the typical one.
     claim : a number to check the measurement against.
     rival : the other kind of object of a comparison ("are the white cells larger than the red cells?").
+    amount : a number that is neither: a percentile, how many to list.
     topic : for tasks without a measurement: what about ("diagnosis", "focus" ...), a key of the lexicon.
     pixel_size : µm per pixel that the person states in passing.
     also : further things asked in the same breath.
+    given : named numbers and words that a calculation or a note needs, e.g. ``(("na", 1.4), ("wavelength_nm", 520.0))``.
+    standing : conditions on objects that are to hold from now on ("always ignore those at the border").
     """
 
     task: Task
@@ -87,9 +90,12 @@ class Query:
     versus: Pick | Literal["median"] | None = None
     claim: Claim | None = None
     rival: str | None = None
+    amount: float | None = None
     topic: str | None = None
     pixel_size: float | None = None
     also: tuple[Query, ...] = ()
+    standing: tuple[Filter, ...] = ()
+    given: tuple[tuple[str, float | str], ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; :meth:`from_dict` reverses it."""
@@ -101,7 +107,8 @@ class Query:
         places = {k: Region.from_dict(d[k]) if d.get(k) else None for k in ("region", "against")}
         picks = {k: Pick(**d[k]) if isinstance(d.get(k), Mapping) else d.get(k) for k in ("pick", "versus")}
         parts = {
-            "filters": tuple(Filter(**f) for f in d.get("filters", ())), "unread": tuple(d.get("unread", ())),
+            **{k: tuple(Filter(**f) for f in d.get(k, ())) for k in ("filters", "standing")}, "unread": tuple(d.get("unread", ())),
             "claim": Claim(**d["claim"]) if d.get("claim") else None, "also": tuple(cls.from_dict(q) for q in d.get("also", ())),
         }  # fmt: skip
+        parts["given"] = tuple((k, v) for k, v in d.get("given", ()))
         return cls(**{**d, **places, **picks, **parts})

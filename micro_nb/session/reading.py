@@ -20,6 +20,7 @@ _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _TAG = re.compile(r",?\s*(?:right|correct|yes|no|ok|isn't it|is that right|true)\s*\?*\s*$")
 _IS = re.compile(r"\b(where|what|there|who|how|which|that)(?:'s|s)\b(?<!thats)")
 _UNIT_GLUED = re.compile(r"(?<=\d)(?=(?:um|nm|mm|px|x)\d?\b)")
+_PER = re.compile(r"/\s*(?=\d[\d.,]*\s*(?:x\s*\d[\d.,]*\s*)?(?:[unm]m|px)2?\b)")
 _CLOSE = 0.86
 _YES_NO = frozenset(["is", "are", "do", "does", "did", "has", "have", "any", "was", "were"])
 _ASKING = frozenset(["what", "how", "which", "where"])
@@ -31,6 +32,7 @@ _REPLACE = (
     ("µ", "u"), ("μ", "u"), ("²", "2"), ("^2", "2"), ("’", "'"), ("h&e", "h and e"), ("i.e.", " "), ("e.g.", " "), ("×", "x"),
     ("c. elegans", "worm"), ("e. coli", "e coli"), ("/mm2", " per mm2"), ("/um2", " per um2"), ("um/px", "um per pixel"),
     ("um/pixel", "um per pixel"), ("/", " "), ("per cent", "percent"), ("in focus", "in focus"), ("p-value", "p value"),
+    ("'re ", " are "), ("i've ", "i have "), ("i'm ", "i am "),
 )  # fmt: skip
 
 
@@ -123,7 +125,7 @@ def clauses(text: str) -> tuple[Clause, ...]:
 def _plain(text: str) -> str:
     text = "".join(c for c in unicodedata.normalize("NFC", text) if c == "\n" or unicodedata.category(c)[0] != "C").lower()
     for old, new in _REPLACE:
-        text = text.replace(old, new)
+        text = text.replace(old, new) if old != "/" else _PER.sub(" per ", text).replace(old, new)
     return _IS.sub(r"\1 is", text)
 
 

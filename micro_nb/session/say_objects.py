@@ -10,7 +10,7 @@ from .eyes import concept_of, is_kind
 from .lexicon import target
 from .prose import Fact, Parts
 
-_SUPERLATIVES = {
+SUPERLATIVES = {
     ("area", "max"): "largest", ("area", "min"): "smallest", ("intensity", "max"): "brightest", ("intensity", "min"): "darkest",
     ("roundness", "max"): "roundest", ("roundness", "min"): "least round", ("aspect_ratio", "max"): "most elongated",
     ("length", "max"): "longest", ("spacing", "max"): "most isolated", ("diameter", "max"): "widest",
@@ -247,7 +247,7 @@ def which(s: Subject) -> str:
     pick = s.query.pick
     if pick is None:
         return "largest"
-    return _ORDINALS.get(pick.rank, "") + _SUPERLATIVES.get((pick.by, pick.order), f"{pick.order}imal {pick.by}")
+    return _ORDINALS.get(pick.rank, "") + SUPERLATIVES.get((pick.by, pick.order), f"{pick.order}imal {pick.by}")
 
 
 def _place(s: Subject) -> Parts:

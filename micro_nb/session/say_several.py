@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from .dimensions import named
 from .draft import Draft, Subject
 from .prose import Fact, Parts
-from .say_objects import held, which
+from .say_objects import SUPERLATIVES, held, which
 
 FEW = 6  # objects whose places are all told
+_DENSE, _SPARSE = 35.0, 10.0  # % of the area covered
 _ALIKE = {"area": 25.0, "aspect_ratio": 10.0, "intensity": 15.0}  # % of the mean within which people call things alike
 
 
@@ -21,8 +24,8 @@ def locate_all(d: Draft, s: Subject) -> None:
         d.prose.say("The only {one}{where}{narrowed} is at the {place}.", one=s.one, where=s.where, narrowed=s.narrowed(0),
                     place=_place(s, 1))  # fmt: skip
     elif n <= FEW:
-        d.prose.say("The {0} {many}{where}{narrowed} are at the {places}.", many=s.many, where=s.where, narrowed=s.narrowed(0),
-                    places=_places(s, n))  # fmt: skip
+        d.prose.say("The {0} {most}{many}{where}{narrowed} are at the {places}.", most=_most(s), many=s.many, where=s.where,
+                    narrowed=() if _most(s) else s.narrowed(0), places=_places(s, n))  # fmt: skip
     else:
         most = s.index("most")
         d.take(most)
@@ -39,7 +42,8 @@ def groups(d: Draft, s: Subject) -> None:
     least: Parts = (" of at least ", Fact(0, "parameters.least"), f" {s.many}") if s.query.claim is not None else ()
     lead = "" if s.query.task != "presence" else "Yes: " if d.value else "No: "
     there = "there is" if n == 1 else "there are"
-    d.prose.say("{lead}{there} {0} group{s}{least}{where} that touch one another.", lead=lead, there=there if lead else there.capitalize(),
+    there = there if lead else there.capitalize()
+    d.prose.say("{lead}{there} {0} group{s}{least}{where} that touch one another.", lead=lead, there=there,
                 s="" if n == 1 else "s", least=least, where=s.where)  # fmt: skip
     d.prose.say("In all {2} of {3} {many} touch another, and the largest group holds {1}.", many=s.many)
 
@@ -81,10 +85,11 @@ def position(d: Draft, s: Subject) -> None:
     centre = s.evidence[s.index("centre")].value
     x, y = (float(v) for v in centre) if isinstance(centre, tuple) else (0.0, 0.0)
     region = s.query.region
-    d.value = region is not None and bool(region.contains(y, x))
+    d.value = region is not None and bool(region.contains(np.array([y]), np.array([x]))[0])
     part = region.name or "marked region" if region is not None else "image"
-    d.prose.say("{yes}, it lies {in_}side the {part}: it is at the {place}, centred at x = {x} px, y = {y} px.",
-                yes="Yes" if d.value else "No", in_="in" if d.value else "out", part=part, place=(Fact(s.index("place")),),
+    at: Parts = () if part == "center" else (" at the ", Fact(s.index("place")), ",")
+    d.prose.say("{yes}, the {which} {one} lies {in_}side the {part}: it is{at} centred at x = {x} px, y = {y} px.",
+                yes="Yes" if d.value else "No", which=which(s), one=s.one, in_="in" if d.value else "out", part=part, at=at,
                 x=(Fact(s.index("centre"), "value.0"),), y=(Fact(s.index("centre"), "value.1"),))  # fmt: skip
 
 
@@ -92,8 +97,8 @@ def uncertainty(d: Draft, s: Subject) -> None:
     """Why a number is uncertain: what of it can be miscounted."""
     touching, total = s.index("objects that touch"), 0
     d.take(total)
-    d.prose.say("Of {0} {many}{where}{narrowed}, {1} touch the border of the image, where only a part shows, and {touching} touch "
-                "or overlap another, where one may be taken for several or several for one.", many=s.many, where=s.where,
+    d.prose.say("Of {0} {many}{where}{narrowed}, {1} touch the border of the image, where only a part shows, and {touching} "
+                "touch or overlap another, where one may be taken for several or several for one.", many=s.many, where=s.where,
                 narrowed=s.narrowed(0), touching=(Fact(touching),))  # fmt: skip
     eyes = "the model" if s.evidence[0].weights else "the segmentation, which was not trained on this image"
     d.prose.say("The count itself is what {eyes} finds: faint or very small {many} can be missed, and debris taken for them.",
@@ -101,6 +106,43 @@ def uncertainty(d: Draft, s: Subject) -> None:
     if "p_value" in s.evidence[0].parameters:
         d.prose.say("A picture without {many} would look as much as if it had them with probability {p}.", many=s.many,
                     p=(Fact(0, "parameters.p_value"),))  # fmt: skip
+
+
+def crowding(d: Draft, s: Subject) -> None:
+    """Whether the objects lie dense or sparse."""
+    cover, touching, n = s.number(0), s.index("objects that touch"), s.index("number of")
+    share = s.number(touching) / max(s.number(n), 1.0)
+    d.value = "dense" if cover >= _DENSE or share >= 0.5 else "sparse" if cover < _SPARSE else "moderately dense"
+    words = {"dense": "Dense (crowded)", "sparse": "Sparse", "moderately dense": "In between, neither dense nor sparse"}[d.value]
+    d.prose.say("{words}: the {many} cover {0} % of the area{where}, and {touching} of {n} touch another.", words=words,
+                many=s.many, where=s.where, touching=(Fact(touching),), n=(Fact(n),))  # fmt: skip
+
+
+def counted(d: Draft, s: Subject) -> None:
+    """Whether what was pointed at is among the objects that were counted."""
+    d.value = s.number(0) > 0
+    if d.value:
+        d.prose.say("Yes: {0} {noun} with its centre there is among those I count.", noun=s.noun(s.number(0)))
+    else:
+        d.prose.say("No: none of the {many} that I count has its centre there ({0}).", many=s.many)
+
+
+def fact(d: Draft, s: Subject) -> None:
+    """What the person told is kept; it is no measurement."""
+    if s.query.standing:
+        d.prose.say("Noted: from now on I leave out what does not meet your condition; each answer says so.")
+    else:
+        d.prose.say("Noted. It changes no measurement: I go by the pixels. Ask me to count, measure, locate or describe.")
+
+
+def _most(s: Subject) -> str:
+    """ "largest " where a rank is the only condition."""
+    ranked = [f for f in s.query.filters if f.op in ("max", "min")]
+    return (
+        f"{SUPERLATIVES.get((ranked[0].quantity, ranked[0].op), '')} ".lstrip()
+        if ranked == list(s.query.filters) and ranked
+        else ""
+    )
 
 
 def _places(s: Subject, n: int) -> Parts:
@@ -116,5 +158,5 @@ def _place(s: Subject, rank: int) -> Parts:
 
 
 SEVERAL_WORDINGS: dict[str, Callable[[Draft, Subject], None]] = {
-    f.__name__: f for f in (locate_all, groups, satellites, alike, edges, position, uncertainty)
+    f.__name__: f for f in (locate_all, groups, satellites, alike, edges, position, uncertainty, crowding, counted, fact)
 }

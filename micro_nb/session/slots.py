@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
@@ -46,6 +47,8 @@ OBJECT_QUANTITIES = frozenset(
         "intensity",
         "spacing",
         "orientation",
+        "from_border",
+        "from_center",
     ]
 )
 SIZES = ("size", "area", "diameter", "length", "width", "height", "image_size")
@@ -66,6 +69,17 @@ UNIT_QUANTITY = {
 _FLIP: dict[str, Literal[">", ">=", "<", "<=", "=="]] = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "==": "=="}
 Op = Literal[">", ">=", "<", "<=", "=="]
 Shape = tuple[int, int] | None
+_VALUE = r"(?P<value>\d+(?:[.,]\d+)?) (?P<unit>um|nm|microns?|micromet(?:er|re)s?|nanomet(?:er|re)s?)"
+_SCALES = (
+    re.compile(rf"\b{_VALUE} (?:per|a|for each|for a|for one|for every)(?: each| one)? (?:pixels?|px|pix)\b"),
+    re.compile(
+        rf"\b(?:pixel ?size|(?:1|one|a|each|every) (?:pixel|px)|pixels|px size|calibration|scale)(?: \w+| =)?(?: \w+)? {_VALUE}\b(?! per)"
+    ),
+    re.compile(rf"\b{_VALUE} (?:pixels|pixel ?size|px size)\b"),
+)
+_OPTICS = re.compile(
+    r"\b(?:camera|sensor|chip|objective|larger|smaller|bigger|above|below|than|over|under|between)\b(?!.*per pixel)"
+)
 
 
 def part(name: str, shape: Shape) -> Region:
@@ -74,17 +88,34 @@ def part(name: str, shape: Shape) -> Region:
 
 
 def stated_pixel_size(c: Clause) -> float | None:
-    """µm per pixel where the clause states it ("it was 0.325 µm per pixel")."""
-    for before, item in zip(c.items, c.items[1:], strict=False):
-        scale = {"um per pixel": 1.0, "microns per pixel": 1.0, "nm per pixel": 1e-3}.get(" ".join(item.words))
-        if before.number and scale is not None:
-            return before.number * scale
-    return None
+    """µm per pixel where the clause states it ("it was 0.325 µm per pixel", "pixel size 0.5 µm", "1 px = 0.5 µm")."""
+    found = _scale(c)
+    return found[0] if found else None
 
 
 def without_scale(c: Clause) -> Clause:
     """The clause without the pixel size it states."""
-    return replace(c, items=tuple(i for i in c.items if i.number is None and ("quantity", "pixel_size") not in i.meanings))
+    found = _scale(c)
+    if found is None:
+        return c
+    _, first, last = found
+    return replace(
+        c, items=tuple(i for i in c.items if not first <= i.at < last and ("quantity", "pixel_size") not in i.meanings)
+    )
+
+
+def _scale(c: Clause) -> tuple[float, int, int] | None:
+    """The stated µm per pixel, and the words it stands in."""
+    text = " ".join(c.words)
+    if _OPTICS.search(text):
+        return None
+    for pattern in _SCALES:
+        found = pattern.search(text)
+        value = float(found["value"].replace(",", ".")) if found else 0.0
+        if found and value > 0:
+            before = len(text[: found.start()].split())
+            return value * (1e-3 if found["unit"].startswith("n") else 1.0), before, before + len(found.group().split())
+    return None
 
 
 def quantity_of(c: Clause) -> str | None:
@@ -242,7 +273,14 @@ def compared(c: Clause) -> tuple[Compared, ...]:
             out.append(Compared(cast(Op, op), 50.0, "%"))
             continue
         after = [i for i in range(k + 1, min(k + 7, len(items))) if items[i].number is not None]
-        if op is None or not after:
+        if op is None:
+            continue
+        behind = _or_more(items, k)
+        if behind is not None:  # "80 µm² or more"
+            named, claimed = _quantity_beside(c, behind, k)
+            out.append(Compared(cast(Op, op), _number(items[behind]), _unit_after(items, behind), named, claimed))
+            continue
+        if not after:
             continue
         if op == "between" and len(after) > 1:
             named, claimed = _quantity_beside(c, k, after[1])
@@ -253,6 +291,13 @@ def compared(c: Clause) -> tuple[Compared, ...]:
             named, claimed = _quantity_beside(c, k, after[0])
             out.append(Compared(cast(Op, op), _number(items[after[0]]), _unit_after(items, after[0]), named, claimed))
     return tuple(out)
+
+
+def _or_more(items: tuple[Item, ...], at: int) -> int | None:
+    """Where the number stands that "or more" belongs to: before it, with at most a unit between."""
+    if items[at].words[0] not in ("or", "and"):
+        return None
+    return next((k for k in (at - 1, at - 2) if k >= 0 and items[k].number is not None), None)
 
 
 def _quantity_beside(c: Clause, op: int, number: int) -> tuple[Item | None, bool]:

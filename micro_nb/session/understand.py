@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..data.region import Region
+from .facts import is_fact, standing
 from .grammar import query_of
+from .grammar_knowledge import consult
 from .memory import Context, follow
-from .query import Query
+from .query import Pick, Query
 from .reading import Clause, clauses
 from .slots import stated_pixel_size, without_scale
 
@@ -29,26 +32,66 @@ def understand(text: str, context: Context | None = None) -> Query:
     'left half'
     """
     context = context or Context()
-    before, read, stated, mentioned = context.previous, [], None, None
-    for clause in clauses(text):
+    before, read, stated, mentioned, told = context.previous, [], None, None, False
+    asked = clauses(text)
+    if any(c.has("pointing", "undo") for c in asked) and len(asked) == 1:
+        return Query("unknown", topic="undo", text=text)
+    for clause in asked:
         size = stated_pixel_size(clause)
         if size is not None:
             stated, clause = size, without_scale(clause)
             if not _asks(clause):
                 continue
+        if is_fact(clause):
+            told = True
+            continue
         query = query_of(clause, context.shape)
         if mentioned is not None and clause.has("ask", "locate") and query.task == "unknown" and query.topic is None:
-            query = replace(query, task="locate", target=mentioned)  # "One cell is purple. Where is it?"
+            query = located(query, mentioned)  # "One cell is purple. Where is it?"
         else:
             query = follow(query, clause, before, context)
         query = _in_channel(_counted(query, clause), clause, context.channels)
         read.append((clause, query))
-        mentioned = query.target if query.task == "unknown" and not query.unread else None
+        mentioned = described(query, clause) if query.task == "unknown" and query.target is not None else None
         before = query if query.task != "unknown" else before
-    main = _main(read)
+    if told and not read:
+        return Query("describe", quantity="fact", text=text, pixel_size=stated)
+    main = standing(_main(read), [c for c, _ in read], context)
     if stated is not None and main.task == "unknown" and main.topic is None:
         main = Query("measure", quantity="pixel_size")
-    return replace(main, text=text, pixel_size=stated)
+    if context.marked is not None:
+        main = in_marked(main, context.marked)
+    return consult(replace(main, text=text, pixel_size=stated), text, context)
+
+
+def in_marked(query: Query, marked: Region) -> Query:
+    """The query about the place that was handed over with it, unless it names another."""
+    here = replace(query, region=query.region or marked, also=tuple(in_marked(q, marked) for q in query.also))
+    return here if query.task not in ("unknown", "advise", "knowledge") else query
+
+
+def described(query: Query, clause: Clause) -> Query:
+    """What a statement says of one object, as a choice: "one cell is stained dark purple" is the darkest."""
+    pick = next((p for words, p in _LOOKS if clause.says(*words)), None)
+    return replace(query, pick=query.pick or (pick if clause.words[:1] in (("one",), ("a",), ("there",), ("the",)) else None))
+
+
+def located(query: Query, mentioned: Query) -> Query:
+    """Where the thing is that was mentioned before; what could not be read of it stays unread."""
+    unread = (*mentioned.unread, *query.unread)
+    return replace(
+        query, task="locate", target=mentioned.target, pick=query.pick or mentioned.pick, filters=mentioned.filters, unread=unread
+    )
+
+
+_LOOKS = (
+    (("dark", "darker", "purple", "blue", "black"), Pick("intensity", "min")),
+    (("bright", "brighter", "glowing", "white"), Pick("intensity", "max")),
+    (("big", "large", "huge", "bigger", "larger", "giant"), Pick("area", "max")),
+    (("small", "tiny", "little", "smaller"), Pick("area", "min")),
+    (("elongated", "long", "thin", "rod"), Pick("aspect_ratio", "max")),
+    (("odd", "strange", "weird", "unusual", "different", "irregular"), Pick("oddness", "max")),
+)
 
 
 def _counted(query: Query, clause: Clause) -> Query:

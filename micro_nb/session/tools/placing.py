@@ -25,7 +25,11 @@ def distance(table: pd.DataFrame, name: str, img: MicroImage) -> np.ndarray:
 def unlikeness(table: pd.DataFrame) -> np.ndarray:
     """How far each object lies from the typical one, in robust standard deviations of area, outline and brightness together."""
     columns = [c for stem in _UNLIKE for c in table.columns if c == stem or c.startswith(stem + "_")]
-    off = [_deviation(np.log(np.maximum(v, 1e-9)) if c.startswith("area") else v) for c in columns if len(v := table[c].to_numpy(float))]
+    off = [
+        _deviation(np.log(np.maximum(v, 1e-9)) if c.startswith("area") else v)
+        for c in columns
+        if len(v := table[c].to_numpy(float))
+    ]
     return np.sqrt(np.mean(np.square(off), axis=0)) if off else np.zeros(len(table))
 
 

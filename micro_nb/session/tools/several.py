@@ -14,7 +14,7 @@ from ...errors import EvidenceError
 from ...tiles.objects import Objects
 from ..eyes import FLOOR
 from ..registry import Measurement, tool
-from .contact import groups, touching_pairs, plane_of
+from .contact import groups, plane_of, touching_pairs
 from .found import Selection, box, need_all, select, values
 from .frame import place_words
 from .sizing import ranked
