@@ -20,7 +20,8 @@ from .view import Pick, Projection, ProjectionView, SourceView
 if TYPE_CHECKING:
     import xarray as xr
 
-_CARD = "micro_nb.render.card:image_card"  # drawn by a layer below, so looked up by name when a notebook asks
+_CARD = "micro_nb.render.card:image_card"  # drawn by a layer above, so looked up by name when a notebook asks
+_TEXT, _MIME = "micro_nb.render.markdown:image_markdown", "micro_nb.render.markdown:mime"
 Selector = int | slice | Sequence[int] | None
 
 
@@ -225,6 +226,11 @@ class MicroImage:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return pkgutil.resolve_name(_CARD)(self)  # type: ignore[no-any-return]
+
+    def _ai_repr_(self, *, multimodal: bool = False, **hints: Any) -> dict[str, str]:
+        """For assistants: the facts as short Markdown, and a thumbnail where they see pictures."""
+        text, shown = pkgutil.resolve_name(_TEXT)(self), pkgutil.resolve_name(_CARD)(self) if multimodal else {}
+        return pkgutil.resolve_name(_MIME)(text, png=shown.get("image/png"))  # type: ignore[no-any-return]
 
     def _digest(self, *, full: bool) -> str:
         digest = hashlib.sha256(json.dumps(self.info.to_dict(), sort_keys=True).encode())

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..data.image import MicroImage
+from ..render.markdown import markdown_text
 from . import dimensions, show
 from .answer import Answer, Span
 from .evidence import Evidence
-from .markdown import markdown_text
 from .printing import unit_words
 from .prose import Fact, Parts, Prose, numerals
 from .registry import run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
@@ -174,4 +174,13 @@ def _place(region: Region | None) -> str:
 
 def _parameters(e: Evidence) -> str:
     shown = {k: v for k, v in e.parameters.items() if k not in ("target",)}
-    return ", ".join(f"{k} {round(v, 4) if isinstance(v, float) else v}" for k, v in shown.items())
+    return ", ".join(f"{k} {_shown(v)}" for k, v in shown.items())
+
+
+def _shown(value: Any) -> str:
+    """A parameter without the signs of a program."""
+    if isinstance(value, Mapping):
+        return "(" + ", ".join(f"{k} {_shown(v)}" for k, v in value.items()) + ")"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value)) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from ..render.markdown import markdown_text, mime, table
 from .where import where
 
 if TYPE_CHECKING:
@@ -125,6 +126,13 @@ class Objects:
         counts = ", ".join(f"{n:,} {layer}" for layer, n in layers.items()) if len(layers) else "none"
         scale = f"{self.pixel_size['x']:.4g} µm/px" if self.pixel_size else "no pixel size"
         return f"<Objects: {counts}; {len(self.table.columns)} columns, {scale}>"
+
+    def _ai_repr_(self, **hints: Any) -> Mapping[str, str]:
+        """For assistants: how many of what, and the first rows, as short Markdown."""
+        few = self.table.iloc[:_SHOWN_ROWS, :_SHOWN_COLUMNS]
+        rows = [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row] for row in few.itertuples(index=False)]
+        counts = [f"- {markdown_text(str(name) or 'unnamed')}: {n}" for name, n in self.table["name"].value_counts().items()]
+        return mime("\n".join([markdown_text(repr(self)[1:-1]), "", *counts, "", table(few.columns, rows)]))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         few = self.table.iloc[:_SHOWN_ROWS, :_SHOWN_COLUMNS]

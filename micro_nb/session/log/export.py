@@ -10,8 +10,9 @@ from typing import Any
 from ...data.address import opening_code
 from ...data.atomic import writing_file
 from ...errors import LogError, MissingExtraError
+from ...render.markdown import markdown_text
 from ..evidence import Evidence
-from ..markdown import answer_markdown, markdown_text
+from ..markdown import answer_markdown
 from .book import LoggedSession, LoggedTurn
 
 _SETUP = "import micro_nb as mnb\nfrom micro_nb.session.registry import run"
@@ -76,7 +77,8 @@ _KERNEL = {
 def _title(logged: LoggedSession) -> str:
     about = markdown_text(str(logged.image["name"])) if logged.image else "no image"
     return (
-        f"# A conversation about {about}\n\nSession {logged.id}, begun {logged.started}, micro_nb {markdown_text(logged.version)}.\n\n"
+        f"# A conversation about {about}\n\nSession {logged.id}, begun {logged.started}, "
+        f"micro_nb {markdown_text(logged.version)}.\n\n"
         "Under every answer stand its measurements, and the code that measures them again."
     )
 

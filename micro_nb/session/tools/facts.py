@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from ...data.image import MicroImage
+from ...data.persons import without_persons
 from ...errors import EvidenceError, UnitsError
 from ..registry import Measurement, tool
 
@@ -97,5 +98,5 @@ def metadata(img: MicroImage, *, key: str) -> Measurement:
     if key not in img.metadata:
         known = ", ".join(sorted(img.metadata)) or "nothing"
         raise EvidenceError(f"{img.name} does not record {key!r}; its metadata hold {known}")
-    value = img.metadata[key]
+    value = without_persons(img.metadata[key], key)
     return Measurement(key, value if isinstance(value, int | float | bool | str) else str(value))

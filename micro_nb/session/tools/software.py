@@ -15,7 +15,7 @@ _WEIGHTS_SHOWN = 12
 
 @tool("software", quantity="versions of the software", needs_image=False)
 def software(img: MicroImage | None = None, *, weights: str = "") -> tuple[Measurement, ...]:
-    """Versions of micro_nb, Python and the libraries that measure; with the hash of model weights also its beginning, as a name."""
+    """Versions of micro_nb, Python and the libraries that measure, and the beginning of a hash of model weights."""
     versions = {"micro_nb": __version__, "Python": platform.python_version()} | {name: version(name) for name in _LIBRARIES}
     measured = tuple(Measurement(f"version of {name}", number) for name, number in versions.items())
     return measured + ((Measurement("weights of the model", weights[:_WEIGHTS_SHOWN]),) if weights else ())
