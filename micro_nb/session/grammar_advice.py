@@ -1,0 +1,92 @@
+"""Questions that ask for advice on the image at hand: which piece of advice, by the words of the question or what it follows."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from .knowledge.recall import recall
+from .knowledge.topics import Topic, known_words, topics
+from .knowledge.words import corrected, fold, stands_in
+from .memory import Context
+from .query import Query
+
+_FORM = re.compile(
+    r"\b(?:how|what|which|would|should|can|could|shall|when|where|why|do|does|will) (?:\w+ ){0,3}?(?:should|would|can|could|shall|i|we|you|one)\b|\bshould\b|\brecommend|\badvi[sc]e|\bbest way|\bnext time|\bwhat to do|"
+    r"\bhow to\b|\benough\b|\bsuitable\b|\bready\b|\bgood idea|\bok to\b|\bwould\b|\bany (?:tips|ideas|suggestions?)|\bsuggest|\bbetter\b|\bwhich\b|\bwhat .{0,30}(?:method|approach|preprocessing|filter)|\bneeded?\b|\bnecessary\b|\bwhy\b|\bworth\b|"
+    r"\bhow (?:accurate|reliable|uncertain|exact)|\bcan i\b|\bcould i\b|\bis (?:it|this|that) (?:enough|ok|usable|fine)"
+)  # fmt: skip
+_IT = re.compile(r"\b(?:it|that|this|them|those|these)\b")
+_REMEDY = re.compile(r"\b(?:avoid|prevent|fix|do about|improve|reduce|solve|repair|rescue|correct|help|handle|next time|what to do|remedy|better)\b")
+_AFTER = {  # what was asked before -> the advice on it
+    "saturation": "avoid saturation", "share_at": "avoid saturation", "focus": "refocus", "noise": "noise here", "exposure": "exposure here",
+    "quality": "improve image", "empty": "empty regions", "confluent": "passage here", "coverage": "passage here", "pixel_size": "what is needed",
+    "count": "separate touching", "sampling": "sampling here",
+}  # fmt: skip
+_ABOUT_FIRST = ("separate touching", "threshold here", "segment here")
+_MEASURES = re.compile(r"^(?:so |ok |and |please )*(?:how many|how much|where|count|is there|are there)\b")
+
+
+def advised(query: Query, text: str, context: Context) -> Query | None:
+    """The advice a question asks for; None where it asks for none."""
+    plain = text.lower().replace("’", "'")
+    if not _FORM.search(plain) or _asks_a_measurement(query, plain):
+        return None
+    key = _remedy(plain, context.previous) or _by_words(plain)
+    if key is None or (context.shape is None and _knows_better(text)):
+        return None
+    return Query("advise", target=query.target, topic="advise", quantity=key, given=_told(context.previous))
+
+
+def _asks_a_measurement(query: Query, plain: str) -> bool:
+    """ "How many nuclei touch each other?" is measured; "how should I ..." is not, whatever else it names."""
+    understood = query.task not in ("unknown", "knowledge", "advise") and not query.unread
+    wish = re.search(r"\b(?:should|would|recommend|advi[sc]e|can i|could i|do i|next time|best way|how do i|how to|what to do|why|good enough for|suitable|ok to|use this|ready)\b", plain)
+    return understood and (not wish or (_MEASURES.search(plain) is not None and not re.search(r"\b(?:should|would|do) (?:i|we|you|one)\b", plain)))
+
+
+def _by_words(plain: str) -> str | None:
+    """The advice of which a phrase of every group stands in the text; the one with most words wins."""
+    words = corrected(fold(plain), known_words() | _trigger_words())
+    scored = [(score, -k, t.key) for k, t in enumerate(_advice()) if (score := _score(t, words)) > 0]
+    return max(scored)[2] if scored else None
+
+
+def _score(t: Topic, words: list[str]) -> float:
+    groups = [max((stands_in(phrase, words) for phrase in group), default=0.0) for group in t.when]
+    return sum(groups) + groups[0] if groups and min(groups) > 0 else 0.0
+
+
+def _remedy(plain: str, before: Query | None) -> str | None:
+    """ "How can I avoid that next time?" speaks of what was asked before."""
+    if before is None or not _REMEDY.search(plain) or len(plain.split()) > 12:
+        return None
+    pointed = _IT.search(plain) or "next time" in plain
+    if not pointed or _by_words(_IT.sub(" ", plain)) is not None:
+        return None
+    quantity = before.quantity if before.topic != "advise" else None
+    return _AFTER.get(quantity or before.task) or (before.quantity if before.topic == "advise" else None)
+
+
+def _knows_better(text: str) -> bool:
+    """Without an image a note that covers the question is the answer."""
+    found = recall(text)
+    return found is not None and found.covered >= 0.9
+
+
+def _told(before: Query | None) -> tuple[tuple[str, float | str], ...]:
+    """What the turn before was about, for advice that answers to it."""
+    if before is None:
+        return ()
+    said = {"before": before.topic or before.task, "unit": before.unit or "", "quantity": before.quantity or ""}
+    return tuple((k, v) for k, v in said.items() if v)
+
+
+@cache
+def _advice() -> tuple[Topic, ...]:
+    return tuple(t for t in topics() if t.when)
+
+
+@cache
+def _trigger_words() -> frozenset[str]:
+    return frozenset(w for t in _advice() for group in t.when for phrase in group for w in phrase)

@@ -1,0 +1,86 @@
+"""A tool that measures how red cells look, so that the look can be given its name; a description, never a diagnosis."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from ...data.image import MicroImage
+from ...errors import EvidenceError
+from ..eyes import FLOOR
+from ..registry import Measurement, tool
+from .found import is_large, select
+
+_LONG = 1.2  # median axis ratio from which cells are called elliptocytes or ovalocytes
+_VERY_LONG = 1.6
+_FLAT, _RING = 0.12, 0.65  # pallor below which there is none, and above which cells are rings
+_LEAST, _MOST = 5, 400  # cells
+
+
+@tool("red_cell_shape", quantity="commonest look of the red cells")
+def red_cell_shape(img: MicroImage, *, eyes: str = FLOOR) -> tuple[Measurement, ...]:
+    """The name of the commonest look of the red cells of a stained film, from their median axis ratio (long over short axis) and
+    pallor: 1 - absorbance of the centre over that of the ring around it (0 no pale centre, towards 1 a ring). Cells at the border
+    are left out.
+    """
+    ratios, pallors = _cells(img, eyes)
+    if len(ratios) < _LEAST:
+        raise EvidenceError("too few whole red cells were found to name their look")
+    ratio, pallor = float(np.median(ratios)), float(np.median(pallors))
+    found = {"cells": len(ratios), "source": "Bain, Blood Cells: A Practical Guide"}
+    return (
+        Measurement("name of the look", _name(ratio, pallor), found=found),
+        Measurement("median axis ratio", ratio, found=found), Measurement("median central pallor", pallor, found=found),
+        Measurement("red cells looked at", len(ratios), "count", found=found),
+    )  # fmt: skip
+
+
+def _name(ratio: float, pallor: float) -> str:
+    if ratio >= _LONG:
+        return "elliptocytes (elongated; ovalocytes where egg-shaped)" if ratio >= _VERY_LONG else "ovalocytes (elliptocytes)"
+    if pallor < _FLAT:
+        return "spherocytes (round, without a pale centre)"
+    return "hypochromic cells (large pale centre)" if pallor > _RING else "discocytes (round, with a normal pale centre)"
+
+
+def _cells(img: MicroImage, eyes: str) -> tuple[list[float], list[float]]:
+    """Axis ratio and pallor of every whole red cell."""
+    if is_large(img):
+        raise EvidenceError("this image is too large to measure every cell; ask about a part of it")
+    chosen = select(img, target="red blood cells", eyes=eyes, filters=[{"quantity": "touches_border", "op": "is", "value": False}])
+    labels = chosen.objects.labels
+    if labels is None or not len(chosen):
+        return [], []
+    plane = np.asarray((labels.isel(layer=0) if "layer" in labels.dims else labels).values)
+    dark = _absorbance(img, plane)
+    wanted = set(chosen.table["label"].to_numpy(int)[:_MOST])
+    ratios, pallors = [], []
+    for label, box in enumerate(ndimage.find_objects(plane), start=1):
+        if label in wanted and box is not None:
+            mask = plane[box] == label
+            if mask.sum() >= 50:
+                ratios.append(_axis_ratio(mask))
+                pallors.append(_pallor(dark[box], mask))
+    return ratios, pallors
+
+
+def _axis_ratio(mask: np.ndarray) -> float:
+    """Long over short axis of the ellipse of the same second moments."""
+    y, x = np.nonzero(mask)
+    low, high = np.linalg.eigvalsh(np.cov(np.stack([y, x])) + np.eye(2) / 12)
+    return float(np.sqrt(high / low))
+
+
+def _pallor(dark: np.ndarray, mask: np.ndarray) -> float:
+    """1 - absorbance in the innermost part over that in the ring, both by depth below the outline."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] / max(ndimage.distance_transform_edt(np.pad(mask, 1)).max(), 1.0)
+    centre, ring = dark[depth > 0.8], dark[(depth > 0.25) & (depth < 0.6)]
+    return float(np.clip(1 - np.median(centre) / max(float(np.median(ring)), 1e-3), -1, 1)) if centre.size and ring.size else 0.0
+
+
+def _absorbance(img: MicroImage, labels: np.ndarray) -> np.ndarray:
+    """-log10 of the green light passed, relative to the background."""
+    pixels = img.plane().read().astype(np.float32)
+    green = pixels if pixels.ndim == 2 else pixels[min(1, len(pixels) - 1)]
+    clear = float(np.median(green[labels == 0])) if (labels == 0).any() else float(green.max())
+    return -np.log10(np.clip(green, 1, None) / max(clear, 1.0))
