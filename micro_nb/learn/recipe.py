@@ -30,9 +30,10 @@ class Recipe:
     data : folders of labelled data sets, or of shards of them; relative to the working directory, else to the recipe.
     scenes : kind of generated scene -> how many; see :mod:`micro_nb.learn.scenes`.
     split : a split of the package or a file; its ``train`` part is trained on. None: everything is.
-    initial : ``imagenet``, ``random``, or a file, see :func:`micro_nb.learn.initial.start_encoder`.
+    initial : ``imagenet``, ``random``, or a file, see :func:`micro_nb.learn.initial.start`.
     steps, batch, edge : length of the run, crops a step, pixels of a crop.
     diameter, spread : object diameters in crops, px: centre and width of their log-normal distribution.
+    small : share of crops that are drawn about an object much smaller than its image's typical one, in the scale of that object.
     rate, encoder_rate, decay : learning rates of the new and the pre-trained parts, weight decay (AdamW).
     warmup, cooldown : steps of linear rise; share of the steps over which the rate falls to 0 at the end.
     average : decay of the exponential moving average of the weights, which is what is kept.
@@ -53,6 +54,7 @@ class Recipe:
     edge: int = 256
     diameter: float = 22.0
     spread: float = 0.35
+    small: float = 0.0
     rate: float = 1.5e-3
     encoder_rate: float = 7e-4
     decay: float = 0.02

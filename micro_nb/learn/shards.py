@@ -23,8 +23,8 @@ from scipy import ndimage as ndi
 
 UNKNOWN = -1
 _UNKNOWN_STORED = 65535
-LARGEST_PX = 44.0
-"""Objects are kept at no more than this many pixels in diameter: twice the scale that the network looks at."""
+LARGEST_PX = 96.0
+"""Typical objects are kept at no more than this many pixels across, so that what is a quarter of their size is seen sharp."""
 TRAVEL_PX = 38.0
 """In shards, which are to be small, at no more than this; of the crops, one in sixteen shows objects larger."""
 SHARD_BYTES = 8 << 20

@@ -10,7 +10,9 @@ from .shards import UNKNOWN
 OFFSET_UNIT = 16.0
 """Offsets are learned in units of this many pixels of the map."""
 KNOWN = 4
-"""The channel that says where the others hold."""
+"""The channel that says where the others hold, and how much they count."""
+_ORDINARY, _MOST = 95.0, 4.0
+"""Objects of less than this area, in map pixels, count more, by the square root of how much smaller they are, up to a limit."""
 
 
 def geometry(labels: np.ndarray) -> np.ndarray:
@@ -23,7 +25,8 @@ def geometry(labels: np.ndarray) -> np.ndarray:
     Returns
     -------
     ``(5, h, w) float32``: foreground 0/1; distance to the object's rim, 1 at its deepest pixel; offsets y and x to its centre
-    (the mean of its pixels weighed by squared depth: where it is widest) in units of :data:`OFFSET_UNIT`; known 0/1.
+    (the mean of its pixels weighed by squared depth: where it is widest) in units of :data:`OFFSET_UNIT`; how much each pixel
+    counts: 0 where it is not known, else 1, and more in and around small objects, which have few pixels to be learned from.
     """
     fore = labels > 0
     out = np.zeros((5, *labels.shape), np.float32)
@@ -31,6 +34,7 @@ def geometry(labels: np.ndarray) -> np.ndarray:
     if not fore.any():
         return out
     depth = np.where(fore, ndi.distance_transform_edt(fore & ~_touching(labels)) + 0.5, 0).astype(np.float32)
+    out[KNOWN] *= _weights(labels)
     flat, inside = labels.ravel(), np.flatnonzero(labels.ravel() > 0)
     ids, d = flat[inside], depth.ravel()[inside]
     deepest = ndi.maximum(d, ids, np.arange(ids.max() + 1))
@@ -41,6 +45,14 @@ def geometry(labels: np.ndarray) -> np.ndarray:
         centre = np.bincount(ids, d * d * at) / np.maximum(weight, 1e-9)
         out[channel].ravel()[inside] = (centre[ids] - at) / OFFSET_UNIT
     return out
+
+
+def _weights(labels: np.ndarray) -> np.ndarray:
+    """At least 1; more in and two pixels around small objects."""
+    areas = np.bincount(np.maximum(labels, 0).ravel())
+    each = np.clip(np.sqrt(_ORDINARY / np.maximum(areas, 1)), 1, _MOST).astype(np.float32)
+    each[0] = 1
+    return np.asarray(ndi.maximum_filter(each[np.maximum(labels, 0)], 5))
 
 
 def _touching(labels: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from torch import nn
 from ..models.micro_d1.configuration_micro_d1 import MicroD1Config
 from ..progress import Progress
 from .crops import Batch, Crops
-from .initial import start_encoder
+from .initial import start
 from .learner import Learner, concepts_of
 from .parallel import World, fast_bfloat16, shared
 from .recipe import Recipe, RecipeError
@@ -56,7 +56,7 @@ class Trainer:
         config = MicroD1Config(**recipe.config)
         self.crops = Crops(
             samples, recipe.weights, config.layers, edge=recipe.edge, diameter=recipe.diameter, spread=recipe.spread,
-            seed=recipe.seed,
+            seed=recipe.seed, small=recipe.small,
         )  # fmt: skip
         made = learner if learner is not None else fresh(recipe, config, samples, self.world.device)
         self.model: Any = made.to(self.world.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -191,7 +191,7 @@ def fresh(recipe: Recipe, config: MicroD1Config, samples: Sequence[Sample], devi
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         learner = Learner(config, concepts_of(samples), bfloat16=recipe.bfloat16 and fast_bfloat16(device))
-    start_encoder(learner.network.encoder, recipe.initial)
+    start(learner.network, recipe.initial)
     return learner
 
 

@@ -89,12 +89,21 @@ class TileMaps:
                 self._kept.popitem(last=False)
         return found
 
+    def glance(self, core: Slices, halo: int) -> np.ndarray:
+        """``(L * 4, h, w) float32`` geometry of a core, read with a small halo and not kept."""
+        reads, inner = self._around(core, halo)
+        return run(self.model, self.pixels(reads), embed=False)[0][(slice(None), *inner)]
+
+    def _around(self, core: Slices, halo: int) -> tuple[Slices, Slices]:
+        """A core with its halo, inside the plane, and where the core lies in that."""
+        reads = [slice(max(0, s.start - halo), min(n, s.stop + halo)) for s, n in zip(core, self.shape, strict=True)]
+        inner = [slice(c.start - r.start, c.stop - r.start) for c, r in zip(core, reads, strict=True)]
+        return (reads[0], reads[1]), (inner[0], inner[1])
+
     def look(self, core: Slices, halo: int = HALO) -> Tiled:
         """Runs the network on a core and its halo."""
-        reads = [slice(max(0, s.start - halo), min(n, s.stop + halo)) for s, n in zip(core, self.shape, strict=True)]
-        pixels = self.pixels((reads[0], reads[1]))
-        geometry, embedding = run(self.model, pixels)
-        inner = tuple(slice(c.start - r.start, c.stop - r.start) for c, r in zip(core, reads, strict=True))
+        reads, inner = self._around(core, halo)
+        geometry, embedding = run(self.model, self.pixels(reads))
         half = tuple(slice(s.start // 2, -(-s.stop // 2)) for s in inner)
         coded, unit = _coded(embedding[(slice(None), *half)])
         return Tiled(geometry[(slice(None), *inner)].astype(np.float16), coded, unit)
@@ -119,13 +128,17 @@ def resampled(image: torch.Tensor, pitch: int) -> torch.Tensor:
     return image if pitch == 2 else F.interpolate(image, size=size, mode="area")
 
 
-def run(model: MicroD1Model, pixels: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Geometry ``(L * 4, h, w)`` with foreground as a probability and offsets in map pixels; embedding ``(D, h / 2, w / 2)``."""
+def run(model: MicroD1Model, pixels: torch.Tensor, *, embed: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """Geometry ``(L * 4, h, w)`` with foreground as a probability and offsets in map pixels; embedding ``(D, h / 2, w / 2)``.
+
+    Without ``embed`` the embedding is empty, and the network is run as far as its geometry.
+    """
     rows, cols = (n // 2 for n in pixels.shape[2:])
     fast = bool(torch.cpu._is_avx512_bf16_supported())
     ready = padded(pixels).to(memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast):
-        geometry, embedding = model.eyes[0](ready)
+        eyes = model.eyes[0]
+        geometry, embedding = eyes(ready) if embed else (eyes.outlines(ready), ready[:, :0])
     maps = geometry[0, ..., :rows, :cols].float()
     maps[:, 0] = torch.sigmoid(maps[:, 0])
     maps[:, 2:] *= OFFSET_UNIT

@@ -16,15 +16,17 @@ from ..tiles.plan import Slices
 from .decode import Decoding, objects_of
 from .network import TileMaps
 
-PITCHES = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64)
-_SIDE = 150
-"""Map pixels along a place that is looked at; four places of a plane that is larger than one."""
+PITCHES = (1, 2, 4, 8, 16, 32, 64)
+_SIDE = 176
+"""Map pixels along a place that is looked at; two places of a plane that is larger than one."""
 _HALO, _LEAST_SIDE = 8, 24
 _SPREAD = 0.5
 """Of the nearness to the right diameter, in natural logarithms."""
 _NOT_FAR = 0.4
 _FEW = 10.0
 """So many objects of the right size count half; a few large ones at a coarse scale are often clumps."""
+_OWN, _CLEAR, _SEEN = 1.9, 1.5, 0.02
+"""A layer is looked at in a scale of its own where that is so much finer, so much better for it, and worth at least this."""
 
 
 @dataclass(frozen=True)
@@ -62,32 +64,49 @@ def pitch_for(diameter_px: float, target: float) -> int:
     return int(np.clip(round(2 * diameter_px / target), 1, PITCHES[-1]))
 
 
-def find_scale(
+def find_scales(
     maps_at: Callable[[int], TileMaps],
-    decoding: Decoding,
+    decodings: Mapping[str, Decoding],
     *,
     shape: tuple[int, int],
     target: float,
     diameter_px: float | None = None,
-) -> Scale:
-    """The scale for a plane.
+) -> dict[str, Scale]:
+    """The scale of each layer for a plane: that of the first, or a finer one where a layer's objects are much smaller.
 
     Parameters
     ----------
     maps_at : pitch -> the plane as the network sees it.
+    decodings : layer -> how its objects are found; in the order of the network's layers.
     shape : of the plane, pixels of level 0.
     target : diameter in pixels of the network that it was trained for.
     diameter_px : a known diameter in pixels of level 0, which ends the search.
     """
     if diameter_px is not None:
-        return Scale(pitch_for(diameter_px, target), float(diameter_px), "argument")
+        return dict.fromkeys(decodings, Scale(pitch_for(diameter_px, target), float(diameter_px), "argument"))
     tried = [p for p in PITCHES if p == 1 or min(shape) >= _LEAST_SIDE * p]
-    found = [_tried(maps_at(p), decoding, target) for p in tried]
-    best = _finest([score for score, _ in found])
-    diameter = found[best][1] * tried[best]
-    return Scale(
-        pitch_for(diameter, target), round(diameter, 2), "searched", tuple(tried), tuple(round(score, 5) for score, _ in found)
-    )
+    glances = [_glances(maps_at(p)) for p in tried]
+    found: dict[str, Scale] = {}
+    for k, (name, decoding) in enumerate(decodings.items()):
+        worth = [_worth([g[4 * k : 4 * k + 4] for g in seen], decoding, target) for seen in glances]
+        best = _finest([score for score, _ in worth])
+        own = _scale(tried, worth, best, target)
+        first = next(iter(found.values()), own)
+        found[name] = own if first is own or _of_its_own(own, first, best) else first
+    return found
+
+
+def _scale(tried: list[int], worth: list[tuple[float, float]], best: int, target: float) -> Scale:
+    diameter = worth[best][1] * tried[best]
+    scores = tuple(round(score, 5) for score, _ in worth)
+    return Scale(pitch_for(diameter, target), round(diameter, 2), "searched", tuple(tried), scores)
+
+
+def _of_its_own(own: Scale, first: Scale, best: int) -> bool:
+    """Whether a layer is much better seen at its own, finer scale than at that of whole objects."""
+    there = own.scores[int(np.argmin([abs(np.log(p / first.pitch)) for p in own.tried]))]
+    score = own.scores[best]
+    return own.pitch * _OWN <= first.pitch and score >= max(_SEEN, _CLEAR * there)
 
 
 def _finest(scores: list[float]) -> int:
@@ -97,11 +116,15 @@ def _finest(scores: list[float]) -> int:
     return next(k for k in peaks if scores[k] >= _NOT_FAR * max(scores))
 
 
-def _tried(maps: TileMaps, decoding: Decoding, target: float) -> tuple[float, float]:
-    """What a pitch is worth, and the typical diameter that is found with it, in map pixels."""
+def _glances(maps: TileMaps) -> list[np.ndarray]:
+    """Geometry ``(L * 4, h, w)`` of the places of a plane."""
+    return [maps.glance(core, _HALO) for core in _places(maps.shape)]
+
+
+def _worth(places: list[np.ndarray], decoding: Decoding, target: float) -> tuple[float, float]:
+    """What a pitch is worth for a layer, and the typical diameter that is found with it, in map pixels."""
     areas, certain, seen = [], [], 0
-    for core in _places(maps.shape):
-        geometry = maps.look(core, _HALO).geometry[:4].astype(np.float32)
+    for geometry in places:
         labels = objects_of(geometry, decoding)
         area = np.bincount(labels.ravel())[1:]
         areas.append(area)
@@ -125,8 +148,8 @@ def typical(diameters: np.ndarray) -> float:
 
 
 def _places(shape: tuple[int, int]) -> list[Slices]:
-    """The middle of a small plane; four places of a larger one."""
-    shares = ((0.5, 0.5),) if min(shape) < 2 * _SIDE else ((0.25, 0.3), (0.35, 0.75), (0.65, 0.25), (0.8, 0.65))
+    """The middle of a small plane; two places of a larger one."""
+    shares = ((0.5, 0.5),) if min(shape) < 2 * _SIDE else ((0.3, 0.35), (0.7, 0.6))
     return [tuple(_around(share, n) for share, n in zip(pair, shape, strict=True)) for pair in shares]  # type: ignore[misc]
 
 

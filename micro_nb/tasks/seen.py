@@ -28,7 +28,8 @@ from ..tiles.plan import Slices
 from .decode import Decoding, objects_of
 from .familiar import unfamiliar
 from .network import HALO, WINDOW, TileMaps, plane_bounds
-from .scale import Scale, find_scale
+from .scale import Scale, find_scales
+from .second import Found, closer_pitch, look_closer
 
 _KEEP_BYTES = 1 << 28
 _THUMBNAIL = 1 << 20
@@ -45,14 +46,27 @@ class Layer:
     labels : ``(y, x) int32`` on the plane, an array or a lazy zarr array; objects are 1..N.
     pooled : ``(N, D) float32``, mean pixel embedding of each object.
     certainty : ``(N,) float32``, mean foreground probability of each object's pixels.
+    scale : at which scale they were looked at.
     """
 
     labels: Any
     pooled: np.ndarray
     certainty: np.ndarray
+    scale: Scale
 
     def __len__(self) -> int:
         return len(self.pooled)
+
+    def joined(self, kept: np.ndarray, more: Found) -> Layer:
+        """The objects ``kept (N + 1,)``, and those of a second look where none of them lies; numbered from 1."""
+        numbers = (np.cumsum(kept) - 1) * kept
+        count = int(numbers.max())
+        labels = numbers.astype(np.int32)[self.labels]
+        for place, patch in more.patches:
+            free = (patch > 0) & (labels[place] == 0)
+            labels[place][free] = patch[free] + count
+        pooled = np.concatenate([self.pooled[kept[1:]], more.pooled])
+        return Layer(labels, pooled, np.concatenate([self.certainty[kept[1:]], more.certainty]), self.scale)
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ class Seen:
     Attributes
     ----------
     layers : name -> objects.
-    scale : at which scale it looked.
+    scale : at which scale it looked; a layer of much smaller objects may have one of its own.
     detail : ``(2 D,) float32``: mean and deviation of the pixel embeddings.
     tiles : ``(T, 2 D) float32``: the same of each tile, of ``boxes (T, 4)``: y0, x0, y1, x1 in pixels of level 0.
     thumbnail : ``(M, 1280) float32`` features of the whole image, small.
@@ -88,6 +102,7 @@ class Seen:
         return {
             "model": "micro_d1", "weights": self.weights_id, "scale": self.scale.to_dict(), "grey_bounds": list(self.bounds),
             "window": WINDOW, "halo": HALO, "unfamiliar": self.unfamiliar,
+            "finer_layers": {k: v.scale.to_dict() for k, v in self.layers.items() if v.scale != self.scale},
         }  # fmt: skip
 
 
@@ -108,26 +123,27 @@ class Look:
     folder: Path | None = None
     decodings: Mapping[str, Decoding] = field(default_factory=dict)
     _maps: dict[int, TileMaps] = field(default_factory=dict, init=False)
+    _windows: dict[int, TiledMaps] = field(default_factory=dict, init=False)
 
     def run(self) -> Seen:
         """Finds everything."""
         names = self.model.config.layers
         self.bounds, strange = plane_bounds(self.plane), unfamiliar(self.plane)
-        first = self.decodings.get(names[0], Decoding())
+        decodings = {name: self.decodings.get(name, Decoding()) for name in names}
         known = self.diameter_px
         if strange and known is None:
             known = find_recipe(self.plane).diameter_px
         target = self.model.config.diameter_px
-        scale = find_scale(self.maps_at, first, shape=self.plane.plane_shape, target=target, diameter_px=known)
-        maps = self.maps_at(scale.pitch)
-        windows = TiledMaps(maps.grid, maps.geometry, keep_bytes=_KEEP_BYTES)
+        scales = find_scales(self.maps_at, decodings, shape=self.plane.plane_shape, target=target, diameter_px=known)
+        scale = scales[names[0]]
         layers, moments = {}, _Moments(scale.pitch, self.plane.plane_shape)
-        with Progress("looking", len(names), "layers") if len(maps.grid) == 1 else nullcontext() as progress:
+        with Progress("looking", len(names), "layers") if len(self.maps_at(scale.pitch).grid) == 1 else nullcontext() as progress:
             for k, name in enumerate(names):
-                layers[name] = self.layer(windows, maps, k, name, moments if k == 0 else None)
+                layers[name] = self.layer(k, name, scales[name], moments if k == 0 else None)
                 if progress is not None:
                     progress.advance()
         self._maps.clear()
+        self._windows.clear()
         return Seen(
             layers, scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id, self.plane.content_id,
             strange,
@@ -139,9 +155,17 @@ class Look:
             self._maps[pitch] = TileMaps(self.model, self.plane, pitch, self.bounds)
         return self._maps[pitch]
 
-    def layer(self, windows: TiledMaps, maps: TileMaps, k: int, name: str, moments: _Moments | None) -> Layer:
+    def windows_at(self, pitch: int) -> TiledMaps:
+        """The same, window by window."""
+        if pitch not in self._windows:
+            maps = self.maps_at(pitch)
+            self._windows[pitch] = TiledMaps(maps.grid, maps.geometry, keep_bytes=_KEEP_BYTES)
+        return self._windows[pitch]
+
+    def layer(self, k: int, name: str, scale: Scale, moments: _Moments | None) -> Layer:
         """Objects of layer ``k``."""
-        read, decoding = windows.read, self.decodings.get(name, Decoding())
+        maps = self.maps_at(scale.pitch)
+        read, decoding = self.windows_at(scale.pitch).read, self.decodings.get(name, Decoding())
         part = slice(4 * k, 4 * k + 4)
         run = partial(
             assemble, lambda place: read(place)[part], maps.shape, lambda g: objects_of(g, decoding), window=WINDOW, margin=HALO
@@ -150,14 +174,24 @@ class Look:
             sink = MemoryLabels(self.plane.plane_shape, factor=maps.pitch, smooth=True)
             pooling = _Pooling(sink, maps, 4 * k, moments)
             run(sink=pooling, threads=settings.threads)
-            return Layer(sink.labels, *pooling.means())
+            found = Layer(sink.labels, *pooling.means(), scale)
+            return self.closer(found, k, decoding) if k == 0 else found
         path = self.folder / f"{name}.zarr"
         with writing(Location.of(os.fspath(path)), overwrite=True) as store:
             zarred = ZarrLabels(store, self.plane.plane_shape, factor=maps.pitch, smooth=True, threads=settings.threads)
             pooling = _Pooling(zarred, maps, 4 * k, moments)
             run(sink=pooling, threads=settings.threads)
             zarred.finish(name, pixel_size=self.plane.pixel_size, attrs={})
-        return Layer(open_labels(path), *pooling.means())
+        return Layer(open_labels(path), *pooling.means(), scale)
+
+    def closer(self, layer: Layer, k: int, decoding: Decoding) -> Layer:
+        """Layer ``k`` with what a second, finer look shows of its smallest objects."""
+        pitch, read = layer.scale.pitch, self.windows_at(layer.scale.pitch).read
+        if closer_pitch(pitch) == pitch:
+            return layer
+        first, finer = self.maps_at(pitch), self.maps_at(closer_pitch(pitch))
+        more = look_closer(layer.labels, layer.scale.diameter_px, lambda place: read(place)[4 * k], first, finer, decoding)
+        return layer if more is None else layer.joined(*more)
 
     def thumbnail(self) -> np.ndarray:
         """``(M, 1280)``."""

@@ -51,3 +51,12 @@ def test_an_empty_picture_has_known_background():
     maps = geometry(np.zeros((8, 8), np.int32))
     assert maps[KNOWN].all()
     assert not maps[:KNOWN].any()
+
+
+def test_small_objects_and_their_surroundings_count_more_and_what_is_unknown_not_at_all():
+    labels = np.zeros((64, 64), np.int32)
+    labels[10:13, 10:13], labels[30:50, 30:50], labels[:, 60:] = 1, 2, -1
+    counts = geometry(labels)[KNOWN]
+    assert counts[11, 11] == counts[8, 11] == pytest.approx((95 / 9) ** 0.5, rel=1e-5)
+    assert counts[40, 40] == counts[5, 40] == 1
+    assert not counts[:, 60:].any()

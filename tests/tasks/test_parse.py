@@ -15,7 +15,7 @@ from micro_nb.tasks.decode import Decoding, objects_of
 from micro_nb.tasks.load import WEIGHTS, prepared
 from micro_nb.tasks.network import TileMaps
 from micro_nb.tasks.presence import judge
-from micro_nb.tasks.scale import Scale, pitch_for
+from micro_nb.tasks.scale import Scale, find_scales, pitch_for
 
 trained = pytest.mark.skipif(not (WEIGHTS / "nano" / "config.json").is_file(), reason="needs the weights of nano")
 
@@ -61,6 +61,33 @@ def test_an_empty_map_holds_no_objects():
 
 def test_the_pitch_brings_objects_to_the_size_the_network_knows():
     assert [pitch_for(d, 22.0) for d in (5, 11, 22, 90)] == [1, 1, 2, 8]
+
+
+class Drawn:
+    """A plane of discs as a perfect network would see it: sure of those that are about of the size it knows."""
+
+    def __init__(self, pitch, radii):
+        self.pitch, self.radii, self.shape = pitch, radii, (640 // pitch, 640 // pitch)
+
+    def glance(self, core, halo):
+        layers = []
+        for radius in self.radii:
+            step = 3 * radius
+            centres = [(y / self.pitch, x / self.pitch) for y in range(step, 640, step) for x in range(step, 640, step)]
+            drawn = discs(self.shape, centres, radius / self.pitch)
+            near = np.exp(-(np.log(2 * radius / self.pitch / 11) ** 2))
+            drawn[0] *= 0.5 + 0.5 * near
+            layers.append(drawn[(slice(None), *core)])
+        return np.concatenate(layers)
+
+
+def test_a_layer_of_much_smaller_objects_has_a_scale_of_its_own():
+    layers = {"object": Decoding(), "nucleus": Decoding()}
+    apart = find_scales(lambda p: Drawn(p, (48, 12)), layers, shape=(640, 640), target=22.0)
+    assert apart["object"].pitch == pytest.approx(8, abs=1)
+    assert apart["nucleus"].pitch == pytest.approx(2, abs=1)
+    alike = find_scales(lambda p: Drawn(p, (24, 22)), layers, shape=(640, 640), target=22.0)
+    assert alike["nucleus"] == alike["object"]
 
 
 def test_windows_agree_with_the_plane_seen_whole(untrained, monkeypatch):

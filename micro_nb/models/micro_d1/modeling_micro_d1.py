@@ -122,12 +122,19 @@ class TileNetwork(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # (B, 3, H, W), H and W multiples of 16
         fine, *coarse = self.decoder(self.encoder(pixels))
-        geometry = self.geometry(fine)
-        geometry = geometry.reshape(len(fine), self.layers, len(GEOMETRY), *fine.shape[2:])  # (B, L, 4, H/2, W/2)
+        geometry = self._outlined(fine)
         seen = self.embed[3](F.avg_pool2d(fine, 2)) + self.embed[2](coarse[0])
         for k, features in ((1, coarse[1]), (0, coarse[2])):
             seen = seen + F.interpolate(self.embed[k](features), size=seen.shape[2:], mode="bilinear", align_corners=False)
         return geometry, seen  # (B, L, 4, H/2, W/2), (B, D, H/4, W/4)
+
+    def outlines(self, pixels: torch.Tensor) -> torch.Tensor:  # (B, 3, H, W)
+        """The geometry alone, for a first glance."""
+        return self._outlined(self.decoder(self.encoder(pixels))[0])
+
+    def _outlined(self, fine: torch.Tensor) -> torch.Tensor:  # (B, F, H/2, W/2)
+        found: torch.Tensor = self.geometry(fine)
+        return found.reshape(len(fine), self.layers, len(GEOMETRY), *fine.shape[2:])  # (B, L, 4, H/2, W/2)
 
 
 class GlobalEncoder(nn.Module):
