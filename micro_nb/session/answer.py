@@ -6,14 +6,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..data.image import MicroImage
 from ..render.markdown import markdown_text, mime
-from . import markdown, show
+from ..tiles.objects import Objects
+from . import layers, markdown, show
 from .evidence import Evidence
 from .query import Query
 from .registry import Value
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,16 @@ class Answer:
     query: Query | None = None
     worded_by: str = ""
     image: MicroImage | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def table(self) -> pd.DataFrame | None:
+        """What the answer lists, a row a thing, units in the names of the columns; None where it lists nothing."""
+        return layers.table_of(self.evidence)
+
+    @cached_property
+    def objects(self) -> Objects | None:
+        """The objects the answer speaks of, as a layer for :func:`micro_nb.overview`; None where it speaks of none."""
+        return layers.objects_of(self)
 
     @cached_property
     def png(self) -> bytes | None:

@@ -6,11 +6,14 @@ from .draft import Draft, Subject
 from .evidence import Evidence
 from .prose import Fact, Prose
 from .query import Query
+from .say_advice import advise
 from .say_image import IMAGE_WORDINGS
+from .say_knowledge import KNOWLEDGE_WORDINGS
 from .say_objects import OBJECT_WORDINGS
 from .say_several import SEVERAL_WORDINGS
+from .say_statistics import STATISTICS_WORDINGS
 
-WORDINGS = OBJECT_WORDINGS | IMAGE_WORDINGS | SEVERAL_WORDINGS
+WORDINGS = OBJECT_WORDINGS | IMAGE_WORDINGS | SEVERAL_WORDINGS | STATISTICS_WORDINGS | KNOWLEDGE_WORDINGS | {"advise": advise}
 
 
 def compose(wording: str, query: Query, evidence: tuple[Evidence, ...]) -> Draft:

@@ -46,8 +46,8 @@ DECLINES: Mapping[str, Decline] = {
         "Measure several fields of independent samples and compare their means.",
     ),
     "elsewhere": Decline("I cannot answer that; I only speak about microscope images.", ABILITIES),
-    "advice": Decline("I cannot give advice of this kind yet; I only state what I measured.", ABILITIES),
-    "knowledge": Decline("I cannot explain general matters yet; I only state what I measured.", ABILITIES),
+    "advice": Decline("I cannot advise on this: I have no note on it that I could stand behind, and I do not make one up.", ABILITIES),
+    "knowledge": Decline("I cannot explain this: I have no note on it that I could stand behind, and I do not make one up.", ABILITIES),
     "planes": Decline(
         "This image has several planes, and I cannot tell which one you mean.",
         "Choose a plane, Session(img.sel(z=...)), or a projection, Session(img.sel(project='max')).",
@@ -57,6 +57,11 @@ DECLINES: Mapping[str, Decline] = {
         "I do not know what the number in your question stands for.",
         "Name the quantity and the unit, for example an area above so many µm² or a diameter below so many µm.",
     ),
+    "one image": Decline(
+        "This session holds a single image, so there is no other to look at.",
+        "Add one: chat.add(open_image(path), name='control'), then ask again.",
+    ),
+    "nothing before": Decline("There is no earlier answer to go back to.", ABILITIES),
     "unmeasured": Decline("I do not have a measurement for this.", ABILITIES),
     "wording": Decline("I measured this, but cannot word it safely.", "Read the evidence in answer.evidence."),
     "failed": Decline("This could not be measured.", "Read answer.declined for the cause."),

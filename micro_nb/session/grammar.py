@@ -11,7 +11,16 @@ from .grammar_statistics import statistics_of, unspoken
 from .query import Claim, Pick, Query, Statistic
 from .reading import Clause, Item
 from .relations import (
-    alike, channel_contents, counted, crowding, density_per, edge, lump, placed, ranked_filter, touching, uncertain,
+    alike,
+    channel_contents,
+    counted,
+    density_per,
+    edge,
+    lump,
+    placed,
+    ranked_filter,
+    touching,
+    uncertain,
 )  # fmt: skip
 from .slots import (
     IMAGE_QUANTITIES,
@@ -355,7 +364,7 @@ def _stated(c: Clause) -> Claim | None:
 
 
 _RULES: tuple[Rule, ...] = (
-    uncertain, channel_contents, crowding, counted, lump, alike, edge, density_per, placed, touching,
+    uncertain, channel_contents, counted, lump, alike, edge, density_per, placed, touching,
     _kinds, _refusals, _two_kinds, _two_parts, _ratio, _busiest, _one_object, _image_facts, _shares, _objects_measured,
     _appearance, _counting,
 )  # fmt: skip

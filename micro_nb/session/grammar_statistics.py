@@ -22,7 +22,8 @@ _AROUND = re.compile(
     r"\b(?:around|near|surrounding|surrounds?|surrounded by|next to|beside|adjacent to|close to|neighbou?rs of|of neighbou?rs)\b"
 )
 _NEAR = (
-    "near", "surrounding", "surround", "surrounds", "surrounded", "next", "beside", "adjacent", "close", "neighbours", "neighbors",
+    "near", "surrounding", "surround", "surrounds", "surrounded", "next", "beside", "adjacent", "close", "neighbours",
+    "neighbors",
 )  # fmt: skip
 _PERCENT = re.compile(r"\bd(\d{1,2})\b")
 _TAUGHT = re.compile(r"(?:what (?:is|are|does) (?!the\b|their\b|its\b)|explain|define|why|how (?:do i|should|would)|should i)")
@@ -41,8 +42,9 @@ def unspoken(q: Query, c: Clause) -> Query:
     """Words of statistics that no rule took up narrow the question, so they are asked back."""
     if q.task not in ("count", "fraction", "measure", "compare", "locate", "presence"):
         return q
+    told = ("crowding", "clustering") if c.has("division") or q.quantity == "busiest" else ("crowding",)
     lost = tuple(w for i in c.items if i.meanings and {k for k, _ in i.meanings} == {"statistics"}
-                 for w in i.words if ("statistics", "crowding") not in i.meanings)  # fmt: skip
+                 for w in i.words if not any(v in told for _, v in i.meanings))  # fmt: skip
     return replace(q, unread=(*q.unread, *lost))
 
 

@@ -11,7 +11,9 @@ from .declines import DECLINES, Decline, kinds_unknown, no_channel, not_trained,
 from .dimensions import AREA_UNITS, LENGTH_UNITS, PHYSICAL_UNITS, QUANTITIES, fits, named
 from .eyes import FLOOR, knows, load
 from .lexicon import target
-from .plan_several import several
+from .plan_several import is_nuclear, several
+from .planner_knowledge import consulted
+from .planner_statistics import statistical
 from .plans import Call, Plan
 from .plans import objects_given as _objects
 from .plans import picked as _picked
@@ -27,6 +29,9 @@ def plan(query: Query, img: MicroImage | None, eyes: str = FLOOR) -> Plan | Decl
 
     A query that has unread words, that lacks a task, or whose answer this image cannot hold, is declined.
     """
+    known = consulted(query, img, eyes)
+    if known is not None:
+        return known
     if query.topic is not None and query.topic in DECLINES:
         return DECLINES[query.topic]
     if img is None:
@@ -40,7 +45,7 @@ def plan(query: Query, img: MicroImage | None, eyes: str = FLOOR) -> Plan | Decl
 
 
 def _planned(query: Query, img: MicroImage, eyes: str) -> Plan | Decline:
-    return several(query) or _seen(query, img, eyes) or _PLANNERS[query.task](query, img)
+    return several(query) or statistical(query, img) or _seen(query, img, eyes) or _PLANNERS[query.task](query, img)
 
 
 def _fitted(query: Query, img: MicroImage) -> Query | Decline:
@@ -48,7 +53,7 @@ def _fitted(query: Query, img: MicroImage) -> Query | Decline:
     quantity = _sized(query.quantity, query.unit)
     unit = "px2" if quantity in ("area", "field_area") and query.unit == "px" else query.unit
     if unit == "%" or quantity not in _IN_UNITS:
-        unit = None
+        unit = unit if quantity == "density" and unit and unit.startswith("per ") else None
     filters = tuple(_complete(f, img) for f in query.filters)
     for name, given in ((quantity, unit), *((f.quantity, f.unit) for f in filters)):
         if given and not fits(_DIMENSION_OF.get(name or "", name or ""), given):
@@ -65,6 +70,8 @@ def _sized(quantity: str | None, unit: str | None) -> str | None:
 def _complete(f: Filter, img: MicroImage) -> Filter:
     """A condition whose quantity and unit are said, so that the answer can say them."""
     quantity, unit = _sized(f.quantity, f.unit) or f.quantity, f.unit
+    if f.op in ("max", "min"):
+        return replace(f, quantity=quantity)
     if not unit and QUANTITIES.get(quantity) in ("length", "area"):
         unit = ("um" if img.pixel_size else "px") + ("2" if QUANTITIES[quantity] == "area" else "")
     return replace(f, quantity=quantity, unit=unit)
@@ -74,7 +81,8 @@ def _refused(query: Query, img: MicroImage) -> Decline | None:
     units = {query.unit, *(f.unit for f in query.filters)}
     if img.pixel_size is None and units & PHYSICAL_UNITS:
         return DECLINES["no pixel size"]
-    if query.channel is not None and query.channel not in {c.name for c in img.channels}:
+    known = query.channel is None or query.channel in {c.name for c in img.channels}
+    if query.channel is not None and not known and not is_nuclear(query.channel, img):
         return no_channel(query.channel)
     if any(axis in img.axes for axis in ("t", "z")) and query.quantity not in IMAGE_QUANTITIES - {
         "focus",
@@ -169,7 +177,12 @@ def _objects_call(quantity: str, statistic: str, query: Query) -> Call:
 
 
 def _density(query: Query, img: MicroImage) -> Plan | Decline:
-    scale = {} if img.pixel_size else {"per": 1e6, "unit": "px2"}
+    scale: dict[str, Any] = {} if img.pixel_size else {"per": 1e6, "unit": "px2"}
+    if query.unit is not None and query.unit.startswith("per "):
+        _, many, unit = query.unit.split()
+        if img.pixel_size is None and unit != "px2":
+            return DECLINES["no pixel size"]
+        scale = {"per": float(many), "unit": unit}
     return Plan((Call("density", scale | _objects(query), query.region),), "density")
 
 

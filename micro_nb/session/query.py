@@ -68,6 +68,7 @@ class Query:
     claim : a number to check the measurement against.
     rival : the other kind of object of a comparison ("are the white cells larger than the red cells?").
     amount : a number that is neither: a percentile, how many to list.
+    images : names of the images it is about, where the session holds several.
     topic : for tasks without a measurement: what about ("diagnosis", "focus" ...), a key of the lexicon.
     pixel_size : µm per pixel that the person states in passing.
     also : further things asked in the same breath.
@@ -91,6 +92,7 @@ class Query:
     claim: Claim | None = None
     rival: str | None = None
     amount: float | None = None
+    images: tuple[str, ...] = ()
     topic: str | None = None
     pixel_size: float | None = None
     also: tuple[Query, ...] = ()
@@ -107,7 +109,7 @@ class Query:
         places = {k: Region.from_dict(d[k]) if d.get(k) else None for k in ("region", "against")}
         picks = {k: Pick(**d[k]) if isinstance(d.get(k), Mapping) else d.get(k) for k in ("pick", "versus")}
         parts = {
-            **{k: tuple(Filter(**f) for f in d.get(k, ())) for k in ("filters", "standing")}, "unread": tuple(d.get("unread", ())),
+            **{k: tuple(Filter(**f) for f in d.get(k, ())) for k in ("filters", "standing")}, **{k: tuple(d.get(k, ())) for k in ("unread", "images")},
             "claim": Claim(**d["claim"]) if d.get("claim") else None, "also": tuple(cls.from_dict(q) for q in d.get("also", ())),
         }  # fmt: skip
         parts["given"] = tuple((k, v) for k, v in d.get("given", ()))

@@ -10,6 +10,7 @@ from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.region import Region
 from ..errors import EvidenceError, MicroNBError
+from ..tiles.objects import Objects
 from ..render.markdown import mime
 from . import recall
 from .answer import Answer, Span
@@ -17,6 +18,7 @@ from .compose import compose
 from .declines import DECLINES, Decline, not_understood
 from .evidence import Evidence
 from .eyes import MICRO_D1, resolve
+from .images import Album, Given, Said, refit
 from .llm.assistant import Asked
 from .llm.models import assistant
 from .log.book import Choice, Writer, new_id, serials
@@ -28,6 +30,7 @@ from .prose import numerals
 from .query import Query
 from .registry import get, run
 from .show import transcript_html, transcript_text
+from .side_by_side import core_question, measured_in, side_by_side
 from .understand import understand
 
 
@@ -45,7 +48,8 @@ class Session:
 
     Parameters
     ----------
-    img : the image it is about; None for questions that need none.
+    img : the image it is about; several as a list, or as a mapping from names ("control", "treated"); None for questions that
+        need none.
     eyes : what finds the objects: ``"micro_d1"``, the built-in model; ``"floor"``, segmentation without trained weights; a model
         folder, or what :func:`micro_nb.load_model` gave. The floor also serves where the weights are missing, the image is too
         large to be looked at whole, or it has several planes.
@@ -60,6 +64,7 @@ class Session:
     ----------
     id : its name in the log; ``Session.resume(id)`` goes on with it.
     turns : what was asked and answered, oldest first.
+    images : the images by name; ``img`` is the one it is about now, ``about`` its name.
     llm : the language model; ``llm.notes`` says what of its last turn was refused.
     looks_with : which eyes look at this image.
 
@@ -73,11 +78,11 @@ class Session:
     7.0
     """
 
-    def __init__(self, img: MicroImage | None = None, *, eyes: Any = MICRO_D1, llm: Any = None, log: Choice = None) -> None:
-        if img is not None and not isinstance(img, MicroImage):
-            raise TypeError(f"Session takes an image from open_image, not {type(img).__name__}")
-        self.img, self._given, self._eyes = img, img, eyes
-        self.looks_with = resolve(eyes, img)
+    def __init__(self, img: Given = None, *, eyes: Any = MICRO_D1, llm: Any = None, log: Choice = None) -> None:
+        self.images = Album.of(img)
+        self.about, self._eyes = self.images.first, eyes
+        self.img = self._given = self.images[self.about] if self.about is not None else None
+        self.looks_with = resolve(eyes, self.img)
         self.turns: list[Turn] = []
         self._measured: dict[str, tuple[Evidence, ...]] = {}
         self.llm = assistant(llm)
@@ -91,15 +96,46 @@ class Session:
         question : in the person's own words; follow-ups may leave out what was said before.
         region : the place it is about, "this region", unless it names another.
         """
-        query = understand(str(question), recall.context(self.turns, self.img, region))
+        said = self.images.read(str(question), self.about)
+        if said.mode == "missing":
+            return self._kept(str(question), Query("unknown", text=str(question)), _declined(DECLINES["one image"]))
+        if said.mode in ("across", "which"):
+            return self._kept(str(question), *self._across(str(question), said, region))
+        if said.mode != "here":
+            self.use(said.names[0])
+        query = self._understood(str(question), said, region)
         if query.topic == "undo":
             return self._undo(str(question), query)
         if query.pixel_size is not None and self.img is not None:
             self._scale(query.pixel_size)
-        answer = self._in_words(str(question), query, self._answer(query))
-        self.turns.append(Turn(str(question), query, answer))
-        self._log.keep(self)  # before it is shown
-        return answer
+        return self._kept(str(question), query, self._in_words(str(question), query, self._answer(query)))
+
+    def add(self, img: MicroImage, name: str | None = None) -> Session:
+        """Takes another image into the conversation: "compare with the control", "which image has more nuclei?".
+
+        Parameters
+        ----------
+        img : the image.
+        name : how it is spoken of; its own name by default.
+
+        Raises
+        ------
+        EvidenceError : the name is taken.
+        """
+        name = self.images.add(img, name)
+        if self.img is None:
+            self.use(name)
+        return self
+
+    def use(self, name: str) -> None:
+        """Makes an image the one that is spoken of.
+
+        Raises
+        ------
+        EvidenceError : no image has this name.
+        """
+        self.img, self._given, self.about = self.images[name], self.images.original(name), name
+        self.looks_with = resolve(self._eyes, self.img)
 
     @classmethod
     def resume(cls, name: str = "last", *, img: MicroImage | None = None, eyes: Any = None, log: Choice = None) -> Session:
@@ -122,6 +158,18 @@ class Session:
         chat._log.known(chat.turns, serials(logged.id, path))
         return chat
 
+    def annotate(self) -> Objects:
+        """The objects the last answer spoke of, as a layer: ``mnb.overview(img, objects=chat.annotate())``, or its ``save``.
+
+        Raises
+        ------
+        EvidenceError : no answer spoke of objects yet.
+        """
+        for turn in reversed(recall.holding(self.turns)):
+            if turn.answer.objects is not None:
+                return turn.answer.objects
+        raise EvidenceError("no answer of this session spoke of objects yet; ask how many there are, for example")
+
     def methods(self) -> Methods:
         """The methods paragraph of what was measured here, and what is missing for one that is complete."""
         return methods(self.img, self.evidence)
@@ -138,7 +186,7 @@ class Session:
 
     def measure(self, call: Call) -> tuple[Evidence, ...]:
         """The evidence of one tool call; measured once per session."""
-        key = repr(call)
+        key = f"{self.about} {call!r}"
         if key not in self._measured:
             given = dict(call.parameters)
             eyes = get(call.tool).arguments.get("eyes")
@@ -153,8 +201,38 @@ class Session:
     def _scale(self, pixel_size: float | None) -> None:
         """Opens the image anew with the µm per pixel that a person states; None for what it had in the beginning."""
         self.img = self._given if pixel_size is None or self._given is None else open_image(self._given, pixel_size=pixel_size)
+        if self.about is not None and self.img is not None:
+            self.images.put(self.about, self.img)
         self.looks_with = resolve(self._eyes, self.img)
         self._measured.clear()
+
+    def _kept(self, question: str, query: Query, answer: Answer) -> Answer:
+        self.turns.append(Turn(question, query, answer))
+        self._log.keep(self)  # before it is shown
+        return answer
+
+    def _understood(self, question: str, said: Said, region: Region | None) -> Query:
+        """The query of a question; the one before again where only an image was named."""
+        context = recall.context(self.turns, self.img, region)
+        if said.mode != "here" and said.bare:
+            first = Query("count") if said.mode in ("across", "which") else Query("measure", quantity="image_size")
+            query = first if said.mode == "switch" or context.previous is None else replace(context.previous, also=())
+        else:
+            query = understand(said.rest, context)
+        query = replace(query, text=question, images=said.names if len(self.images) > 1 else ())
+        return refit(query, self.img.plane_shape) if len(self.images) > 1 and self.img is not None else query
+
+    def _across(self, question: str, said: Said, region: Region | None) -> tuple[Query, Answer]:
+        """One question put to several images."""
+        here, before, queries, measured = self.about, recall.context(self.turns, self.img, region).previous, [], []
+        asked = replace(said, rest=core_question(said.rest, before))
+        for name in said.names:
+            self.use(name)
+            queries.append(replace(self._understood(question, asked, region), also=(), claim=None))
+            measured.append(measured_in(name, self._answer(queries[-1])))
+        if here is not None:
+            self.use(here)
+        return queries[0], side_by_side(queries[0], said.mode == "which", said.rest, measured)
 
     def _undo(self, question: str, query: Query) -> Answer:
         """Takes the last turn back and gives the answer before it again."""
@@ -162,6 +240,8 @@ class Session:
         held = recall.holding([*self.turns, taken])
         if held:
             taken = replace(taken, answer=held[-1].answer)
+            if len(held[-1].query.images) == 1:
+                self.use(held[-1].query.images[0])
         self.turns.append(taken)
         if recall.pixel_size(self.turns) != recall.pixel_size(self.turns[:-1]):
             self._scale(recall.pixel_size(self.turns))

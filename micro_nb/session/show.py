@@ -13,8 +13,8 @@ from PIL import Image
 from ..data.region import Region
 from ..errors import MicroNBError
 from ..render.overview import Layers, PointLayer, overview_png
+from .layers import chart_of, objects_of
 from .printing import print_number, unit_words
-from .tools.found import select
 
 if TYPE_CHECKING:
     from .answer import Answer
@@ -34,6 +34,21 @@ _OBJECT_TOOLS = frozenset(
         "object_ratio",
         "compare_regions",
         "busiest_part",
+        "clustering",
+        "crowding",
+        "distance_between",
+        "around",
+        "ranking",
+        "outliers",
+        "percentile",
+        "count_with_doubts",
+        "gated_count",
+        "plausible_size",
+        "locate_each",
+        "groups",
+        "alike",
+        "edges_met",
+        "satellites",
     ]
 )
 _FONT = "font:14px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif"
@@ -97,7 +112,7 @@ def cells(evidence: Sequence[Evidence]) -> list[tuple[str, str, str, str, str]]:
     """A row a fact as plain text: what, how much, where, by what, with which parameters (once, where they repeat)."""
     made = [_parameters(e) for e in evidence]
     told = [text if text != before or not text else "as above" for before, text in zip([None, *made], made, strict=False)]
-    return [(e.quantity, _value(e), _place(e.region), e.function, how) for e, how in zip(evidence, told, strict=True)]
+    return [(e.quantity, value_text(e), _place(e.region), e.function, how) for e, how in zip(evidence, told, strict=True)]
 
 
 def transcript_html(turns: Sequence[Turn]) -> str:
@@ -120,13 +135,16 @@ def transcript_text(turns: Sequence[Turn]) -> str:
 def summary(e: Evidence) -> str:
     """One line: what, how much, where, by what."""
     where = f", {_place(e.region)}" if e.region else ""
-    return f"{e.quantity}: {_value(e)}{where}, by {e.function or 'the question'} (evidence {e.id})"
+    return f"{e.quantity}: {value_text(e)}{where}, by {e.function or 'the question'} (evidence {e.id})"
 
 
 def picture(answer: Answer) -> bytes | None:
     """The image with the objects the answer counted, or around the box it names; None for facts no picture shows."""
     if answer.image is None or not answer.evidence:
         return None
+    chart = chart_of(answer, _WIDTH)
+    if chart is not None:
+        return chart
     main = answer.evidence[0]
     if main.function not in _OBJECT_TOOLS:
         return _small(overview_png(answer.image, width=_WIDTH, plain=True)) if main.function == "appearance" else None
@@ -147,17 +165,18 @@ def _small(png: bytes) -> bytes:
 def _objects(answer: Answer, box: tuple[float, ...] | None) -> Layers:
     """Points on the objects: all that were measured, or the one in the box."""
     assert answer.image is not None
+    found = objects_of(answer)
+    assert found is not None
     made = answer.evidence[0].parameters
-    given = {k: made[k] for k in ("filters", "channel", "eyes", "target") if k in made}
-    chosen = select(answer.image, region=answer.evidence[0].region, **given)
-    y, x = (chosen.table[f"centroid_{axis}_px"].to_numpy(float) for axis in "yx")
+    y, x = (found.table[f"centroid_{axis}_px"].to_numpy(float) for axis in "yx")
     if box is not None:
         inside = Region(box[1], box[0], box[3], box[2]).contains(y, x)
         y, x = y[inside], x[inside]
     return Layers(points=(PointLayer(y, x, name=str(made.get("target", "objects")) if box is None else "found"),))
 
 
-def _value(e: Evidence) -> str:
+def value_text(e: Evidence) -> str:
+    """Value, interval and unit as people read them."""
     if isinstance(e.value, tuple):
         return "(" + ", ".join(print_number(v) for v in e.value) + ")" + unit_words(e.unit)
     if isinstance(e.value, bool) or not isinstance(e.value, int | float):
