@@ -119,6 +119,8 @@ class _Turn:
                 if refused > 1:
                     break
                 self.messages += [Message("assistant", reply.text), Message("user", prompts.refused(str(error)))]
+        else:
+            self.assistant.note("asked for measurements in every round and never answered")
         return self._plainly()
 
     def _opening(self) -> list[Message]:
@@ -150,9 +152,10 @@ class _Turn:
         except Refusal as error:
             self.assistant.note(f"refused {call.name[:40]}: {error}")
             return f"refused: {error}"
-        start = len(self.evidence)
-        self.evidence += found
-        return prompts.listed(self.evidence, start)
+        known = {_fact(e): k for k, e in enumerate(self.evidence)}
+        self.evidence += [e for e in found if _fact(e) not in known]
+        at = {_fact(e): k for k, e in enumerate(self.evidence)}
+        return prompts.listed({at[_fact(e)] + 1: e for e in found})
 
     def _known(self) -> list[float]:
         """Numbers that the person said in this session, and those that were measured in this turn."""
@@ -259,6 +262,11 @@ def _say(prose: Prose, k: int, e: Evidence) -> bool:
     except EvidenceError:
         return False
     return True
+
+
+def _fact(e: Evidence) -> str:
+    """What a fact is, whoever asked for it."""
+    return replace(e, environment={}).id
 
 
 def _sees(model: ChatModel) -> bool:

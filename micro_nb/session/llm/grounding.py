@@ -76,6 +76,7 @@ def ground(text: str, spans: Sequence[Span], evidence: Sequence[Evidence], base:
     _medical(said)
     _verdict(text, spans, evidence, base)
     _concepts(text, own, evidence)
+    _beside_their_kind(text, spans, evidence)
     _places(text, spans, evidence, own)
 
 
@@ -158,6 +159,27 @@ def _concepts(text: str, own: str, evidence: Sequence[Evidence]) -> None:
             raise EvidenceError(f"{found.id!r} is not what was measured")
 
 
+def _beside_their_kind(text: str, spans: Sequence[Span], evidence: Sequence[Evidence]) -> None:
+    """Where several kinds were measured, a number stands beside its own."""
+    kinds = [_kind(e) for e in evidence]
+    if len({k for k in kinds if k}) < 2:
+        return
+    said = [(m.start, m.id) for m in ontology().sentence_concepts(text) if m.id in kinds]
+    for s in spans:
+        if kinds[s.index] and s.field.startswith(("value", "interval")) and not _beside(text, s, said) <= {kinds[s.index]}:
+            raise EvidenceError(f"{text[s.start : s.end]!r} is of {kinds[s.index]!r}; the text gives it to another kind")
+
+
+def _kind(fact: Evidence) -> str:
+    """The concept that a fact is about; empty where it names none."""
+    if isinstance(fact.value, str):
+        return ""
+    found = ontology().find(str(fact.parameters.get("called") or "")) or next(
+        iter(ontology().sentence_concepts(fact.quantity)), None
+    )
+    return found.id if found is not None else ""
+
+
 def _words(evidence: Sequence[Evidence]) -> Iterable[str]:
     """Everything that evidence says in words."""
     for e in evidence:
@@ -197,9 +219,10 @@ def _beside(text: str, span: Span, places: Sequence[tuple[int, str]]) -> set[str
 
 def _where(fact: Evidence) -> str:
     """The place that a fact is about, as one name; empty for the whole image."""
-    named = re.search(r"(?:, | in the )([a-z ]+)$", fact.quantity)
-    words = fact.region.name or "" if fact.region is not None else named[1] if named else ""
-    found = _PLACE.search(words)
+    named = re.search(r"(?:, | in the )([a-z ]+)$", fact.quantity)  # the region of a comparison is its first place only
+    found = _PLACE.search(named[1]) if named else None
+    if found is None and fact.region is not None:
+        found = _PLACE.search(fact.region.name or "")
     return _place(found.group()) if found else ""
 
 

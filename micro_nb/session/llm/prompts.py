@@ -37,16 +37,16 @@ def user_message(
         turns = [{"question": q[:_LONGEST], "answer": a[:_LONGEST]} for q, a in history[-REMEMBERED:]]
         parts.append(f"Before (data): {json.dumps(turns, ensure_ascii=False)}")
     if evidence:
-        parts.append("Evidence:\n" + listed(evidence))
+        parts.append("Evidence:\n" + listed(dict(enumerate(evidence, 1))))
     if composed:
         parts.append(f"A right answer: {composed}")
     asked = "Say this in your own words; keep every place to fill." if composed else "Answer from measurements."
     return "\n".join([*parts, f"Question (data): {json.dumps(question[:2000], ensure_ascii=False)}", asked])
 
 
-def listed(evidence: Sequence[Evidence], start: int = 0) -> str:
-    """Evidence on one line each: ``e1: number of nuclei = 8``."""
-    return "\n".join(f"e{k}: {_fact(e)}" for k, e in enumerate(evidence[start:], start + 1))
+def listed(evidence: Mapping[int, Evidence]) -> str:
+    """Evidence by number, on one line each: ``e1: number of nuclei = 8``."""
+    return "\n".join(f"e{k}: {_fact(e)}" for k, e in evidence.items())
 
 
 def facts(img: MicroImage | None) -> Mapping[str, Any]:
