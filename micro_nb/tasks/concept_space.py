@@ -19,6 +19,8 @@ _SHARPNESS = 20.0
 """Cosines times this are log odds; the training of the joint space ends near it."""
 _LISTED, _LEAST = 5, 0.2
 _NAMES = 6
+_ALIKE = 0.9
+"""How far a stain is believed where another of its group is recognised; which of them it is cannot be seen."""
 _LOOKS = ("appearance", "artefact")
 _BROAD = ("object", "microscopy", "material")
 """Named in any text about any image."""
@@ -83,7 +85,14 @@ class ConceptSpace:
             mine = [k for k, row in enumerate(rows) if self.concepts[row][0] in family]
             found = self._of_kind(vectors, kind, rows)[:, mine]
             out[:, column] = np.minimum(found.sum(1), 1) if kind in EXCLUSIVE else found.max(1)
+            if kind == "stain":
+                out[:, column] = np.maximum(out[:, column], _ALIKE * self._alike(vectors, name))
         return out
+
+    def _alike(self, vectors: np.ndarray, name: str) -> np.ndarray:
+        """``(n,)`` probability of the group of stains that a stain is of: DAPI and Hoechst look the same."""
+        parents = [p for p in getattr(_ontology().get(name), "parents", ()) if p in self.place]
+        return self.probabilities(vectors, parents).max(1) if parents else np.zeros(len(vectors), np.float32)
 
     def recognised(self, vectors: np.ndarray) -> pd.DataFrame:
         """``modality``, ``modality_probability`` ..., and the most probable others in ``concepts``: ``"nucleus 0.93; ..."``."""
@@ -130,11 +139,28 @@ def said_concepts(text: str) -> tuple[str, ...]:
 
     Appearances that are measured ("crowded", "round") are left to :mod:`~micro_nb.tasks.query_terms`.
     """
-    known, found = _ontology(), []
+    return tuple(said_words(text))
+
+
+def said_words(text: str) -> dict[str, str]:
+    """Of :func:`said_concepts`, each id with all words that say it: ``"echinocytes / burr cells"`` says one thing twice."""
+    known, found = _ontology(), dict[str, str]()
     for match in known.sentence_concepts(text):
         measured = known[match.id].kind in _LOOKS and read_terms(match.text)
         if not measured and match.id not in _BROAD:
-            found.append(str(match.id))
+            found[str(match.id)] = f"{found.get(str(match.id), '')} {match.text}".strip()
+    return found
+
+
+def implied(names: Sequence[str], kind: str) -> tuple[str, ...]:
+    """Concepts of a kind that said stains go with, where none is said: DAPI is a DNA stain; these go with fluorescence."""
+    known = _ontology()
+    if any(name in known and known[name].kind == kind for name in names):
+        return ()
+    found = []
+    for name in (n for n in names if n in known and known[n].kind == "stain"):
+        close = (name, *known.ancestors(name))
+        found += [g for c in close for g in known[c].goes_with if g in known and known[g].kind == kind]
     return tuple(dict.fromkeys(found))
 
 

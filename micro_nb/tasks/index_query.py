@@ -3,8 +3,10 @@
 A text is scored by up to three parts, each from 0 to 1, and the score is their geometric mean:
 
 - *joint*: the cosine of the text and the row in the joint space, against its distribution over the index: one half where a row
-  stands one standard deviation above the mean;
-- *concepts*: the probability of each concept that the ontology reads in the text; of objects also whether any was found;
+  stands one standard deviation above the mean; where the text names what the model tells apart among objects, the geometric mean
+  with the same of those words and the row's objects (:mod:`~micro_nb.tasks.exemplars`);
+- *concepts*: the probability of each concept that the ontology reads in the text, and of the modality that a stain implies; of
+  objects also whether any was found;
 - *measured*: numbers, crowding, size, shape, light, colour (:mod:`~micro_nb.tasks.query_terms`).
 
 So "two leukocytes in one field" needs a smear by the joint space, white blood cells by concept, and a count near two.
@@ -14,15 +16,16 @@ An image or a crop is scored by its cosine alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from .concept_space import ConceptSpace, encoded, narrower, said_concepts
+from .concept_space import ConceptSpace, encoded, implied, narrower, said_concepts, said_words
+from .exemplars import told_apart
 from .object_facts import count_column
-from .query_terms import FLOOR, Term, measured_score, read_terms
+from .query_terms import FLOOR, Term, measured_score, of_light, read_terms
 from .query_words import NEGATIONS, View
 
 _MINUS = 0.7
@@ -41,6 +44,7 @@ class TextQuery:
     vector : ``(D,)`` unit float32; what follows "minus" is taken off.
     concepts, without : concepts that are wanted, and that are not.
     terms : what can be measured.
+    objects : ``(q, D)`` unit float32 of the words for what a model tells apart among objects.
     """
 
     text: str
@@ -48,10 +52,17 @@ class TextQuery:
     concepts: tuple[str, ...]
     without: tuple[str, ...]
     terms: tuple[Term, ...]
+    objects: np.ndarray | None = None
 
 
-def read_text(text: str, encode: Callable[[Sequence[str]], np.ndarray], *, view: View = "field") -> TextQuery:
+def read_text(
+    text: str, encode: Callable[[Sequence[str]], np.ndarray], *, view: View = "field", vocabulary: Collection[str] = ()
+) -> TextQuery:
     """Reads a text: ``"blood smear plus platelets minus white blood cells"``.
+
+    Parameters
+    ----------
+    vocabulary : concepts that the model tells apart among objects.
 
     Raises
     ------
@@ -65,11 +76,19 @@ def read_text(text: str, encode: Callable[[Sequence[str]], np.ndarray], *, view:
     vectors = encode([piece for piece, _ in signed])
     total = (vectors * np.array([[w] for _, w in signed])).sum(0)
     wanted = " ; ".join(piece for piece, weight in signed if weight > 0)
-    terms = read_terms(wanted, view=view)
+    terms = _apart_from_names(read_terms(wanted, view=view), wanted)
     refused = [piece for piece, weight in signed if weight < 0] + [t.noun for t in terms if t.words in NEGATIONS and t.noun]
     without = tuple(dict.fromkeys(c for piece in refused for c in said_concepts(piece)))
     concepts = tuple(c for c in said_concepts(wanted) if c not in without) if wanted else ()
-    return TextQuery(text, total / max(float(np.linalg.norm(total)), 1e-9), concepts, without, terms)
+    words = told_apart(wanted, vocabulary, without) if wanted and view == "field" else ()
+    vector = total / max(float(np.linalg.norm(total)), 1e-9)
+    return TextQuery(text, vector, concepts, without, terms, encode(words) if words else None)
+
+
+def _apart_from_names(terms: Sequence[Term], text: str) -> tuple[Term, ...]:
+    """Without looks of light that are part of a name: "pale erythrocytes" need no contrast to be meant."""
+    named = {word for words in said_words(text).values() if len(words.split()) > 1 for word in words.lower().split()}
+    return tuple(t for t in terms if not (of_light(t.parts) and set(t.words.split()) <= named))
 
 
 def text_encoder(model: object) -> Callable[[Sequence[str]], np.ndarray]:
@@ -89,8 +108,9 @@ class Scores:
 
 
 def score_text(
-    query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace, usual: tuple[float, float]
-) -> Scores:
+    query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace, usual: tuple[float, float],
+    objects: np.ndarray | None = None,
+) -> Scores:  # fmt: skip
     """Scores rows.
 
     Parameters
@@ -98,9 +118,11 @@ def score_text(
     vectors : ``(n, D) float32`` of the rows.
     table : their measurements.
     usual : mean and standard deviation of the query's cosine over the index, see :func:`usual_cosine`.
+    objects : ``(n,)`` 0..1 how far the rows' objects are what the text names; None where it names none.
     """
     cosine = vectors @ query.vector
-    parts = [_joint(cosine, *usual)]
+    joint = _joint(cosine, *usual)
+    parts = [joint if objects is None else np.sqrt(joint * objects)]
     counts = _counts(table, (*query.concepts, *query.without), query.terms)
     concepts = _concepts(query, vectors, counts, space)
     measured, used = measured_score(query.terms, counts, column_of=lambda noun: _column(noun, counts))
@@ -113,11 +135,13 @@ def score_text(
 
 def usual_cosine(cosines: Callable[[np.ndarray], np.ndarray], rows: int) -> tuple[float, float]:
     """Mean and standard deviation over the index, or over a seeded sample of a large one; ``cosines`` takes row numbers."""
-    chosen = np.arange(rows)
-    if rows > _SAMPLE:
-        chosen = np.sort(np.random.default_rng(_SEED).choice(rows, _SAMPLE, replace=False))
-    values = cosines(chosen)
+    values = cosines(sampled(rows, _SAMPLE))
     return (float(values.mean()), float(values.std())) if len(values) else (0.0, 1.0)
+
+
+def sampled(rows: int, most: int) -> np.ndarray:
+    """All row numbers, or ``most`` of them, always the same ones."""
+    return np.arange(rows) if rows <= most else np.sort(np.random.default_rng(_SEED).choice(rows, most, replace=False))
 
 
 def _joint(cosine: np.ndarray, mean: float, spread: float) -> np.ndarray:
@@ -131,6 +155,8 @@ def _concepts(query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space:
     if not known:
         return None
     p = space.probabilities(vectors, [c for c, _ in known]).astype(float)
+    modality = [c for c in implied(query.concepts, "modality") if c in space.place]
+    behind = space.probabilities(vectors, modality).max(1, keepdims=True) if modality else np.zeros((len(p), 0))
     for column, (name, refused) in enumerate(known):
         n = count_column(name)
         if n in table.columns:
@@ -139,7 +165,7 @@ def _concepts(query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space:
             p[:, column] = (p[:, column] + (table["name"] == name).to_numpy(float)) / 2
         if refused:
             p[:, column] = 1 - p[:, column]
-    return np.asarray(np.exp(np.log(np.maximum(p, FLOOR)).mean(1)))
+    return np.asarray(np.exp(np.log(np.maximum(np.hstack([p, behind]), FLOOR)).mean(1)))
 
 
 def _counts(table: pd.DataFrame, concepts: Sequence[str], terms: Sequence[Term]) -> pd.DataFrame:

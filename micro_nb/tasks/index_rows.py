@@ -15,6 +15,7 @@ from ..data.region import Region
 from ..render.frame import Frame
 from ..render.look import Look
 from .concept_space import ConceptSpace
+from .exemplars import exemplars
 from .index_manifest import Of
 from .object_facts import BOX, main_layer, view_facts, with_derived
 from .picture_facts import color_facts, light_facts, object_contrast, picture_facts
@@ -26,20 +27,22 @@ _COARSE = 2048
 
 @dataclass(frozen=True)
 class ImageRows:
-    """Rows of one image: vectors ``(n, D)``, a table of n rows, thumbnails by row."""
+    """Rows of one image: vectors ``(n, D)``, a table of n rows, thumbnails by row, exemplars ``(n, E, D)`` of their objects."""
 
     vectors: np.ndarray
     table: pd.DataFrame
     thumbnails: Mapping[int, bytes]
+    exemplars: np.ndarray | None = None
 
 
-def embedded(img: MicroImage, model: Any) -> Any:
+def embedded(img: MicroImage, model: Any, diameter_px: float | None = None) -> Any:
     """``micro_nb.embed``; the module that holds it needs torch and is loaded when it is used."""
-    return pkgutil.resolve_name("micro_nb.tasks:embed")(img, model=model)
+    known = {} if diameter_px is None else {"diameter_px": diameter_px}
+    return pkgutil.resolve_name("micro_nb.tasks:embed")(img, model=model, **known)
 
 
-def rows_of(img: MicroImage, of: Of, *, model: Any, space: ConceptSpace) -> ImageRows:
-    """Looks at an image and keeps what ``of`` says.
+def rows_of(img: MicroImage, of: Of, *, model: Any, space: ConceptSpace, diameter_px: float | None = None) -> ImageRows:
+    """Looks at an image, at a known object diameter where it is given, and keeps what ``of`` says.
 
     Notes
     -----
@@ -48,7 +51,7 @@ def rows_of(img: MicroImage, of: Of, *, model: Any, space: ConceptSpace) -> Imag
     and ``object_visibility`` (medians), ``modality``, ``stain``, ``specimen`` with their probabilities, and ``concepts``. Of
     objects: their measurements and :func:`~micro_nb.tasks.object_facts.with_derived`.
     """
-    seen = embedded(img, model)
+    seen = embedded(img, model, diameter_px)
     found = with_derived(seen.found.table.reset_index(drop=True), pixel_size=img.pixel_size)
     found["object_contrast"] = object_contrast(img, found)
     found["object_visibility"] = found["object_contrast"].abs()
@@ -60,21 +63,25 @@ def _image(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpace)
     vectors = np.atleast_2d(np.asarray(seen.image, np.float32))
     facts = view_facts(found, shape=img.plane_shape, pixel_size=img.pixel_size) | _contrasts(found) | picture_facts(img)
     table = pd.DataFrame([{"name": img.name, "height_px": height, "width_px": width, **facts}])
-    return ImageRows(vectors, pd.concat([table, space.recognised(vectors)], axis=1), {0: thumbnail(img)})
+    few = exemplars(np.asarray(seen.objects))[None]
+    return ImageRows(vectors, pd.concat([table, space.recognised(vectors)], axis=1), {0: thumbnail(img)}, few)
 
 
 def _tiles(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpace) -> ImageRows:
     boxes, vectors = np.asarray(seen.boxes, float).reshape(-1, 4), np.asarray(seen.tiles, np.float32)
     picture, scale = _coarse(img)
     found, inside = _by_place(found)
-    rows = []
+    objects = np.asarray(seen.objects)[found.index]
+    rows, few = [], []
     for y0, x0, y1, x1 in boxes:
-        mine = found.iloc[inside(y0, x0, y1, x1)]
+        here = inside(y0, x0, y1, x1)
+        mine = found.iloc[here]
+        few.append(exemplars(objects[here]))
         part = picture[_span(y0, y1, scale[0], len(picture)), _span(x0, x1, scale[1], picture.shape[1])]
         facts = view_facts(mine, shape=(y1 - y0, x1 - x0), pixel_size=img.pixel_size)
         rows.append({"name": img.name, **facts, **_contrasts(mine), **light_facts(part), **color_facts(part)})
     table = pd.concat([_placed(boxes), _filled(pd.DataFrame(rows)), space.recognised(vectors)], axis=1)
-    return ImageRows(vectors, table, _pictures(img, boxes, 0.0))
+    return ImageRows(vectors, table, _pictures(img, boxes, 0.0), np.stack(few))
 
 
 def _objects(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpace) -> ImageRows:

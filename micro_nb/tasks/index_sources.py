@@ -66,7 +66,7 @@ def listed(images: Any) -> tuple[list[Any], bool]:
 
 
 def gathered(
-    images: Any, of: Of, *, model: Any, space: ConceptSpace, known: Iterable[str] = ()
+    images: Any, of: Of, *, model: Any, space: ConceptSpace, known: Iterable[str] = (), diameter_px: float | None = None
 ) -> tuple[Batch, dict[str, MicroImage], tuple[Mapping[str, str], ...]]:
     """Rows of all images whose content is not ``known``; the images that have no address, by content id; what was passed over.
 
@@ -81,7 +81,7 @@ def gathered(
             img = opened_source(item)
             if img.content_id in done:
                 continue
-            rows.append(rows_of(img, of, model=model, space=space))
+            rows.append(rows_of(img, of, model=model, space=space, diameter_px=diameter_px))
         except MicroNBError as error:
             if not from_folder:
                 raise
@@ -142,7 +142,9 @@ def _joined(rows: list[ImageRows], sources: list[dict[str, Any]]) -> Batch:
     table = pd.concat([one.table.assign(source=k) for k, one in enumerate(rows)], ignore_index=True)
     counts = [c for c in table.columns if c.startswith("n_")]
     table = table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))
-    return Batch(as_stored(np.concatenate([one.vectors for one in rows])), table, sources, pictures)
+    few = [one.exemplars for one in rows if one.exemplars is not None]
+    joined = np.concatenate(few) if len(few) == len(rows) else None
+    return Batch(as_stored(np.concatenate([one.vectors for one in rows])), table, sources, pictures, joined)
 
 
 def _below(folder: Path) -> Iterable[Path]:

@@ -5,6 +5,7 @@ index/
   concepts.npy             (C, D) float16: text vectors of the concepts of the ontology
   part-0000/vectors.npy    (n, D) float16, memory-mapped
   part-0000/table.csv      a row a vector (table.parquet where pyarrow is installed)
+  part-0000/exemplars.npy  (rows, 16, D) float16, some of each row's objects; not where rows are objects
   part-0000/sources.json   the images: path, content id, sizes
   part-0000/thumbnails/    000000.jpg ...
   part-0000/checksums.json SHA-256 of each of these; its own is in the manifest
@@ -30,21 +31,24 @@ import pandas as pd
 from ..data.atomic import swap_in, writing_file
 from ..errors import CorruptImageError, MicroNBError, WriteError
 from ..tiles.records import described, plain
+from .exemplars import KEPT
 from .index_manifest import MANIFEST, Manifest, Part
 from .vectors import Rows
 
 CONCEPTS, NEAREST = "concepts.npy", "nearest.faiss"
+_EXEMPLARS = "exemplars.npy"
 _VECTORS, _SOURCES, _THUMBNAILS, _CHECKSUMS = "vectors.npy", "sources.json", "thumbnails", "checksums.json"
 
 
 @dataclass
 class Batch:
-    """Rows to be written: unit vectors ``(n, D)``, a table of n rows, the images they come from, thumbnails by row."""
+    """Rows to be written: unit vectors ``(n, D)``, a table of n rows, the images they come from, thumbnails by row, exemplars."""
 
     vectors: np.ndarray
     table: pd.DataFrame
     sources: list[dict[str, Any]]
     thumbnails: dict[int, bytes] = field(default_factory=dict)
+    exemplars: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,15 @@ class Store:
         """All vectors, memory-mapped."""
         return Rows([self._array(f"{p.name}/{_VECTORS}", (p.rows, self.manifest.dimension)) for p in self.manifest.parts])
 
+    def exemplars(self) -> Rows | None:
+        """Vectors of some objects of each row ``(E, D)``, memory-mapped; None where a part was written without."""
+        paths = [(self.folder / p.name / _EXEMPLARS, p.rows) for p in self.manifest.parts]
+        if not all(path.is_file() for path, _ in paths):
+            return None
+        return Rows(
+            [self._array(f"{path.parent.name}/{_EXEMPLARS}", (rows, KEPT, self.manifest.dimension)) for path, rows in paths]
+        )
+
     def concepts(self) -> np.ndarray:
         """``(C, D) float32``."""
         return self._array(CONCEPTS, (len(self.manifest.concepts), self.manifest.dimension)).astype(np.float32)
@@ -159,7 +172,7 @@ class Store:
             elif not _is(path, sha):
                 yield f"{path}: is not what was written (its checksum differs)"
 
-    def _array(self, name: str, shape: tuple[int, int]) -> np.ndarray:
+    def _array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         path = self.folder / name
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -198,6 +211,8 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
 def _write_part(folder: Path, batch: Batch) -> Part:
     (folder / _THUMBNAILS).mkdir(parents=True)
     np.save(folder / _VECTORS, np.asarray(batch.vectors, np.float16), allow_pickle=False)
+    if batch.exemplars is not None:
+        np.save(folder / _EXEMPLARS, batch.exemplars.astype(np.float16), allow_pickle=False)
     (folder / _SOURCES).write_text(json.dumps(plain(batch.sources), indent=1, ensure_ascii=False) + "\n", "utf-8")
     name = "table.parquet" if find_spec("pyarrow") else "table.csv"
     buffer = io.BytesIO()

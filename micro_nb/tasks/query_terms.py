@@ -195,7 +195,12 @@ class _Reader:
 
     def _description(self) -> int:
         said = self._phrase(lexicon.DESCRIPTIONS, self.at)
-        return self._add(said, lexicon.DESCRIPTIONS[said], self.at + len(said.split())) if said else 0
+        if said is None:
+            return 0
+        stop = self.at + len(said.split())
+        if set(self.words[stop : stop + 1]) & lexicon.PARTS_OF_OBJECTS and of_light(lexicon.DESCRIPTIONS[said]):
+            return stop - self.at
+        return self._add(said, lexicon.DESCRIPTIONS[said], stop)
 
     def _add(self, words: str, parts: Parts, stop: int, *, noun: str | None = None) -> int:
         before, after = self.words[self.at - 1 : self.at], self.words[stop : stop + 1]
@@ -212,6 +217,11 @@ class _Reader:
             if said or not (word in lexicon.SIZE_WORDS or word in lexicon.DESCRIPTIONS or word == "the"):
                 said.append(word)
         return " ".join(said) or None
+
+
+def of_light(parts: Parts) -> bool:
+    """Whether a term grades how bright, dark or faint objects are."""
+    return any(column in lexicon.LIGHT_COLUMNS for column, _ in parts)
 
 
 def _compared(lead: str | None, value: float) -> Grade:

@@ -99,6 +99,12 @@ LIGHT = {
     "gray": within(0.25, 0.75),
 }  # fmt: skip
 GROUND = {"background", "backgrounds", "ground", "backdrop"}
+PARTS_OF_OBJECTS = {
+    "centre", "center", "centres", "centers", "core", "cores", "middle", "pallor", "rim", "rims", "edge", "edges", "border",
+    "borders", "halo", "halos",
+}  # fmt: skip
+"""After a look these say what part of an object looks so: a cell with a pale centre is not a pale cell."""
+LIGHT_COLUMNS = ("object_contrast", "object_visibility")
 VIEW_NOUNS = {"field", "fields", "frame", "image", "picture", "view", "photo", "micrograph", "plane", "panel", "tile"}
 END = {
     *",;:./()", "in", "with", "on", "of", "and", "or", "filling", "per", "along", "at", "near", "inside", "under", "from", "but",

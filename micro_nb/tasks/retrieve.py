@@ -17,18 +17,20 @@ from ..errors import ImageNotFoundError, MicroNBError
 from ..progress import track
 from ..tiles.where import where as meets
 from .concept_space import ConceptSpace
+from .exemplars import Asked, best_cosines
 from .index_manifest import IndexMismatchError, Manifest, Of
-from .index_query import TextQuery, read_text, score_text, text_encoder, usual_cosine
+from .index_query import TextQuery, read_text, sampled, score_text, text_encoder, usual_cosine
 from .index_rows import PLACE
 from .index_sources import gathered, names_a_file, reopened
 from .index_store import NEAREST, Store, check_place
 from .query_vector import image_vector, region_vector
+from .query_words import View
 from .result_view import ResultView
 from .thumbnails import OBJECT_CONTEXT, thumbnail
 from .vectors import EXACT_BELOW, Approximate, candidates, need_faiss
 
 _OF: tuple[Of, ...] = ("images", "tiles", "objects")
-_LEAST_CANDIDATES = 2000
+_LEAST_CANDIDATES, _OBJECT_SAMPLE = 2000, 2000
 Query = str | os.PathLike[str] | MicroImage | np.ndarray | Region
 
 
@@ -56,12 +58,13 @@ class Index:
         self.table = measured.drop(columns="source").assign(path=paths[measured["source"].to_numpy()])
         self._source_of = measured["source"].to_numpy()
         self._space = ConceptSpace(self._store.manifest.concepts, self._store.concepts())
-        self._near = self._approximate()
+        self._near, self._objects = self._approximate(), self._store.exemplars()
 
     @classmethod
     def build(
-        cls, images: Any, folder: str | os.PathLike[str], *, of: Of = "images", model: Any = None, overwrite: bool = False
-    ) -> Index:
+        cls, images: Any, folder: str | os.PathLike[str], *, of: Of = "images", model: Any = None,
+        diameter_px: float | None = None, overwrite: bool = False,
+    ) -> Index:  # fmt: skip
         """Looks at images and writes an index, whole or not at all.
 
         Parameters
@@ -70,6 +73,7 @@ class Index:
         folder : where the index is written.
         of : what a row is: ``"images"``, ``"tiles"`` or ``"objects"``.
         model : what :func:`micro_nb.load_model` gives; Micro-D1 nano by default.
+        diameter_px : typical object diameter in pixels of level 0, where the estimate should not be trusted.
         overwrite : replace an index that is there.
 
         Raises
@@ -84,7 +88,7 @@ class Index:
         place, model = Path(folder), model if model is not None else _load_model()
         check_place(place, overwrite=overwrite)
         space = ConceptSpace.of(model)
-        batch, opened, skipped = gathered(images, of, model=model, space=space)
+        batch, opened, skipped = gathered(images, of, model=model, space=space, diameter_px=diameter_px)
         if not len(batch.table):
             raise ImageNotFoundError(f"nothing to index: no {of} were found in {str(images)[:200]}")
         if len(batch.table) >= EXACT_BELOW:
@@ -105,12 +109,12 @@ class Index:
         """
         return cls(Store.open(Path(folder).absolute()), model=model)
 
-    def append(self, images: Any) -> int:
+    def append(self, images: Any, *, diameter_px: float | None = None) -> int:
         """Adds images that are not in the index yet, by content; what is there stays byte for byte as it is.
 
         Parameters
         ----------
-        images : as for :meth:`build`.
+        images, diameter_px : as for :meth:`build`.
 
         Returns
         -------
@@ -122,7 +126,9 @@ class Index:
         WriteError : it could not be written, or was changed since it was opened.
         """
         known = {s["content_id"] for s in self._sources}
-        batch, opened, skipped = gathered(images, self.of, model=self.model, space=self._space, known=known)
+        batch, opened, skipped = gathered(
+            images, self.of, model=self.model, space=self._space, known=known, diameter_px=diameter_px
+        )
         if len(batch.table):
             self._store = self._store.added(batch, skipped)
             self._images |= opened
@@ -251,16 +257,27 @@ class Index:
         return ResultView(first, [self.thumbnail(k) for k in range(len(first))], title=repr(self)[1:-1]).bundle()
 
     def _by_text(self, text: str, k: int, allowed: np.ndarray | None) -> pd.DataFrame:
-        query = read_text(text, text_encoder(self.model), view="object" if self.of == "objects" else "field")
+        calibration = getattr(self.model, "calibration", None) or {}
+        view: View = "object" if self.of == "objects" else "field"
+        query = read_text(text, text_encoder(self.model), view=view, vocabulary=calibration.get("object_concepts", ()))
         rows = candidates(self._rows, self._near, query.vector, max(_LEAST_CANDIDATES, 50 * k), allowed)
         usual = usual_cosine(lambda chosen: self._rows.cosines(query.vector[None], chosen)[:, 0], len(self._rows))
         return self._scored(query, rows, usual)
 
     def _scored(self, query: TextQuery, rows: np.ndarray, usual: tuple[float, float]) -> pd.DataFrame:
-        found = score_text(query, self._rows.take(rows), self.table.iloc[rows], space=self._space, usual=usual)
+        table, graded = self.table.iloc[rows], self._graded(query, rows)
+        found = score_text(query, self._rows.take(rows), table, space=self._space, usual=usual, objects=graded)
         columns = {"score": found.score, "similarity": found.similarity}
         columns |= {"concepts_score": found.concepts, "measured_score": found.measured}
         return pd.DataFrame(columns, index=rows)
+
+    def _graded(self, query: TextQuery, rows: np.ndarray) -> np.ndarray | None:
+        """How far the objects of some rows are what a text names."""
+        if query.objects is None or self._objects is None:
+            return None
+        some = sampled(len(self._rows), _OBJECT_SAMPLE)
+        asked = Asked.over(query.objects, best_cosines(self._objects.take(some), query.objects))
+        return asked.grades(self._objects.take(rows))
 
     def _by_vector(self, vector: np.ndarray, k: int, allowed: np.ndarray | None) -> pd.DataFrame:
         rows = candidates(self._rows, self._near, vector, max(_LEAST_CANDIDATES, 4 * k), allowed)

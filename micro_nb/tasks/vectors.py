@@ -39,9 +39,9 @@ class Rows:
         return int(self.starts[-1])
 
     def take(self, rows: np.ndarray) -> np.ndarray:
-        """``(len(rows), D) float32``, in the order asked for."""
+        """``(len(rows), D) float32`` (of parts ``(n_k, E, D)`` the same with an axis more), in the order asked for."""
         rows = np.asarray(rows, np.int64)
-        out = np.zeros((len(rows), self.parts[0].shape[1] if self.parts else 0), np.float32)
+        out = np.zeros((len(rows), *(self.parts[0].shape[1:] if self.parts else (0,))), np.float32)
         for part, start in zip(self.parts, self.starts, strict=False):
             mine = (rows >= start) & (rows < start + len(part))
             if mine.any():

@@ -411,3 +411,11 @@ def test_the_command_line_indexes_appends_searches_and_verifies(tmp_path, capsys
         run("search", tmp_path / "index", "--verify")
     with pytest.raises(ValueError, match="say what to look for"):
         run("search", tmp_path / "index")
+
+
+def test_a_known_diameter_reaches_the_look(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(micro_nb.tasks, "embed", lambda img, model=None, **known: asked.append(known) or world.embed(img))
+    index = Index.build(write(tmp_path / "a", "rods"), tmp_path / "index", model=world.Model(), diameter_px=31.0)
+    index.append(write(tmp_path / "b", "mixed"))
+    assert asked == [{"diameter_px": 31.0}, {}]
