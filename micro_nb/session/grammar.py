@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from .dimensions import AREA_UNITS, fits
 from .grammar_statistics import statistics_of, unspoken
-from .query import Claim, Pick, Query, Statistic
+from .query import Claim, Pick, Query, Statistic, Task
 from .reading import Clause, Item
 from .relations import (
     alike,
@@ -19,6 +19,7 @@ from .relations import (
     lump,
     placed,
     ranked_filter,
+    ranked_place,
     touching,
     uncertain,
 )  # fmt: skip
@@ -57,7 +58,7 @@ def query_of(clause: Clause, shape: Shape) -> Query:
     among = ranked_filter(clause)
     if among is not None:
         base = replace(base, pick=None, filters=(*base.filters, among), claim=None)
-    own = statistics_of(base, clause, shape)
+    own = next((q for q in (rule(base, clause, shape) for rule in _FIRST) if q is not None), None)
     if own is not None:
         return own
     if scene_of(clause) and (base.statistic not in ("value", "sum") or base.quantity not in IMAGE_QUANTITIES):
@@ -247,7 +248,7 @@ def _one_object(q: Query, c: Clause, shape: Shape) -> Query | None:
         return None
     if c.has("quantity", "grey", "exposure") and not c.has("target"):
         return replace(q, task="measure", quantity="grey", statistic="max" if q.pick.order == "max" else "min", pick=None)
-    if c.has("ask", "presence") and not c.has("ask", "locate"):
+    if c.has("ask", "presence") and not c.has("ask", "locate") and q.quantity not in OBJECT_QUANTITIES - {"size"}:
         return replace(q, task="compare", quantity="ratio", versus="median", claim=Claim(">", 2.0))
     wants = q.quantity or (UNIT_QUANTITY.get(q.unit or "") if q.unit else None)
     if c.has("ask", "locate") or (wants is None and c.has("target")):
@@ -267,12 +268,14 @@ def _image_facts(q: Query, c: Clause, shape: Shape) -> Query | None:
         return replace(q, task="quality", quantity="exposure")
     if q.quantity in ("focus", "saturation", "exposure", "noise"):
         share = c.has("ask", "fraction") or c.has("unit", "%") or c.says("percent", "percentage")
-        return replace(q, task="fraction" if share and q.quantity == "saturation" else "quality", claim=None, filters=())
+        asked: Task = "fraction" if share and q.quantity == "saturation" else "quality"
+        return replace(q, task=asked, claim=None, filters=(), unit="%" if asked == "fraction" else None)
     if q.quantity == "channels" and c.numbers:
         return None
     if q.quantity in IMAGE_QUANTITIES:
         claim = q.claim if q.quantity in ("image_size", "field") else None
-        return replace(q, task="measure", filters=(), claim=claim, topic="height" if c.has("quantity", "height") else None)
+        unit = None if q.quantity in ("bit_depth", "channels", "pixel_size") else q.unit
+        return replace(q, task="measure", filters=(), claim=claim, unit=unit, topic="height" if c.has("quantity", "height") else None)
     at = next((f for f in c.numbers), None)
     if c.has("unit", "px") and c.has("ask", "fraction") and at is not None:
         return replace(q, task="fraction", quantity="share_at", claim=q.claim or Claim("==", at), filters=())
@@ -363,8 +366,9 @@ def _stated(c: Clause) -> Claim | None:
     return Claim("==", stated[0]) if stated else None
 
 
+_FIRST: tuple[Rule, ...] = (uncertain, channel_contents, counted, alike, edge, statistics_of)
 _RULES: tuple[Rule, ...] = (
-    uncertain, channel_contents, counted, lump, alike, edge, density_per, placed, touching,
+    lump, density_per, placed, touching, ranked_place,
     _kinds, _refusals, _two_kinds, _two_parts, _ratio, _busiest, _one_object, _image_facts, _shares, _objects_measured,
     _appearance, _counting,
 )  # fmt: skip

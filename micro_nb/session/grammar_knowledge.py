@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from .grammar_advice import advised
 from .knowledge.amounts import Amounts, parse
-from .knowledge.calculators import by_tool, conversion, unstated, wanted
+from .knowledge.calculators import by_tool, completed, conversion, unstated, wanted
 from .knowledge.recall import Found, described, facets, recall
 from .knowledge.topics import topic
 from .memory import Context
@@ -31,6 +31,11 @@ _NAME = re.compile(
     r"\bcalled\b|\bcall (?:it|them|these|this|such|those|that|a cell|cells)\b|\bnames? (?:for|of) (?:such|these|this|them|it|those|that|cells?)|\bwhat(?:'?s| is| are) (?:the|its|their) (?:names?|terms?)\b|\b(?:what|which) (?:type|kind|sort)\b|"
     r"\b(?:type|kind|name|term)\s*\??\s*$|\bterm for\b|\bwhat(?:'?s| is| are) (?:that|this|these|those|the|such) .{3,}|\bhow do you call\b|\bwhat cells? (?:is|are|has|have|look)|\bidentify\b|\bwhat technique gives|\btechnique (?:gives|shows|makes|produces)|\bwhat (?:do|would) (?:you|we) call"
 )
+_PALLOR = re.compile(r"^(?:so |ok |and |but )*(?:is|are|do|does|can|have|has|any)\b.{0,60}\b(?:pallors?|(?:pale|light|bright|clear|white) (?:cent(?:re|er)s?|middles?|cores?|spots? in the (?:middle|cent)))")
+_RED_SHAPE = re.compile(
+    r"\b(?:predominant|predominating|main|most common|commonest|dominant|typical|usual|general|prevailing)\b.{0,20}\b(?:red|rbcs?|erythrocytes?)\b.{0,12}\b(?:shape|form|type|morphology|look)|"
+    r"\b(?:morphology|shape) (?:of|do) (?:most of )?(?:the |these |those )?(?:red|rbcs?|erythrocytes?)\b|\b(?:red cells?|rbcs?|red blood cells?|erythrocytes?) (?:shape|morphology)\b"
+)
 _FOLLOWS = re.compile(r"^(?:so |ok |okay |and |but |then |hm+ |well )*(?:what|why|when|how|is|does|do|where|which|can|any|are|for|in|an?|with|example)\b|^and\b")
 
 
@@ -41,10 +46,32 @@ def consult(query: Query, text: str, context: Context) -> Query:
     that are declined stay declined unless it is plainly general.
     """
     text = text[:2000]
-    if query.topic in _CLOSED or query.topic == "undo":
+    if query.topic in _CLOSED or query.topic in ("undo", "alike") or query.quantity == "uncertainty":
         return query
+    if context.shape is not None and (query.pixel_size is not None or _tells_scale(text)):
+        return _scaled(query, text, context)
     other = _calculation(query, text, context) or _consulted(query, text, context)
-    return query if other is None else replace(other, text=query.text)
+    return _of_named(query, context) if other is None else replace(other, text=query.text)
+
+
+def _of_named(query: Query, context: Context) -> Query:
+    """ "How many of them?" after something was named means the objects it was named for."""
+    before = context.previous
+    meant = before is not None and before.topic == "term" and query.target is None and query.task in ("count", "fraction", "measure", "presence")
+    return replace(query, target=before.target) if meant and before is not None else query
+
+
+def _tells_scale(text: str) -> bool:
+    """ "I used a 20x and the camera has 6.5 µm pixels": a statement about the image at hand, unless the pixel size is asked for."""
+    told = re.search(r"\b(?:i used|i took|it was|was taken|taken with|my objective (?:is|was)|my camera (?:is|has|was)|the camera|imaged with|acquired with)\b", text.lower())
+    return told is not None and "pixel_um" in completed(parse(text)) and not re.search(r"\bwhat|\bwhich|pixel size\b", text.lower())
+
+
+def _scaled(query: Query, text: str, context: Context) -> Query:
+    """The query with the pixel size that camera and magnification give; the question before again where it asks nothing itself."""
+    pixel = query.pixel_size or completed(parse(text)).get("pixel_um")
+    asked = query if query.task != "unknown" and not query.unread and query.quantity != "magnification" else context.previous
+    return replace(asked if asked is not None else Query("measure", quantity="pixel_size"), text=query.text, pixel_size=pixel)
 
 
 def _consulted(query: Query, text: str, context: Context) -> Query | None:
@@ -53,7 +80,8 @@ def _consulted(query: Query, text: str, context: Context) -> Query | None:
     advice = advised(query, text, context)
     if advice is not None:
         return advice
-    return _term(query, text, context) or _followed(query, text, context) or _explained(query, text, context)
+    followed = _followed(query, text, context) if query.topic not in _REFUSED else None
+    return _term(query, text, context) or followed or _explained(query, text, context)
 
 
 def _how_to(text: str) -> bool:
@@ -102,7 +130,11 @@ def _followed(query: Query, text: str, context: Context) -> Query | None:
 
 
 def _term(query: Query, text: str, context: Context) -> Query | None:
-    """The name of something whose looks are described, now or a moment ago."""
+    """The name of something whose looks are described, now or a moment ago; or of what red cells look like here."""
+    if _PALLOR.search(text.lower()) and context.shape is not None:
+        return Query("knowledge", target="red blood cell", topic="term", quantity="pallor")
+    if _RED_SHAPE.search(text.lower()) and context.shape is not None:
+        return Query("knowledge", target="red blood cell", topic="term", quantity="measured")
     if not _NAME.search(text.lower()) or not (_open(query) or query.task in ("classify", "describe")):
         return None
     asked_measure = query.task == "classify" and query.quantity not in ("kind", None)

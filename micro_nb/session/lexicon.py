@@ -98,14 +98,23 @@ def _entries() -> Iterator[tuple[str, str, str]]:
     for row, names in _ROWS.items():
         yield from (("part", f"{row} {col}", f"{name} {col}{tail}") for name in names for col in _COLS for tail in _TAILS)
     yield from (("superlative", f"from_{place} min", phrase) for place, phrase in _nearest())
+    odd = [(key, f"odd {word} out") for key, e in data["target"].items() for word in e["words"]]
+    yield from (meaning for key, phrase in odd for meaning in (("superlative", "oddness max", phrase), ("target", key, phrase)))
+    wholly = ("entirely", "completely", "fully", "wholly", "totally", "entire", "whole")
+    frames = ("frame", "image", "picture", "field", "view", "field of view")
+    yield from (("border", "inside", f"{how} {where} the {what}") for how in wholly for where in ("inside", "within", "in") for what in frames)
     edges = [f"{det}{kind}{edge}{of}" for det in ("", "the ", "an ") for kind in _BEFORE for edge in _EDGES for of in _OF]
     yield from (("border", "touch", f"{verb} {edge}") for verb in _TOUCHES for edge in edges)
 
 
 def _nearest() -> Iterator[tuple[str, str]]:
     """ "Nearer the top", "closest to the left edge" and their like, with the place they name."""
-    names = {place: (place, f"{place} edge", f"{place} border", f"{place} side") for place in ("top", "bottom", "left", "right")}
-    names |= {"center": ("center", "centre", "middle"), "border": ("border", "edge", "rim", "frame", "image border", "image edge")}
+    called = {"top": ("top", "upper"), "bottom": ("bottom", "lower"), "left": ("left",), "right": ("right",)}
+    names = {
+        place: (place, *(f"{word} {edge}" for word in words for edge in ("edge", "border", "side", "rim")))
+        for place, words in called.items()
+    }
+    names |= {"center": ("center", "centre", "middle", "image center", "image centre"), "border": ("border", "edge", "rim", "frame", "image border", "image edge")}
     for near in ("nearer", "nearest", "closer", "closest"):
         for place, named in names.items():
             yield from ((place, f"{near} {to}{word}") for word in named for to in ("the ", "to the ", "to ", ""))

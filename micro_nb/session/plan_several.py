@@ -5,10 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..data.image import MicroImage
 from .plans import Call, Plan, objects_given, picked
 from .query import Filter, Pick, Query
 
+_NUCLEAR = frozenset(["dna", "dapi", "hoechst", "nuclear", "nuclei", "nucleus", "draq5", "sytox"])
 ALIKE = {"size": "area", "area": "area", "shape": "aspect_ratio", "intensity": "intensity"}
+
+
+def is_nuclear(channel: str, img: MicroImage) -> bool:
+    """Whether a channel that has no such name may be found by the nuclei in it."""
+    return channel.lower() in _NUCLEAR and len(img.channels) > 1 and not img.rgb
 
 
 def several(query: Query) -> Plan | None:
@@ -27,10 +34,6 @@ def several(query: Query) -> Plan | None:
         return _position(query)
     if query.quantity == "uncertainty":
         return _uncertainty(query)
-    if query.quantity == "crowding":
-        return Plan(
-            (Call("coverage", objects_given(query), query.region), Call("groups", objects_given(query), query.region)), "crowding"
-        )
     if query.quantity == "counted":
         return Plan((Call("count", objects_given(query), query.region),), "counted")
     if query.quantity == "fact":
@@ -62,5 +65,6 @@ def _uncertainty(query: Query) -> Plan:
         Call("count", objects_given(query), query.region),
         Call("count", objects_given(replace(query, filters=cut)), query.region),
         Call("groups", objects_given(query), query.region),
+        Call("count_with_doubts", objects_given(query), query.region),
     )
     return Plan(calls, "uncertainty")

@@ -21,6 +21,8 @@ _TAG = re.compile(r",?\s*(?:right|correct|yes|no|ok|isn't it|is that right|true)
 _IS = re.compile(r"\b(where|what|there|who|how|which|that)(?:'s|s)\b(?<!thats)")
 _UNIT_GLUED = re.compile(r"(?<=\d)(?=(?:um|nm|mm|px|x)\d?\b)")
 _PER = re.compile(r"/\s*(?=\d[\d.,]*\s*(?:x\s*\d[\d.,]*\s*)?(?:[unm]m|px)2?\b)")
+_ORDINALS = {"1": "first", "2": "second", "3": "third"}
+_ORDINAL = re.compile(r"\b([123])(?:st|nd|rd)\b")
 _CLOSE = 0.86
 _YES_NO = frozenset(["is", "are", "do", "does", "did", "has", "have", "any", "was", "were"])
 _ASKING = frozenset(["what", "how", "which", "where"])
@@ -126,6 +128,7 @@ def _plain(text: str) -> str:
     text = "".join(c for c in unicodedata.normalize("NFC", text) if c == "\n" or unicodedata.category(c)[0] != "C").lower()
     for old, new in _REPLACE:
         text = text.replace(old, new) if old != "/" else _PER.sub(" per ", text).replace(old, new)
+    text = _ORDINAL.sub(lambda m: _ORDINALS[m.group(1)], text)
     return _IS.sub(r"\1 is", text)
 
 
@@ -150,7 +153,13 @@ def _read(text: str, asked: bool) -> Clause:
 
 
 def _tokens(text: str) -> list[str]:
-    return [_known(t.rstrip("'")) for t in _TOKEN.findall(_UNIT_GLUED.sub(" ", text))]
+    return [_known(_bare(t.rstrip("'"))) for t in _TOKEN.findall(_UNIT_GLUED.sub(" ", text))]
+
+
+def _bare(word: str) -> str:
+    """ "nucleus's" is the nucleus; "it's" and its like stay."""
+    bare = word.removesuffix("'s")
+    return bare if bare != word and len(bare) > 3 and word not in vocabulary() else word
 
 
 @lru_cache(maxsize=4096)

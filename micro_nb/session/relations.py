@@ -39,7 +39,9 @@ def touching(q: Query, c: Clause, shape: Shape) -> Query | None:
 
 def alike(q: Query, c: Clause, shape: Shape) -> Query | None:
     """ "Are they the same size?", "do the nuclei vary in shape?"."""
-    differ = c.has("relation", "differ") and c.has("quantity")
+    differ = (c.has("relation", "differ") or (c.says("same", "uniform") and c.starts_yes_no)) and c.has(
+        "quantity", "size", "shape"
+    )
     if not (c.has("relation", "alike") or differ) or not (c.starts_yes_no or c.question) or len(set(c.values("target"))) > 1:
         return None
     if c.asks or c.numbers or len([p for p in c.values("part") if p != "whole image"]) > 1:
@@ -93,13 +95,6 @@ def channel_contents(q: Query, c: Clause, shape: Shape) -> Query | None:
     return replace(q, task="describe", quantity="channel contents", topic=None)
 
 
-def crowding(q: Query, c: Clause, shape: Shape) -> Query | None:
-    """ "Dense or sparse culture?" """
-    if not c.has("relation", "crowding") or q.quantity in OBJECT_QUANTITIES | {"density"} or c.has("ask", "locate", "count", "compare", "fraction") or c.has("division"):
-        return None
-    return replace(q, task="describe", quantity="crowding", topic=None, claim=None, pick=None)
-
-
 def counted(q: Query, c: Clause, shape: Shape) -> Query | None:
     """ "Did you count it as a cell?" """
     if (
@@ -126,6 +121,18 @@ def lump(q: Query, c: Clause, shape: Shape) -> Query | None:
         return None
     unread = tuple(w for w in q.unread if w not in ("irregular", "round", "odd"))
     return replace(q, task="locate", quantity=None, pick=pick, topic=None, unread=unread)
+
+
+def ranked_place(q: Query, c: Clause, shape: Shape) -> Query | None:
+    """ "Which are the three brightest?", "show the 2 largest"."""
+    ranked = any(f.op in ("max", "min") for f in q.filters)
+    bare = (
+        q.quantity is None
+        and not (set(c.values("ask")) - {"locate", "describe"})
+        and not c.has("statistic")
+        and not c.numbers[1:]
+    )
+    return replace(q, task="locate", claim=None) if ranked and bare and q.unit is None and c.has("target") else None
 
 
 def ranked_filter(c: Clause) -> Filter | None:

@@ -41,6 +41,9 @@ def count(d: Draft, s: Subject) -> None:
         _chance(d, s)
     _assumed(d, s)
     _whatever_looks(d, s)
+    if "channel_taken" in s.evidence[0].parameters:
+        d.prose.say("No channel has that name; I take {taken}, which shows the most nuclei.",
+                    taken=(Fact(0, "parameters.channel_taken"),))  # fmt: skip
 
 
 def presence(d: Draft, s: Subject) -> None:

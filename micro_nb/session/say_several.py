@@ -12,7 +12,6 @@ from .prose import Fact, Parts
 from .say_objects import SUPERLATIVES, held, which
 
 FEW = 6  # objects whose places are all told
-_DENSE, _SPARSE = 35.0, 10.0  # % of the area covered
 _ALIKE = {"area": 25.0, "aspect_ratio": 10.0, "intensity": 15.0}  # % of the mean within which people call things alike
 
 
@@ -100,6 +99,11 @@ def uncertainty(d: Draft, s: Subject) -> None:
     d.prose.say("Of {0} {many}{where}{narrowed}, {1} touch the border of the image, where only a part shows, and {touching} "
                 "touch or overlap another, where one may be taken for several or several for one.", many=s.many, where=s.where,
                 narrowed=s.narrowed(0), touching=(Fact(touching),))  # fmt: skip
+    scored = next((k for k, e in enumerate(s.evidence) if e.function == "count_with_doubts" and e.interval), None)
+    if scored is not None:
+        d.prose.say("The scores of the objects give an interval of {low} to {high} {many} ({percent} %).", many=s.many,
+                    low=(Fact(scored, "interval.0"),), high=(Fact(scored, "interval.1"),),
+                    percent=(Fact(scored, "parameters.confidence_percent"),))  # fmt: skip
     eyes = "the model" if s.evidence[0].weights else "the segmentation, which was not trained on this image"
     d.prose.say("The count itself is what {eyes} finds: faint or very small {many} can be missed, and debris taken for them.",
                 eyes=eyes, many=s.many)  # fmt: skip
@@ -108,14 +112,19 @@ def uncertainty(d: Draft, s: Subject) -> None:
                     p=(Fact(0, "parameters.p_value"),))  # fmt: skip
 
 
-def crowding(d: Draft, s: Subject) -> None:
-    """Whether the objects lie dense or sparse."""
-    cover, touching, n = s.number(0), s.index("objects that touch"), s.index("number of")
-    share = s.number(touching) / max(s.number(n), 1.0)
-    d.value = "dense" if cover >= _DENSE or share >= 0.5 else "sparse" if cover < _SPARSE else "moderately dense"
-    words = {"dense": "Dense (crowded)", "sparse": "Sparse", "moderately dense": "In between, neither dense nor sparse"}[d.value]
-    d.prose.say("{words}: the {many} cover {0} % of the area{where}, and {touching} of {n} touch another.", words=words,
-                many=s.many, where=s.where, touching=(Fact(touching),), n=(Fact(n),))  # fmt: skip
+def channel_contents(d: Draft, s: Subject) -> None:
+    """What each channel shows, as far as the nuclei tell."""
+    most = s.index("channel with the most")
+    d.take(most)
+    counted = [k for k, e in enumerate(s.evidence) if e.function == "channel_contents" and k != most]
+    what = str(s.evidence[counted[0]].parameters["what"])
+    parts: list[str | Fact] = []
+    for at, k in enumerate(counted):
+        joint = "" if not at else " and " if at == len(counted) - 1 else ", "
+        parts += [joint, Fact(k), f" {what} in ", Fact(k, "parameters.channel")]
+    d.prose.say("I find {parts}.", parts=tuple(parts))
+    d.prose.say("So {most} is the channel of the nuclei (DNA); what the others label, such as cytoplasm or actin, the picture "
+                "does not tell.", most=(Fact(most),))  # fmt: skip
 
 
 def counted(d: Draft, s: Subject) -> None:
@@ -158,5 +167,5 @@ def _place(s: Subject, rank: int) -> Parts:
 
 
 SEVERAL_WORDINGS: dict[str, Callable[[Draft, Subject], None]] = {
-    f.__name__: f for f in (locate_all, groups, satellites, alike, edges, position, uncertainty, crowding, counted, fact)
+    f.__name__: f for f in (locate_all, groups, satellites, alike, edges, position, uncertainty, channel_contents, counted, fact)
 }

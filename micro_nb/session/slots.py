@@ -176,6 +176,8 @@ def _holds(c: Clause, scene: Item) -> bool:
 def statistic_of(c: Clause) -> Statistic:
     """How it is summed up."""
     named = c.values("statistic")
+    if not named and c.has("ask", "total") and c.has("quantity", "area") and (c.has("target") or c.has("reference")):
+        return "sum"  # "the total particle area"
     return cast(Statistic, named[0]) if named else "value"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ...analysis.measure import measure
-from ...analysis.sampling import sample_objects
+from ...analysis.sampling import ObjectSample, sample_objects
 from ...analysis.segment import segment
 from ...analysis.statistics import Estimate
 from ...data.image import MicroImage
@@ -30,6 +30,7 @@ TILES_ONLY = "the draw of tiles; not the errors of the untrained segmentation"
 METHOD = "weight-free segmentation"
 WHOLE_PIXELS = eyes_of.WHOLE_PIXELS
 TILES, TILE, SEED = 32, 768, 0
+SMALL_TILE = 512  # of images that could be looked at whole, when a question is given little time
 _KEPT_SAMPLES = 32
 _KEPT_PIXELS = 1 << 28
 _lock = threading.Lock()
@@ -99,8 +100,13 @@ def select(
     target: str = "objects",
 ) -> Selection:
     """The objects whose centre lies in ``region`` and that meet every filter ``{"quantity", "op", "value", "unit"}``."""
-    if is_large(img):
-        return _sampled(img, region, filters, channel)
+    told: dict[str, Any] = {}
+    if channel is not None and channel not in {c.name for c in img.channels}:
+        channel = nuclear_channel(img, eyes)  # "the DNA channel", of channels without names
+        told = {"channel_taken": channel}
+    looks, tiles = in_tiles(eyes)
+    if is_large(img) or tiles is not None:
+        return _sampled(img, region, filters, channel, tiles, looks, target)
     objects = find(img, channel=channel, eyes=eyes, target=target)
     table = objects.table
     if region is not None:
@@ -112,7 +118,13 @@ def select(
             table = table[table["label"].isin(together) == bool(condition["value"])]
         else:
             table = table[_meets(table, condition, img)]
-    return Selection(table, objects, summary(objects), bool(filters))
+    return Selection(table, objects, summary(objects) | told, bool(filters))
+
+
+def nuclear_channel(img: MicroImage, eyes: str) -> str:
+    """The name of the channel that shows the most nuclei."""
+    shown = {c.name: len(find(img, channel=c.name, eyes=eyes, target="nuclei")) for c in img.channels}
+    return max(shown, key=lambda name: shown[name])
 
 
 def is_large(img: MicroImage) -> bool:
@@ -146,28 +158,61 @@ def need_all(chosen: Selection, what: str) -> None:
         )
 
 
-def _sampled(img: MicroImage, region: Region | None, filters: Sequence[Mapping[str, Any]], channel: str | None) -> Selection:
-    drawn = _draw(img, region, channel)
+def in_tiles(eyes: str) -> tuple[str, int | None]:
+    """The name of the eyes, and how many tiles they are to look at where only a sample is wanted.
+
+    >>> in_tiles("micro_d1@8"), in_tiles("floor")
+    (('micro_d1', 8), ('floor', None))
+    """
+    name, mark, tiles = eyes.rpartition("@")
+    return (name, int(tiles)) if mark and tiles.isdigit() else (eyes, None)
+
+
+def tiles_of(img: MicroImage) -> int:
+    """How many tiles a sample is drawn from."""
+    edge = TILE if is_large(img) else SMALL_TILE
+    return -(-img.plane_shape[0] // edge) * -(-img.plane_shape[1] // edge)
+
+
+def _sampled(
+    img: MicroImage, region: Region | None, filters: Sequence[Mapping[str, Any]], channel: str | None, tiles: int | None,
+    eyes: str, target: str,
+) -> Selection:  # fmt: skip
+    looks = FLOOR if is_large(img) else eyes
+    drawn = _draw(img, region, channel, tiles or TILES, looks, target)
     table = drawn.sample.table
     for condition in filters:
         table = table[_meets(table, condition, img)]
-    found = {"method": METHOD, "seed": SEED, "tiles_drawn": len(drawn.sample.grid), "tiles_in_all": drawn.sample.whole[0]}
+    method = {"method": METHOD} if looks == FLOOR else {"method": "Micro-D1, tile by tile", "weights": looks}
+    found = method | {"seed": SEED, "tiles_drawn": len(drawn.sample.grid), "tiles_in_all": drawn.sample.whole[0]}
     objects = Objects(drawn.sample.table, pixel_size=img.pixel_size, image_id=img.content_id, made_by=found)
     return Selection(table, objects, found | drawn.recipe, bool(filters), drawn)
 
 
-def _draw(img: MicroImage, region: Region | None, channel: str | None) -> Drawn:
+def _draw(img: MicroImage, region: Region | None, channel: str | None, tiles: int, eyes: str, target: str) -> Drawn:
     scale = tuple(sorted(img.pixel_size.items())) if img.pixel_size else None
-    key = (img.content_id, scale, channel, region.box if region else None, region.polygon if region else None)
+    place = (region.box, region.polygon) if region else None
+    key = (img.content_id, scale, channel, place, tiles, eyes, target if eyes != FLOOR else "")
     with _lock:
         if key in _drawn:
             return _drawn[key]
-    drawn = Drawn(sample_objects(img, tiles=TILES, tile=TILE, region=region, channel=channel, seed=SEED), region, img.plane_shape)
+    drawn = Drawn(_sample(img, region, channel, tiles, eyes, target), region, img.plane_shape)
     with _lock:
         _drawn[key] = drawn
         while len(_drawn) > _KEPT_SAMPLES:
             _drawn.popitem(last=False)
     return drawn
+
+
+def _sample(img: MicroImage, region: Region | None, channel: str | None, tiles: int, eyes: str, target: str) -> ObjectSample:
+    edge = TILE if is_large(img) else SMALL_TILE
+    if eyes == FLOOR:
+        return sample_objects(img, tiles=tiles, tile=edge, region=region, channel=channel, seed=SEED)
+
+    def by_eyes(part: MicroImage) -> Objects:
+        return find_kind(part, target, eyes, channel)
+
+    return sample_objects(img, tiles=tiles, tile=edge, region=region, channel=channel, find=by_eyes, seed=SEED, threads=1)
 
 
 def values(
