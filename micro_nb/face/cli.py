@@ -18,6 +18,7 @@ from .commands_learn import add_evaluate_options
 from .commands_parse import add_parse_options
 from .commands_search import add_index_options, add_search_options
 from .commands_train import add_train_options
+from .options_chat import add_ask_options, add_chat_options, add_deidentify_options, add_sessions_options
 
 _EXAMPLES = """examples:
   micro-nb info slide.svs                       what the file holds
@@ -28,6 +29,9 @@ _EXAMPLES = """examples:
   micro-nb segment cells.tif -o cells.csv       objects without trained weights
   micro-nb search index/ "crowded small nuclei" in what micro-nb index looked at
   micro-nb ask cells.tif "How many nuclei are in the left half?"
+  micro-nb chat cells.tif                       a conversation in the terminal
+  micro-nb sessions verify last                 measure again what was said
+  micro-nb deidentify slide.svs clean.svs       a copy without names, dates and label pictures
   micro-nb report notebook.ipynb -o page.html   run a notebook, keep one page
 """
 INTERRUPTED, BROKEN_PIPE = 130, 141
@@ -113,6 +117,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_looking(commands, image)
     _add_measuring(commands, image)
     _add_model(commands, image, shared)
+    _add_keeping(commands, shared)
     _add_notebooks(commands, shared)
     return parser
 
@@ -159,10 +164,13 @@ def _add_measuring(commands: Any, image: argparse.ArgumentParser) -> None:
     segment.add_argument("--channel", help="the channel that shows the objects")
     _planes(segment)
     _json(segment)
-    ask = _command(commands, "ask", [image], "ask questions about an image; every number is a measurement")
-    ask.add_argument("question", nargs="+", help="one or more questions, each in quotes")
+    ask = _command(commands, "ask", [image], "ask questions about an image; every number is a measurement", "commands_chat")
+    add_ask_options(ask)
     _planes(ask)
     _json(ask)
+    chat = _command(commands, "chat", [image], "a conversation about an image in the terminal", "commands_chat")
+    add_chat_options(chat)
+    _planes(chat)
 
 
 def _add_model(commands: Any, image: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
@@ -181,6 +189,14 @@ def _add_model(commands: Any, image: argparse.ArgumentParser, shared: argparse.A
         _command(commands, "train", [shared], "train from a recipe; with --resume it goes on where it stopped", "commands_train")
     )
     add_evaluate_options(_command(commands, "evaluate", [shared], "measure the model on labelled images", "commands_learn"))
+
+
+def _add_keeping(commands: Any, shared: argparse.ArgumentParser) -> None:
+    about = "logged conversations: list, show, resume, export, verify"
+    logged = _command(commands, "sessions", [shared], about, "commands_sessions")
+    add_sessions_options(logged)
+    clean = _command(commands, "deidentify", [shared], "write a copy of an image without personal data", "commands_deidentify")
+    add_deidentify_options(clean)
 
 
 def _add_notebooks(commands: Any, shared: argparse.ArgumentParser) -> None:

@@ -99,21 +99,6 @@ def segment(args: Namespace) -> None:
         print(written)
 
 
-def ask(args: Namespace) -> None:
-    """Answers, each standing on evidence."""
-    img = _open(args)
-    if args.t is not None or args.z is not None or args.project:
-        img = _plane(args)
-    chat = mnb.Session(img)
-    answers = [chat.ask(question) for question in args.question]
-    if args.json:
-        found = [a.to_dict() for a in answers]
-        _print_json(found[0] if len(found) == 1 else found)
-        return
-    for answer in answers:
-        print(answer.text)
-
-
 def report(args: Namespace) -> None:
     """One page of an executed notebook."""
     out = args.out or Path(args.notebook).with_suffix(".html").name

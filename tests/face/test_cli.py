@@ -19,7 +19,7 @@ from micro_nb.face.cli import build_parser, main
 
 COMMANDS = (
     "info", "overview", "convert", "quality", "parse", "segment", "ask", "index", "search", "train", "evaluate", "report", "demo",
-    "lab",
+    "lab", "chat", "sessions", "deidentify",
 )  # fmt: skip
 
 

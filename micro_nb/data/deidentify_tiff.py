@@ -1,0 +1,271 @@
+"""TIFF, OME-TIFF and SVS made anew: the listed tags and the stored pixels are copied, all else stays behind, known or not."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+from xml.etree import ElementTree
+
+import tifffile
+
+from ..errors import WriteError
+from .atomic import writing_file
+from .sources.ome_xml import parse_ome
+
+_KEPT = frozenset(
+    [254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 296, 317, 318, 319, 320, 322, 323,
+     324, 325, 330, 332, 334, 336, 338, 339, 340, 341, 347, 529, 530, 531, 532, 32997, 32998, 34675]
+)  # fmt: skip
+_PIXELS = {273: 279, 324: 325}
+_DESCRIPTION, _SUBIFDS = 270, 330
+_KINDS = ("ome", "svs", "imagej", "shaped", "uniform", "generic")
+_PRIVATE = ("ndpi", "scn", "bif", "philips", "qpi", "lsm", "stk", "fluoview", "sis", "avs")
+_IMAGEJ = re.compile(r"-?[\d.E+-]+|true|false|composite|color|grayscale|micron|um|nm|mm|\\u00B5m|µm|pixel|sec|inch|cm")
+_SIDE_PICTURES = ("label", "macro")
+_APERIO = frozenset(
+    ["AppMag", "MPP", "OriginalWidth", "OriginalHeight", "StripeWidth", "Left", "Top", "LineAreaXOffset", "LineAreaYOffset"]
+)
+_OME = {
+    "OME": {"UUID"}, "Instrument": {"ID"}, "Microscope": {"Manufacturer", "Model", "Type"},
+    "Objective": {"ID", "Manufacturer", "Model", "NominalMagnification", "CalibratedMagnification", "LensNA", "Immersion",
+                  "Correction", "WorkingDistance", "WorkingDistanceUnit"},
+    "Detector": {"ID", "Manufacturer", "Model", "Type"}, "Image": {"ID"}, "InstrumentRef": {"ID"},
+    "ObjectiveSettings": {"ID", "Medium", "RefractiveIndex", "CorrectionCollar"},
+    "Pixels": {"ID", "DimensionOrder", "Type", "SignificantBits", "Interleaved", "BigEndian", "TimeIncrement",
+               "TimeIncrementUnit",
+               *(f"Size{a}" for a in "XYZCT"), *(f"PhysicalSize{a}{u}" for a in "XYZ" for u in ("", "Unit"))},
+    "Channel": {"ID", "Name", "Color", "SamplesPerPixel", "EmissionWavelength", "EmissionWavelengthUnit", "ExcitationWavelength",
+                "ExcitationWavelengthUnit", "Fluor", "AcquisitionMode", "ContrastMethod", "IlluminationType", "PinholeSize",
+                "PinholeSizeUnit", "NDFilter"},
+    "DetectorSettings": {"ID", "Gain", "Offset", "Binning", "Voltage", "VoltageUnit", "ReadOutRate", "ReadOutRateUnit"},
+    "TiffData": {"IFD", "FirstC", "FirstZ", "FirstT", "PlaneCount"},
+    "Plane": {"TheC", "TheZ", "TheT", "ExposureTime", "ExposureTimeUnit", "DeltaT", "DeltaTUnit", "PositionZ", "PositionZUnit"},
+}  # fmt: skip
+_REMEDY = "write it as OME-Zarr, which is made anew from pixels, scale and channels: give a name that ends in .ome.zarr"
+
+
+@dataclass
+class _Said:
+    """What is left out and what is kept, by name."""
+
+    removed: dict[str, None] = field(default_factory=dict)
+    kept: dict[str, None] = field(default_factory=dict)
+
+
+def clean_tiff(path: Path, target: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Writes the copy; names of what was removed, and of what was kept.
+
+    Raises
+    ------
+    WriteError : a variety that cannot be read without its private tags, a file of a set, or old JPEG; nothing was written.
+    """
+    said = _Said()
+    with tifffile.TiffFile(path) as tif, path.open("rb") as source:
+        _refuse(tif, path)
+        sides = _side_pages(tif, said)
+        pages = [page for k, page in enumerate(tif.pages) if k not in sides]
+        texts = [_description(tif, page, k == 0, said) for k, page in enumerate(pages)]
+        with writing_file(target) as partial, partial.open("wb") as out:
+            _Copy(tif, source, out, said).write(pages, texts)
+    return tuple(said.removed), ("pixels", *said.kept)
+
+
+def _refuse(tif: tifffile.TiffFile, path: Path) -> None:
+    kind = tif.series[0].kind if tif.series else "generic"
+    private = next((name for name in _PRIVATE if getattr(tif, f"is_{name}", False)), None)
+    if private or kind not in _KINDS:
+        raise WriteError(f"{path}: {private or kind} files keep what is needed to read them in private tags; {_REMEDY}")
+    if any(int(getattr(page, "compression", 1)) == 6 for page in tif.pages):
+        raise WriteError(f"{path}: old-style JPEG cannot be copied part by part; {_REMEDY}")
+    if kind == "ome" and tif.ome_metadata:
+        names = {e.get("FileName") for e in parse_ome(tif.ome_metadata, uri=str(path)).iter() if e.get("FileName")}
+        if len(names) > 1 or "BinaryOnly" in tif.ome_metadata:
+            raise WriteError(f"{path}: is one file of a set, which would have to be cleaned together; {_REMEDY}")
+
+
+def _side_pages(tif: tifffile.TiffFile, said: _Said) -> set[int]:
+    """Positions of label and macro pictures: they show the slide's label, and what is written on it."""
+    found: set[int] = set()
+    for series in tif.series:
+        name = str(series.name).lower()
+        if series is not tif.series[0] and any(word in name for word in _SIDE_PICTURES):
+            found |= {page.index for page in series.pages if page is not None}
+            said.removed[f"{name} picture"] = None
+    return found
+
+
+def _description(tif: tifffile.TiffFile, page: Any, first: bool, said: _Said) -> str:
+    """What is kept of the text of a page."""
+    text = getattr(page, "description", "") or ""
+    if tif.is_ome and first:
+        return _ome(text, said)
+    if tif.is_svs:
+        return _aperio(text, said)
+    if tif.is_imagej and first:
+        return _lines(text, said)
+    if tif.is_shaped and first and re.fullmatch(r"\{\"shape\": \[[\d, ]+\][^{}]*\}", text):
+        return re.sub(r",(?!\s*\d)[^{}\]]*(?=\})", "", text)
+    if text:
+        said.removed["description"] = None
+    return ""
+
+
+def _aperio(text: str, said: _Said) -> str:
+    head, *pairs = text.split("|")
+    kept = []
+    for pair in pairs:
+        name = pair.partition("=")[0].strip()
+        (said.kept if name in _APERIO else said.removed)[f"Aperio {name}"] = None
+        kept += [pair] if name in _APERIO else []
+    lines = head.splitlines() or [""]
+    size = next((m[0] for line in lines[1:] if (m := re.search(r"\d+x\d+.*", line))), "")
+    return "|".join(["\r\n".join(filter(None, (re.sub(r"[^\w .]", "", lines[0]), size))), *kept])
+
+
+def _lines(text: str, said: _Said) -> str:
+    """ImageJ's own lines, which are numbers and flags."""
+    kept = []
+    for line in text.splitlines():
+        name, _, value = line.partition("=")
+        plain = (name == "ImageJ" and re.fullmatch(r"[\w.]+", value)) or _IMAGEJ.fullmatch(value.strip())
+        (said.kept if plain else said.removed)[f"ImageJ {name.strip()[:40]}"] = None
+        kept += [line] if plain else []
+    return "\n".join(kept) + "\n"
+
+
+def _ome(text: str, said: _Said) -> str:
+    root = parse_ome(text, uri="OME-XML")
+    names = {value for e in root.iter() if _tag(e) == "Experimenter" for value in e.attrib.values() if len(value) > 2}
+    _strip(root, said, names)
+    space = re.match(r"\{([^}]*)\}", root.tag)
+    if space:
+        ElementTree.register_namespace("", space[1])
+    return '<?xml version="1.0" encoding="UTF-8"?>' + ElementTree.tostring(root, encoding="unicode")
+
+
+def _strip(element: ElementTree.Element, said: _Said, names: set[str]) -> None:
+    """Leaves the listed elements and attributes; a channel named after a person loses its name."""
+    tag, element.text, element.tail = _tag(element), None, None
+    for name in list(element.attrib):
+        personal = any(n.lower() in element.attrib[name].lower() for n in names) and name not in ("ID",)
+        if name.rsplit("}", 1)[-1] not in _OME[tag] or personal:
+            if not name.startswith("{"):
+                said.removed[f"OME {tag} {name}"] = None
+            del element.attrib[name]
+    for child in list(element):
+        if _tag(child) in _OME:
+            said.kept[f"OME {_tag(child)}"] = None
+            _strip(child, said, names)
+        else:
+            said.removed[f"OME {_tag(child)}"] = None
+            element.remove(child)
+
+
+def _tag(element: ElementTree.Element) -> str:
+    return str(element.tag).rsplit("}", 1)[-1]
+
+
+class _Copy:
+    """Writes pages of one TIFF into another, in the same byte order and offset size."""
+
+    def __init__(self, tif: tifffile.TiffFile, source: IO[bytes], out: IO[bytes], said: _Said) -> None:
+        self.tif, self.source, self.out, self.said = tif, source, out, said
+        self.order, self.big = tif.byteorder, tif.is_bigtiff
+        self.offset, self.inline = ("Q", 8) if self.big else ("I", 4)
+
+    def write(self, pages: list[Any], texts: list[str]) -> None:
+        """Header, then each page: its pixels, its values, its directory."""
+        mark = b"II" if self.order == "<" else b"MM"
+        head = struct.pack(f"{self.order}HHH", 43, 8, 0) if self.big else struct.pack(f"{self.order}H", 42)
+        self.out.write(mark + head)
+        link = self._place()
+        for page, text in zip(pages, texts, strict=True):
+            at, link_here = self._page(page, text)
+            self._patch(link, at)
+            link = link_here
+
+    def _page(self, page: Any, text: str) -> tuple[int, int]:
+        """Where the directory of a page was written, and where it points on."""
+        page = getattr(page, "aspage", lambda: page)()
+        entries: list[tuple[int, int, int, bytes]] = []
+        for tag in page.tags:
+            if tag.code in _KEPT and tag.code not in (_SUBIFDS, *_PIXELS, *_PIXELS.values()):
+                entries.append((tag.code, int(tag.dtype), tag.count, self._bytes(tag)))
+            elif tag.code not in _KEPT and tag.code != _DESCRIPTION:
+                self.said.removed[f"tag {tag.name}"] = None
+        if text:
+            data = text.encode("utf-8") + b"\0"
+            entries.append((_DESCRIPTION, 2, len(data), data))
+        entries += self._pixels(page)
+        if page.subifds:
+            inner = [self._page(sub, "")[0] for sub in page.pages]
+            entries.append(
+                (_SUBIFDS, 16 if self.big else 4, len(inner), struct.pack(f"{self.order}{len(inner)}{self.offset}", *inner))
+            )
+        return self._directory(sorted(entries))
+
+    def _pixels(self, page: Any) -> Iterator[tuple[int, int, int, bytes]]:
+        """Copies strips or tiles as they are stored; their offsets and sizes."""
+        code = 324 if 324 in page.tags else 273
+        offsets, sizes = [], []
+        for at, size in zip(page.dataoffsets, page.databytecounts, strict=True):
+            offsets.append(self._copied(at, size) if size else 0)
+            sizes.append(size)
+        kind, letter = (16, "Q") if self.big else (4, "I")
+        yield code, kind, len(offsets), struct.pack(f"{self.order}{len(offsets)}{letter}", *offsets)
+        yield _PIXELS[code], kind, len(sizes), struct.pack(f"{self.order}{len(sizes)}{letter}", *sizes)
+
+    def _copied(self, at: int, size: int) -> int:
+        self._even()
+        place = self.out.tell()
+        self.source.seek(at)
+        while size:
+            block = self.source.read(min(size, 1 << 22))
+            if not block:
+                raise WriteError(f"{self.tif.filename}: is cut short, so it cannot be copied")
+            self.out.write(block)
+            size -= len(block)
+        return place
+
+    def _bytes(self, tag: Any) -> bytes:
+        """A tag's value as it is stored."""
+        size = struct.calcsize(tifffile.TIFF.DATA_FORMATS[int(tag.dtype)]) * tag.count
+        self.source.seek(tag.valueoffset)
+        return self.source.read(size)
+
+    def _directory(self, entries: list[tuple[int, int, int, bytes]]) -> tuple[int, int]:
+        values = [data if len(data) <= self.inline else self._value(data) for *_, data in entries]
+        self._even()
+        at = self.out.tell()
+        self.out.write(struct.pack(f"{self.order}{'Q' if self.big else 'H'}", len(entries)))
+        for (code, kind, count, _), value in zip(entries, values, strict=True):
+            self.out.write(struct.pack(f"{self.order}HH{self.offset}", code, kind, count) + value.ljust(self.inline, b"\0"))
+        return at, self._place()
+
+    def _value(self, data: bytes) -> bytes:
+        self._even()
+        at = self.out.tell()
+        self.out.write(data)
+        return struct.pack(f"{self.order}{self.offset}", at)
+
+    def _place(self) -> int:
+        """Room for an offset that is not known yet."""
+        at = self.out.tell()
+        self.out.write(struct.pack(f"{self.order}{self.offset}", 0))
+        return at
+
+    def _patch(self, at: int, offset: int) -> None:
+        end = self.out.tell()
+        if not self.big and end >= 1 << 32:
+            raise WriteError(f"{self.tif.filename}: the copy would not fit a classic TIFF; {_REMEDY}")
+        self.out.seek(at)
+        self.out.write(struct.pack(f"{self.order}{self.offset}", offset))
+        self.out.seek(end)
+
+    def _even(self) -> None:
+        if self.out.tell() % 2:
+            self.out.write(b"\0")

@@ -1,0 +1,103 @@
+"""A logged conversation goes on where it stopped, on the same pixels or not at all, and is measured again."""
+
+import numpy as np
+import pytest
+import tifffile
+from scenes import discs, on_the_floor  # noqa: F401
+
+import micro_nb as mnb
+from micro_nb.errors import LogError
+from micro_nb.session.log.book import load
+from micro_nb.session.log.verify import verify
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "discs.tif"
+    tifffile.imwrite(path, discs().read())
+    return path
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log.sqlite"
+
+
+def test_a_follow_up_works_after_the_process_ended(saved, log):
+    first = mnb.Session(mnb.open_image(saved), log=log)
+    first.ask("How many nuclei are in the left half?")
+    again = mnb.Session.resume(first.id, log=log)
+    assert [t.question for t in again] == ["How many nuclei are in the left half?"]
+    assert again.ask("and on the right?").value == 8 - first.turns[0].answer.value
+    assert [t.question for t in load(first.id, log).turns] == ["How many nuclei are in the left half?", "and on the right?"]
+
+
+def test_the_last_session_has_a_short_name_and_answers_show_where(saved, log):
+    mnb.Session(mnb.open_image(saved), log=log).ask("How many nuclei?")
+    again = mnb.Session.resume(log=log)
+    assert again.turns[0].answer.png
+
+
+def test_selections_and_stated_pixel_sizes_come_back(tmp_path, log):
+    stack = np.stack([discs().read() * 0, discs().read()])
+    tifffile.imwrite(tmp_path / "z.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    chat = mnb.Session(mnb.open_image(tmp_path / "z.tif").sel(z=1), log=log)
+    chat.ask("The pixel size is 0.5 µm. What is the mean area of the nuclei?")
+    again = mnb.Session.resume(chat.id, log=log)
+    assert again.img.pixel_size["x"] == 0.5
+    assert again.img.content_id == chat.img.content_id
+    assert again.ask("How many nuclei?").value == 8
+    assert {c.outcome for c in verify(load(chat.id, log))} == {"identical"}
+
+
+def test_another_image_under_the_same_name_is_refused(saved, log):
+    mnb.Session(mnb.open_image(saved), log=log).ask("How many nuclei?")
+    tifffile.imwrite(saved, discs().read()[::-1])
+    with pytest.raises(LogError, match="is not the image of this session"):
+        mnb.Session.resume(log=log)
+    saved.unlink()
+    with pytest.raises(LogError, match="cannot be opened"):
+        mnb.Session.resume(log=log)
+
+
+def test_an_image_in_memory_is_passed_again(log):
+    mnb.Session(discs(), log=log).ask("How many nuclei?")
+    with pytest.raises(LogError, match="pass the image itself"):
+        mnb.Session.resume(log=log)
+    asked_at_once = mnb.Session(discs(), log=False).ask("How many nuclei are in the left half?")
+    assert mnb.Session.resume(img=discs(), log=log).ask("and in the left half?").value == asked_at_once.value
+
+
+def test_a_session_without_an_image_is_resumed(log):
+    mnb.Session(log=log).ask("How many nuclei?")
+    assert mnb.Session.resume(log=log).ask("How many nuclei?").declined
+
+
+def test_every_fact_is_measured_again(saved, log):
+    chat = mnb.Session(mnb.open_image(saved), log=log)
+    for question in ("How many nuclei?", "mean area?", "where is the largest?", "bit depth?"):
+        chat.ask(question)
+    checks = verify(load(chat.id, log))
+    assert len(checks) >= 8
+    assert {c.outcome for c in checks} == {"identical"}
+
+
+def test_facts_whose_image_is_gone_or_changed_are_not_passed_off_as_checked(saved, log):
+    chat = mnb.Session(mnb.open_image(saved), log=log)
+    chat.ask("How many nuclei?")
+    tifffile.imwrite(saved, discs().read() // 2)
+    assert {(c.outcome, c.value) for c in verify(load(chat.id, log))} == {("not checked", None)}
+
+
+def test_a_tool_that_measures_otherwise_is_found_out(saved, log, monkeypatch):
+    from micro_nb.session import registry
+
+    chat = mnb.Session(mnb.open_image(saved), log=log)
+    chat.ask("bit depth?")
+    monkeypatch.setitem(
+        registry._tools, "bit_depth",
+        registry.Tool("bit_depth", lambda img: registry.Measurement("bits per sample", 9, "bit"), "bit", "bits"),
+    )  # fmt: skip
+    checks = verify(load(chat.id, log))
+    assert [c.outcome for c in checks if c.evidence.quantity == "bits per sample"] == ["differs"]
+    assert [c.value for c in checks if c.outcome == "differs"] == [9]
