@@ -26,6 +26,7 @@ def compose(wording: str, query: Query, evidence: tuple[Evidence, ...]) -> Draft
     draft = Draft(Prose(evidence))
     WORDINGS[wording](draft, Subject(query, evidence))
     _sampled(draft)
+    _implausible(draft)
     return draft
 
 
@@ -37,5 +38,17 @@ def _sampled(draft: Draft) -> None:
             draft.prose.say("That is estimated from {drawn} of {tiles} tiles drawn at random.",
                             drawn=(Fact(k, "parameters.tiles_drawn"),), tiles=(Fact(k, "parameters.tiles_in_all"),))  # fmt: skip
             if any(e.interval for e in draft.prose.evidence):
-                draft.prose.say("The interval covers this sampling only, not the errors of the untrained segmentation.")
+                whose = "the model" if e.parameters.get("weights") else "the untrained segmentation"
+                draft.prose.say("The interval covers this sampling only, not the errors of {whose}.", whose=whose)
+            return
+
+
+def _implausible(draft: Draft) -> None:
+    """Asks about the pixel size where objects are of a size that nothing of their kind has."""
+    for k, e in enumerate(draft.prose.evidence):
+        if "implausible_um" in e.parameters:
+            draft.prose.say("With this pixel size they measure {size} µm in the middle, where {low} to {high} µm is typical of "
+                            "{kind}: is the pixel size right?", size=(Fact(k, "parameters.implausible_um"),),
+                            low=(Fact(k, "parameters.typical_um.0"),), high=(Fact(k, "parameters.typical_um.1"),),
+                            kind=str(e.parameters.get("target", "objects")))  # fmt: skip
             return

@@ -25,6 +25,7 @@ from .log.book import Choice, Writer, new_id, serials
 from .log.resume import answer_about, recalled
 from .markdown import transcript_markdown
 from .methods import Methods, methods
+from .pace import SAMPLED, Pace
 from .planner import Call, Plan, plan
 from .prose import numerals
 from .query import Query
@@ -85,17 +86,22 @@ class Session:
         self.looks_with = resolve(eyes, self.img)
         self.turns: list[Turn] = []
         self._measured: dict[str, tuple[Evidence, ...]] = {}
+        self._budget: float | None = None
+        self._pace = Pace()
         self.llm = assistant(llm)
         self.id, self._log = new_id(), Writer.of(log)
 
-    def ask(self, question: str, *, region: Region | None = None) -> Answer:
+    def ask(self, question: str, *, region: Region | None = None, budget: float | None = None) -> Answer:
         """Answers from measurements, or declines and says why.
 
         Parameters
         ----------
         question : in the person's own words; follow-ups may leave out what was said before.
         region : the place it is about, "this region", unless it names another.
+        budget : seconds to spend on looking for objects. Counts and statistics are then estimated from a random sample of tiles (two
+            at least), with an interval; asked again, from twice as many, until the image was looked at whole.
         """
+        self._budget = budget
         said = self.images.read(str(question), self.about)
         if said.mode == "missing":
             return self._kept(str(question), Query("unknown", text=str(question)), _declined(DECLINES["one image"]))
@@ -186,12 +192,15 @@ class Session:
 
     def measure(self, call: Call) -> tuple[Evidence, ...]:
         """The evidence of one tool call; measured once per session."""
-        key = f"{self.about} {call!r}"
+        looks = self.looks_with
+        if self._budget is not None and self.img is not None and call.tool in SAMPLED:
+            looks = self._pace.eyes(self.img, looks, call, self._budget)
+        key = f"{self.about} {looks} {call!r}"
         if key not in self._measured:
             given = dict(call.parameters)
             eyes = get(call.tool).arguments.get("eyes")
-            if eyes is not None and eyes.default != self.looks_with:
-                given["eyes"] = self.looks_with
+            if eyes is not None and eyes.default != looks:
+                given["eyes"] = looks
             measured = run(call.tool, self.img, region=call.region, **given)
             self._measured[key] = tuple(
                 Evidence.of(m, call.tool, self.img, region=call.region, parameters=given) for m in measured

@@ -12,18 +12,17 @@ from ...analysis.quality import quality as judge
 from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import EvidenceError
-from ...models.ontology import Size, ontology
-from ..eyes import FLOOR, concept_of
+from ..eyes import FLOOR
 from ..registry import Measurement, tool
 from .contact import groups
 from .counting import number_of
 from .found import Selection, is_large, select, values
 from .frame import place_words
+from .typical import expected, fits_typical, typical_size
 
 Filters = Sequence[Mapping[str, Any]]
 SATURATED = 1.0  # % of a tile's pixels from which it is left out
 DOUBTFUL = 0.6  # score below which an object is one the model is not sure of
-FAR_OFF = 3.0  # times beyond the typical range from which a size is called implausible
 _NORMAL = 1.96
 _FEW = 3
 
@@ -126,22 +125,6 @@ def plausible_size(
         Measurement("pixel size that would fit", img.pixel_size["x"] * typical.typical_um / median, "um", found=found),
         Measurement(f"number of whole {target}", len(whole), "count", found=found),
     )
-
-
-def typical_size(word: str) -> Size | None:
-    """What objects that a word names usually measure; None where none is typical."""
-    concept = concept_of(word)
-    return ontology().size_um(concept) if concept is not None else None
-
-
-def expected(typical: Size) -> dict[str, Any]:
-    """A typical size as JSON values."""
-    return {"typical_um": [typical.low_um, typical.high_um], "typical_of": typical.of, "source": typical.source}
-
-
-def fits_typical(size_um: float, typical: Size) -> bool:
-    """Whether a size is not far outside of what is typical."""
-    return typical.low_um / FAR_OFF <= size_um <= typical.high_um * FAR_OFF
 
 
 def unfit_tiles(img: MicroImage, channel: str | None) -> pd.DataFrame:

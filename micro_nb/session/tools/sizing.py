@@ -17,6 +17,7 @@ from ..registry import Measurement, tool
 from .found import TILES_ONLY, Selection, box, need_all, objects_only, select, spread, values
 from .frame import place_words
 from .pixels import intensity
+from .typical import expected, fits_typical, typical_size
 
 Filters = Sequence[Mapping[str, Any]]
 Statistic = Literal["mean", "median", "min", "max", "sum", "std"]
@@ -59,6 +60,7 @@ def object_statistic(
     estimate = _estimate(chosen, table, measured, statistic)
     covers = objects_only(chosen) if chosen.drawn is None else TILES_ONLY
     found = dict(chosen.found) | (spread(estimate, covers) if estimate else {})
+    found |= implausible(chosen, img, target)
     value = estimate.value if estimate else float(_STATISTICS[statistic](measured))
     interval = estimate.interval if estimate else None
     return (
@@ -74,6 +76,16 @@ def _estimate(chosen: Selection, table: pd.DataFrame, measured: np.ndarray, stat
     if statistic != "mean" or len(measured) < 2:
         return None
     return bootstrap(measured) if chosen.drawn is None else chosen.drawn.mean(table, measured)
+
+
+def implausible(chosen: Selection, img: MicroImage, target: str) -> dict[str, Any]:
+    """The median size (µm) and what is typical, where it is far from what objects of their kind have; else nothing."""
+    typical = typical_size(str(chosen.found.get("kind") or target))
+    if typical is None or img.pixel_size is None or chosen.filtered:
+        return {}
+    size, _ = values(chosen.table, "diameter" if typical.of == "diameter" else "width", img=img, unit="um")
+    middle = float(np.nanmedian(size))
+    return {} if fits_typical(middle, typical) else {"implausible_um": middle} | expected(typical)
 
 
 @tool("locate", unit="px", quantity="the place of one object")

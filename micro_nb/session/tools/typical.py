@@ -1,0 +1,27 @@
+"""What size objects of a kind usually have, and whether a measured one is far from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...models.ontology import Size, ontology
+from ..eyes import concept_of
+
+FAR_OFF = 3.0
+"""Times beyond the typical range from which a size is called implausible."""
+
+
+def typical_size(word: str) -> Size | None:
+    """What objects that a word names usually measure; None where none is typical."""
+    concept = concept_of(word)
+    return ontology().size_um(concept) if concept is not None else None
+
+
+def expected(typical: Size) -> dict[str, Any]:
+    """A typical size as JSON values."""
+    return {"typical_um": [typical.low_um, typical.high_um], "typical_of": typical.of, "source": typical.source}
+
+
+def fits_typical(size_um: float, typical: Size) -> bool:
+    """Whether a size is not far outside of what is typical."""
+    return typical.low_um / FAR_OFF <= size_um <= typical.high_um * FAR_OFF
