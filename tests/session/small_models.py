@@ -81,7 +81,9 @@ def tiny_llava():
     eye = CLIPVisionConfig(
         hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8
     )
-    config = LlavaConfig(eye, tiny_text_config(len(tokenizer)), image_token_id=_SPECIAL.index("<image>"))
+    config = LlavaConfig(
+        vision_config=eye, text_config=tiny_text_config(len(tokenizer)), image_token_id=_SPECIAL.index("<image>")
+    )
     torch.manual_seed(0)
     look = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
     processor = LlavaProcessor(
