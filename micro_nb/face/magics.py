@@ -7,6 +7,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from IPython.core.error import UsageError
+from IPython.core.magic import no_var_expand
 
 from ..data.image import MicroImage
 from ..session.answer import Answer
@@ -14,6 +15,7 @@ from ..session.session import Session
 
 _HOW = "%%ask IMAGE_VARIABLE, with the question in the cell, or %ask [IMAGE_VARIABLE] question"
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_ENDS_ASKING = re.compile(r"(?P<before>\s*(?:\w+\s*=\s*)?)%ask\s+(?P<line>.*\?)\s*\Z")
 _BRACED = re.compile(r"\{([^{}]*)\}")
 
 
@@ -24,6 +26,7 @@ class Asker:
         self._ipython = ipython
         self._sessions: WeakKeyDictionary[MicroImage, Session] = WeakKeyDictionary()
 
+    @no_var_expand  # IPython would evaluate what stands in braces
     def ask(self, line: str, cell: str | None = None) -> Answer:
         """Answers ``%%ask img`` + cell, ``%ask img question``, ``%ask question``.
 
@@ -91,3 +94,20 @@ class Asker:
 def load(ipython: Any) -> None:
     """Registers ``%ask`` and ``%%ask`` in an IPython shell."""
     ipython.register_magic_function(Asker(ipython).ask, magic_kind="line_cell", magic_name="ask")
+    if hasattr(ipython, "input_transformers_cleanup") and question_marks not in ipython.input_transformers_cleanup:
+        ipython.input_transformers_cleanup.append(question_marks)
+
+
+def question_marks(lines: list[str]) -> list[str]:
+    """Lines ``%ask ...?`` as calls: IPython takes a line that ends with a question mark for a request for help.
+
+    >>> question_marks(["a = %ask img How many?"])
+    ["a = get_ipython().run_line_magic('ask', 'img How many?')\\n"]
+    """
+    if lines and lines[0].lstrip().startswith("%%"):
+        return lines
+    return [_as_call(found) if (found := _ENDS_ASKING.match(line)) else line for line in lines]
+
+
+def _as_call(found: re.Match[str]) -> str:
+    return f"{found['before']}get_ipython().run_line_magic('ask', {found['line']!r})\n"

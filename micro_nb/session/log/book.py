@@ -27,6 +27,7 @@ from .database import default_path, is_damaged, opened, set_aside
 if TYPE_CHECKING:
     from ..session import Session, Turn
 
+_BY_USE = "SELECT session FROM turn GROUP BY session ORDER BY max(serial)"
 Choice = bool | str | os.PathLike[str] | None
 
 
@@ -153,14 +154,14 @@ def sessions(path: Path | None = None) -> list[LoggedSession]:
 
 
 def load(name: str, path: Path | None = None) -> LoggedSession:
-    """One conversation, by its id, the beginning of it, or ``"last"``.
+    """One conversation, by its id, the beginning of it, or ``"last"``, the one that was asked something last.
 
     Raises
     ------
     LogError : none is called so, or several are.
     """
     with opened(path or default_path()) as connection:
-        ids = [row[0] for row in connection.execute("SELECT id FROM session ORDER BY started, id")]
+        ids = [row[0] for row in connection.execute(_BY_USE)]
         found = ids[-1:] if name == "last" else [i for i in ids if i == name] or [i for i in ids if i.startswith(name)]
         if len(found) != 1:
             known = ", ".join(ids[-5:]) or "none"
@@ -259,4 +260,4 @@ def _hash(body: str) -> str:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
