@@ -22,11 +22,15 @@ _SIDE = 176
 _HALO, _LEAST_SIDE = 8, 24
 _SPREAD = 0.5
 """Of the nearness to the right diameter, in natural logarithms."""
-_NOT_FAR = 0.4
+_NOT_FAR, _NOT_FAR_PARTS, _LEVEL = 0.4, 0.1, 0.93
+"""How much of the best a finer scale is worth at least: for whole objects, and for nuclei, which cover less; a scale is
+a peak where it is worth this share of its neighbours."""
 _FEW = 10.0
 """So many objects of the right size count half; a few large ones at a coarse scale are often clumps."""
-_OWN, _CLEAR, _SEEN = 1.9, 1.5, 0.02
-"""A layer is looked at in a scale of its own where that is so much finer, so much better for it, and worth at least this."""
+_PARTS = ("nucleus",)
+"""Layers that may have a scale of their own."""
+_OWN, _SEEN, _BESIDE = 2.1, 0.004, 0.05
+"""They have one where it is so much finer, worth at least this, and at least this share of what whole objects are worth."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +91,16 @@ def find_scales(
     tried = [p for p in PITCHES if p == 1 or min(shape) >= _LEAST_SIDE * p]
     glances = [_glances(maps_at(p)) for p in tried]
     found: dict[str, Scale] = {}
+    whole: Scale | None = None
     for k, (name, decoding) in enumerate(decodings.items()):
+        if whole is not None and name not in _PARTS:
+            found[name] = whole
+            continue
         worth = [_worth([g[4 * k : 4 * k + 4] for g in seen], decoding, target) for seen in glances]
-        best = _finest([score for score, _ in worth])
+        best = _finest([score for score, _ in worth], _NOT_FAR if whole is None else _NOT_FAR_PARTS)
         own = _scale(tried, worth, best, target)
-        first = next(iter(found.values()), own)
-        found[name] = own if first is own or _of_its_own(own, first, best) else first
+        found[name] = own if whole is None or _of_its_own(own, worth[best][0], whole) else whole
+        whole = whole or own
     return found
 
 
@@ -102,18 +110,16 @@ def _scale(tried: list[int], worth: list[tuple[float, float]], best: int, target
     return Scale(pitch_for(diameter, target), round(diameter, 2), "searched", tuple(tried), scores)
 
 
-def _of_its_own(own: Scale, first: Scale, best: int) -> bool:
-    """Whether a layer is much better seen at its own, finer scale than at that of whole objects."""
-    there = own.scores[int(np.argmin([abs(np.log(p / first.pitch)) for p in own.tried]))]
-    score = own.scores[best]
-    return own.pitch * _OWN <= first.pitch and score >= max(_SEEN, _CLEAR * there)
+def _of_its_own(own: Scale, score: float, whole: Scale) -> bool:
+    """Whether parts are so much smaller than the whole objects that they need a look of their own."""
+    return own.pitch * _OWN <= whole.pitch and score >= max(_SEEN, _BESIDE * max(whole.scores))
 
 
-def _finest(scores: list[float]) -> int:
+def _finest(scores: list[float], not_far: float) -> int:
     """The finest scale that is better than its neighbours and not far below the best: what is large is made of what is small."""
     ends = [0.0, *scores, 0.0]
-    peaks = [k for k, score in enumerate(scores) if score >= max(ends[k], ends[k + 2])]
-    return next(k for k in peaks if scores[k] >= _NOT_FAR * max(scores))
+    peaks = [k for k, score in enumerate(scores) if score >= _LEVEL * max(ends[k], ends[k + 2])]
+    return next(k for k in peaks if scores[k] >= not_far * max(scores))
 
 
 def _glances(maps: TileMaps) -> list[np.ndarray]:
