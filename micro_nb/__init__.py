@@ -25,7 +25,7 @@ _HOME = {
     "load_model": ".tasks", "parse": ".tasks", "classify": ".tasks", "embed": ".tasks", "explain": ".tasks", "Index": ".tasks",
     "train": ".learn.train", "evaluate": ".learn.evaluate",
     "Session": ".session.session", "Evidence": ".session.evidence", "Query": ".session.query", "Answer": ".session.answer",
-    "overview": ".face.overview", "report": ".face.report",
+    "overview": ".face.overview", "report": ".face.report", "ChatPanel": ".face.chat",
 }  # fmt: skip
 _MODULES = {"samples", "errors"}
 

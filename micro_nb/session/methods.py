@@ -102,7 +102,8 @@ def _image(prose: Prose, img: MicroImage) -> None:
         prose.say("Its pixel size is not known, so lengths and areas are in pixels.")
     else:
         scale = _measured(prose, "pixel_size", img)
-        who = "as stated by the user" if img.pixel_size_source == "argument" else "as recorded in the file"
+        stated = img.pixel_size_source == "argument"
+        who: Parts = ("as stated by the user",) if stated else ("as the file records (", scale["source of the pixel size"], ")")
         prose.say("Its pixel size is {size} µm, {who}.", size=(scale["pixel size"],), who=who)
     if "c" in img.axes and not img.rgb:
         channels = _measured(prose, "channels", img)
@@ -159,7 +160,7 @@ def _measuring(prose: Prose, evidence: Sequence[Evidence]) -> None:
         prose.say("Number of {many} measured: {n}.", n=(Fact(at),), many=(Fact(at, "parameters.target"),))
     taken = dict.fromkeys(str(s) for e in evidence if (s := e.parameters.get("statistic")))
     if taken:
-        prose.say("Over objects, the {which} was taken.", which=_listed([_STATISTICS.get(s, s) for s in taken]))
+        prose.say("Statistics over objects: {which}.", which=_listed([_STATISTICS.get(s, s) for s in taken]))
     for at in _distinct(evidence, ("filters",), needed="filters"):
         prose.say("Some figures are of objects with {conditions} only.", conditions=_conditions(evidence[at], at))
     for at in _distinct(evidence, ("interval_by", "confidence_percent"), needed="interval_by"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ _OBJECT_TOOLS = frozenset(
         "compare_regions",
         "busiest_part",
         "clustering",
-        "crowding",
+        "packing",
         "distance_between",
         "around",
         "ranking",
@@ -54,6 +55,7 @@ _OBJECT_TOOLS = frozenset(
 _FONT = "font:14px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif"
 _NUMBER = "border-bottom:1px dotted #2a7f9e;cursor:help;font-variant-numeric:tabular-nums"
 _CELL = "padding:2px 14px 2px 0;text-align:left;vertical-align:top;color:inherit"
+_HASH = re.compile(r"[0-9a-f]{64}")
 _MUTED = "opacity:.7"
 _NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
 
@@ -202,4 +204,6 @@ def _shown(value: Any) -> str:
         return "(" + ", ".join(f"{k} {_shown(v)}" for k, v in value.items()) + ")"
     if isinstance(value, list | tuple):
         return ", ".join(map(_shown, value)) or "none"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return f"{value[:12]}…" if isinstance(value, str) and _HASH.fullmatch(value) else str(value)

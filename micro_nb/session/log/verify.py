@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ...data.image import MicroImage
-from ...errors import LogError, MicroNBError
+from ...errors import EvidenceError, LogError, MicroNBError
 from ..evidence import Evidence, Verdict
-from ..registry import Value
+from ..registry import Measurement, Value, run
 from .book import LoggedSession
 from .resume import reopened
 
+_Known = dict[str, dict[str, Measurement]]
 Outcome = Verdict | Literal["not checked"]
 
 
@@ -48,7 +49,8 @@ def verify(logged: LoggedSession, *, img: MicroImage | None = None, rel_tol: flo
     images: dict[str, MicroImage | str] = {}
     for about in logged.images.values():
         images[about["content_id"]] = _image(about, img)
-    return [_check(question, e, images, rel_tol) for question, e in _facts(logged)]
+    known: _Known = {}
+    return [_check(question, e, images, rel_tol, known) for question, e in _facts(logged)]
 
 
 def _facts(logged: LoggedSession) -> Iterator[tuple[str, Evidence]]:
@@ -69,17 +71,28 @@ def _image(about: Mapping[str, Any], img: MicroImage | None) -> MicroImage | str
         return str(error)
 
 
-def _check(question: str, e: Evidence, images: dict[str, MicroImage | str], rel_tol: float) -> Check:
+def _check(question: str, e: Evidence, images: dict[str, MicroImage | str], rel_tol: float, known: _Known) -> Check:
     img = images.get(e.image_id, "its image is not in the log") if e.image_id else None
     if isinstance(img, str):
         return Check(question, e, "not checked", reason=img)
     if not e.function:
         return Check(question, e, "not checked", reason="stated in the question, not measured")
     try:
-        outcome, again = e.recompute(img, rel_tol=rel_tol)
+        again = _again(e, img, known)
     except MicroNBError as error:
         return Check(question, e, "not checked", reason=str(error))
+    outcome = e.compare(again, rel_tol=rel_tol)
     return Check(question, e, outcome, again.value, "" if outcome == "identical" else _changes(e, again))
+
+
+def _again(e: Evidence, img: MicroImage | None, known: _Known) -> Evidence:
+    """The fact measured now; facts of one call are measured together."""
+    call = repr((e.function, e.image_id, e.region, sorted(e.arguments.items())))
+    if call not in known:
+        known[call] = {m.quantity: m for m in run(e.function, img, region=e.region, **e.arguments)}
+    if e.quantity not in known[call]:
+        raise EvidenceError(f"tool {e.function!r} no longer gives {e.quantity!r}; it gives {', '.join(known[call])}")
+    return Evidence.of(known[call][e.quantity], e.function, img, region=e.region, parameters=e.arguments)
 
 
 def _changes(old: Evidence, new: Evidence) -> str:
