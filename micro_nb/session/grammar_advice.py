@@ -13,7 +13,7 @@ from .query import Query
 
 _FORM = re.compile(
     r"\b(?:how|what|which|would|should|can|could|shall|when|where|why|do|does|will) (?:\w+ ){0,3}?(?:should|would|can|could|shall|i|we|you|one)\b|\bshould\b|\brecommend|\badvi[sc]e|\bbest way|\bnext time|\bwhat to do|"
-    r"\bhow to\b|\benough\b|\bsuitable\b|\bready\b|\bgood idea|\bok to\b|\bwould\b|\bany (?:tips|ideas|suggestions?)|\bsuggest|\bbetter\b|\bwhich\b|\bwhat .{0,30}(?:method|approach|preprocessing|filter)|\bneeded?\b|\bnecessary\b|\bwhy\b|\bworth\b|"
+    r"\bhow to\b|\benough\b|\bsuitable\b|\bready\b|\bgood idea|\bok to\b|\bwould\b|\bany (?:tips|ideas|suggestions?)|\bsuggest|\bbetter\b|\bwhich\b|\bwhat .{0,30}(?:method|approach|preprocessing|filter)|\bneed(?:ed)?\b|\bnecessary\b|\bsufficient\b|\badequate\b|\bappropriate\b|\boption\b|\bpossible\b|\bmissing\b|\bbest (?:way|approach|method|tool|strategy)|\bright (?:way|tool|method|choice)|\bhelp\b|\badvisable\b|\busable\b|\bwhy\b|\bworth\b|"
     r"\bhow (?:accurate|reliable|uncertain|exact)|\bcan i\b|\bcould i\b|\bis (?:it|this|that) (?:enough|ok|usable|fine)"
 )  # fmt: skip
 _IT = re.compile(r"\b(?:it|that|this|them|those|these)\b")
@@ -23,7 +23,8 @@ _AFTER = {  # what was asked before -> the advice on it
     "quality": "improve image", "empty": "empty regions", "confluent": "passage here", "coverage": "passage here", "pixel_size": "what is needed",
     "count": "separate touching", "sampling": "sampling here",
 }  # fmt: skip
-_ABOUT_FIRST = ("separate touching", "threshold here", "segment here")
+_WIDE = ("improve image", "artefact here", "noise here", "refocus", "retake")  # what "improve it next time" may be taken for
+_SPECIFIC = ("packed bacteria", "membrane signal", "spots per nucleus", "closure over time", "comet scoring", "stain scoring", "passage here")
 _MEASURES = re.compile(r"^(?:so |ok |and |please )*(?:how many|how much|where|count|is there|are there)\b")
 
 
@@ -41,7 +42,9 @@ def advised(query: Query, text: str, context: Context) -> Query | None:
 def _asks_a_measurement(query: Query, plain: str) -> bool:
     """ "How many nuclei touch each other?" is measured; "how should I ..." is not, whatever else it names."""
     understood = query.task not in ("unknown", "knowledge", "advise") and not query.unread
-    wish = re.search(r"\b(?:should|would|recommend|advi[sc]e|can i|could i|do i|next time|best way|how do i|how to|what to do|why|good enough for|suitable|ok to|use this|ready)\b", plain)
+    wish = re.search(r"\b(?:should|would|recommend|advi[sc]e|can i|could i|do i|next time|best way|how do i|how to|what to do|why|good enough for|suitable|ok to|use this|ready|sufficient|adequate|option|possible|missing|usable|best (?:approach|method|tool)|how should|affect|disturb)\b", plain)
+    if understood and query.task == "quality" and not re.search(r"\b(?:should|would|recommend|next time|can i|how|why|for|do about)\b", plain):
+        return True
     return understood and (not wish or (_MEASURES.search(plain) is not None and not re.search(r"\b(?:should|would|do) (?:i|we|you|one)\b", plain)))
 
 
@@ -53,8 +56,14 @@ def _by_words(plain: str) -> str | None:
 
 
 def _score(t: Topic, words: list[str]) -> float:
-    groups = [max((stands_in(phrase, words) for phrase in group), default=0.0) for group in t.when]
-    return sum(groups) + groups[0] if groups and min(groups) > 0 else 0.0
+    groups = [max((_together(phrase, words) for phrase in group), default=0.0) for group in t.when]
+    return sum(groups) + groups[0] + (t.key in _SPECIFIC) if groups and min(groups) > 0 else 0.0
+
+
+def _together(phrase: tuple[str, ...], words: list[str]) -> float:
+    """The length of a phrase whose words stand together; 0 where they do not."""
+    length = stands_in(phrase, words)
+    return length if length >= len(phrase) else 0.0
 
 
 def _remedy(plain: str, before: Query | None) -> str | None:
@@ -62,16 +71,17 @@ def _remedy(plain: str, before: Query | None) -> str | None:
     if before is None or not _REMEDY.search(plain) or len(plain.split()) > 12:
         return None
     pointed = _IT.search(plain) or "next time" in plain
-    if not pointed or _by_words(_IT.sub(" ", plain)) is not None:
+    if not pointed or _by_words(_IT.sub(" ", plain)) not in (None, *_WIDE):
         return None
-    quantity = before.quantity if before.topic != "advise" else None
-    return _AFTER.get(quantity or before.task) or (before.quantity if before.topic == "advise" else None)
+    if before.topic == "advise":
+        return before.quantity if _by_words(plain) is None else None
+    return _AFTER.get(before.quantity or before.task)
 
 
 def _knows_better(text: str) -> bool:
     """Without an image a note that covers the question is the answer."""
     found = recall(text)
-    return found is not None and found.covered >= 0.9
+    return found is not None and found.covered >= 0.75
 
 
 def _told(before: Query | None) -> tuple[tuple[str, float | str], ...]:

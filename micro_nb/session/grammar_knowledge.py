@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from .grammar_advice import advised
@@ -23,7 +24,9 @@ _GENERAL = re.compile(
     r"\bpros and cons\b|\badvantages?\b|\b(?:versus|vs)\b|\bin general\b|\bgenerally\b|\bshould (?:i|one|we)\b|\bdo i (?:really )?(?:need|have)|\bwhich (?:stains?|dyes?|tests?|objective|controls?|threshold|filter|format|camera|software|metric)\b|"
     r"\bwhat (?:stains?|dyes?|colou?r (?:is|does))\b|\bhow (?:do|can|should|would) (?:i|you|we|one)\b|\bhow to\b|\bwhat happens\b|\bwhat causes\b|\bopinion\b|\bhow many .{1,40} (?:do i need|should i|are needed|is enough)|\b(?:can|may) i\b"
 )  # fmt: skip
-_PLAIN_ASK = re.compile(r"^(?:so |ok |and |please |hi |hello |hey )*(?:what(?:'?s| is| are)|explain|define|why|when|which|how)\b")
+_DEFINES = re.compile(r"^(?:so |ok |and |please |hi |hello |hey )*(?:what(?:'?s| is| are)|explain|define) (?!the\b|this\b|these\b|those\b|that\b|my\b|in\b|on\b|there\b|it\b)")
+_MEASURES = re.compile(r"^(?:so |ok |and |please |hi |hello |hey )*(?:how many|how much|count|where|is there|are there|number of|describe|show|measure|find)\b")
+_OTHER = re.compile(r"^who\b|\bwhere (?:can|do|could) (?:i|we|you) (?:buy|get|find)|\bprices?\b|\bcosts?\b|\bexpensive\b|\bcheap|\binvent(?:ed|or)\b|\bbuy\b")
 _HERE = re.compile(
     r"\b(?:this|these|those|here|my|our|your|it|its|they|them|their|that (?:image|picture|cell|one|thing)|the (?:image|picture|field|slide|smear|scan|photo|left|right|top|bottom)|in the (?:image|picture)|channel \d|did (?:they|you|we|he|she))\b"
 )
@@ -96,8 +99,8 @@ def _open(query: Query) -> bool:
 def _explained(query: Query, text: str, context: Context) -> Query | None:
     """A topic that the question names, where it asks in general."""
     found = recall(text)
-    plain = text.lower()
-    if found is None or not (_GENERAL.search(plain) or (_open(query) and (_PLAIN_ASK.search(plain) or found.facets or len(plain.split()) < 6))):
+    plain = text.lower().strip()
+    if found is None or _OTHER.search(plain) or not (_GENERAL.search(plain) or _asks_plainly(query, plain, found, context)):
         return None
     here = _HERE.search(plain) is not None and context.shape is not None
     if query.topic in _REFUSED and (here or found.covered < 0.75):
@@ -106,6 +109,13 @@ def _explained(query: Query, text: str, context: Context) -> Query | None:
     if _open(query) or context.shape is None:
         return _explain(found) if not here or sure or query.topic in _SOFT else None
     return _explain(found) if sure and not here and _GENERAL.search(plain) else None
+
+
+def _asks_plainly(query: Query, plain: str, found: Found, context: Context) -> bool:
+    """A form that is not general but can only want knowledge: "what is FRET?" beside an image, nearly anything where there is none."""
+    if context.shape is not None:
+        return _open(query) and _DEFINES.search(plain) is not None and found.alone
+    return _open(query) or not (_HERE.search(plain) or _MEASURES.search(plain))
 
 
 def _explain(found: Found) -> Query:
@@ -208,6 +218,13 @@ def texts_of(query: Query) -> tuple[tuple[str, tuple[str, ...]], ...]:
         if held == ("what",) and len(asked) > 1 and not follows:
             extra = next((f for f in ("how", "fails", "why") if f in known.texts), None)
             held = ("what", extra) if extra else held
-        said.append((key, held or tuple(f for f in ("fails", "how", "what") if f in known.texts)[:1]))
+        said.append((key, held or _instead(asked, follows, known.texts)))
     return tuple(said)
+
+
+def _instead(asked: tuple[str, ...], follows: bool, texts: Mapping[str, str]) -> tuple[str, ...]:
+    """The nearest sides of a topic to those it says nothing of."""
+    wanted = ("how", "why", "fails", "what") if asked[0] in ("advice", "alternative", "why") else ("fails", "how", "what")
+    near = next(f for f in wanted if f in texts)
+    return (near,) if follows or near == "what" else ("what", near)
 

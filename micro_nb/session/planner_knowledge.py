@@ -49,7 +49,7 @@ def _term(query: Query, img: MicroImage | None, eyes: str) -> Plan | Decline:
         return Plan((Call("knowledge", {"about": known.key, "facets": ["what"]}), *look), "term")
     if img is None:
         return DECLINES["no image"]
-    return Plan((Call("red_cell_shape"),), "red_cell_shape")
+    return Plan((Call("red_cell_shape"),), "pallor" if query.quantity == "pallor" else "red_cell_shape")
 
 
 def _calculate(query: Query, img: MicroImage | None, eyes: str) -> Plan | Decline:

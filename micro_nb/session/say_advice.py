@@ -211,7 +211,7 @@ def _needs(d: Draft, s: Subject) -> str | None:
         return "protocol"
     if before == "significance":
         return "groups"
-    if str(told.get("quantity", "")) == "colocalisation here":
+    if str(told.get("quantity", "")).startswith("colocalisation"):
         return "second"
     return "known" if scaled and not unit.startswith("x") else "pixel"
 

@@ -9,6 +9,7 @@ from .grammar_knowledge import texts_of
 from .knowledge.topics import Stated, pieces, topic
 from .printing import unit_words
 from .prose import Fact, Parts
+from .tools.red_cells import NO_PALLOR
 
 
 def explain(d: Draft, s: Subject) -> None:
@@ -49,6 +50,14 @@ def red_cell_shape(d: Draft, s: Subject) -> None:
     d.prose.say("Over {3} whole red cells the long axis is {1} times the short one, and the centre is paler than the ring around it by a "
                 "share of {2} of its absorbance (none in a spherocyte).")  # fmt: skip
     d.prose.say("That is a description of shape, not a diagnosis.")
+
+
+def pallor(d: Draft, s: Subject) -> None:
+    """Whether the red cells have a pale centre."""
+    d.value = s.number(2) >= NO_PALLOR
+    lead = "Yes, a pale centre (central pallor) is visible" if d.value else "No, most lack a pale centre (central pallor)"
+    d.prose.say("{lead}: over {3} whole red cells the centre is paler than the ring around it by a share of {2} of its absorbance.", lead=lead)
+    d.prose.say("By their measured look most are called {0}.")
 
 
 def say_text(d: Draft, s: Subject, key: str, facet: str) -> None:
@@ -263,7 +272,7 @@ def _simple(template: str, *names: str) -> Callable[[Draft, Subject], None]:
 
 
 KNOWLEDGE_WORDINGS: dict[str, Callable[[Draft, Subject], None]] = {
-    "explain": explain, "term": term, "red_cell_shape": red_cell_shape, "camera_pixel_size": camera_pixel_size, "resolution": resolution,
+    "explain": explain, "term": term, "red_cell_shape": red_cell_shape, "pallor": pallor, "camera_pixel_size": camera_pixel_size, "resolution": resolution,
     "axial_resolution": axial_resolution, "depth_of_field": depth_of_field, "nyquist": nyquist, "needed_magnification": needed_magnification,
     "camera_field": camera_field, "data_size": data_size, "sample_size": sample_size, "achieved_power": achieved_power, "mean_interval": mean_interval,
     "share_interval": share_interval, "measurements_needed": measurements_needed, "count_error": count_error, "detection_scores": detection_scores,

@@ -20,6 +20,7 @@ _FACETS = (
     ("alternative", "alternative alternatives instead else"),
 )  # fmt: skip
 _ASKED = {w: facet for facet, listed in _FACETS for w in listed.split()}
+_MEASURES = frozenset("many much big large long fast far wide small old often".split())
 _COMPARING = frozenset("difference differences differ vs versus or compared compare better distinguish between".split())
 
 
@@ -32,11 +33,13 @@ class Found:
     keys : the topic; two where they are compared.
     facets : the sides of it that are asked for, in order.
     covered : share of the telling words of the question that the topic explains, 0 to 1.
+    alone : the question names the topic and nothing else.
     """
 
     keys: tuple[str, ...]
     facets: tuple[str, ...]
     covered: float
+    alone: bool = False
 
 
 def recall(text: str) -> Found | None:
@@ -56,12 +59,13 @@ def recall(text: str) -> Found | None:
         return None
     best = ranked[0][1]
     keys: tuple[str, ...] = (best.key,)
-    if _COMPARING & set(words) and len(_named(best, words)) < len(telling):
+    if _COMPARING & set(words) and " vs " not in best.key and len(_named(best, words)) < len(telling):
         other = next((t for _, t in ranked[1:] if not _named(t, words) & _named(best, words)), None)
         if other is not None:
             keys = tuple(t.key for t in sorted((best, other), key=lambda t: _at(t, words)))
     covered = _coverage(telling, keys, words)
-    return Found(keys, facets(text), covered) if covered >= _COVERED else None
+    alone = all(any(w in _named(t, words) for t in map(topic, keys) if t is not None) for w in telling)
+    return Found(keys, facets(text), covered, alone) if covered >= _COVERED else None
 
 
 def described(text: str, area: str | None = None) -> str | None:
@@ -81,6 +85,8 @@ def facets(text: str) -> tuple[str, ...]:
     """The sides of a topic a question asks for, in order of the words; empty where it just asks what it is."""
     plain = [w.strip(".,;:!?\"'()") for w in text.lower().replace("’", "'").split()]
     asked = list(dict.fromkeys(_ASKED[w] for w in plain if w in _ASKED))
+    if "how" in asked and any(w == "how" and plain[k + 1 : k + 2] and plain[k + 1] in _MEASURES for k, w in enumerate(plain)):
+        asked.remove("how")
     if "why" in asked and "how" in asked and "how" not in plain:
         asked.remove("how")
     if "what" in plain and asked and asked != ["fails"] and any(plain[k : k + 2] in (["what", "is"], ["what", "are"]) for k in range(len(plain))):
