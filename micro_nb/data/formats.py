@@ -8,6 +8,7 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 
 from ..errors import ImageNotFoundError, MicroNBError, UnknownFormatError
@@ -63,9 +64,14 @@ BUILTIN = (
 
 def formats() -> Iterator[Format]:
     """Installed formats: other packages' first, so that they may take over a file, then the built-in ones."""
-    for point in entry_points(group="micro_nb.formats"):
-        yield point.load()
+    yield from _installed()
     yield from BUILTIN
+
+
+@cache
+def _installed() -> tuple[Format, ...]:
+    """Formats of other packages, asked for once a process: reading what is installed takes longer than opening a file."""
+    return tuple(point.load() for point in entry_points(group="micro_nb.formats"))
 
 
 def open_source(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> Source:

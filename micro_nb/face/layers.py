@@ -44,14 +44,41 @@ def _objects(img: MicroImage, objects: Any, taken: int) -> tuple[tuple[LabelLaye
     if not isinstance(objects, Objects):
         return (), (_points(img, objects, taken),)
     if objects.labels is not None:
-        return _labels(img, objects.labels, taken, name=_name(objects)), ()
+        return _by_name(_labels(img, objects.labels, taken, name=_name(objects)), objects, taken), ()
     return (), (replace(_points(img, objects.table, taken), name=_name(objects)),)
 
 
 def _name(objects: Objects) -> str:
     names = objects.table["name"].unique()
     kind = str(names[0]) if len(names) == 1 else "object"
-    return f"{len(objects):,} {kind}{'' if len(objects) == 1 or kind.endswith('s') else 's'}"
+    return _counted(len(objects), kind)
+
+
+def _by_name(layers: tuple[LabelLayer, ...], objects: Objects, taken: int) -> tuple[LabelLayer, ...]:
+    """A layer a name, each with its colour, where one of labels holds several; the rarest names share the last colour."""
+    table = objects.table
+    given = [str(v) for v in objects.labels["layer"].values] if "layer" in getattr(objects.labels, "dims", ()) else [""]
+    if len(given) != len(layers) or table["name"].nunique() < 2:
+        return layers
+    found: list[LabelLayer] = []
+    for layer, kind in zip(layers, given, strict=True):
+        mine = table if len(given) == 1 else table[table["layer"] == kind]
+        names = mine["name"].value_counts()
+        shown = names.index[: max(1, len(LAYER_COLORS) // len(given))]
+        groups = [(str(name), mine[mine["name"] == name]) for name in shown]
+        groups += [("of other names", mine[~mine["name"].isin(shown)])] if len(shown) < len(names) else []
+        for name, rows in groups if len(groups) > 1 else ():
+            only = tuple(int(n) for n in rows["label"])
+            color = LAYER_COLORS[(taken + len(found)) % len(LAYER_COLORS)]
+            found.append(replace(layer, color=color, name=_counted(len(rows), name), only=only))
+        if len(groups) <= 1:
+            text = _counted(len(mine), str(shown[0])) if len(shown) else layer.name
+            found.append(replace(layer, color=LAYER_COLORS[(taken + len(found)) % len(LAYER_COLORS)], name=text))
+    return tuple(found)
+
+
+def _counted(n: int, name: str) -> str:
+    return f"{n:,} {name}{'' if n == 1 or name.endswith('s') else 's'}"
 
 
 def _points(img: MicroImage, table: Any, taken: int) -> PointLayer:

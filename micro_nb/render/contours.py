@@ -13,7 +13,8 @@ from .composite import parse_color
 from .frame import Frame, LevelBox, level_for
 from .png import Color
 
-LAYER_COLORS: tuple[Color, ...] = tuple(parse_color(c) for c in ("#ffe14d", "#4dd8ff", "#ff7ac8", "#8dff6a"))
+_COLORS = ("#ffe14d", "#4dd8ff", "#ff7ac8", "#8dff6a", "#ff9a4d", "#b79bff", "#ffffff", "#ff5a5a")
+LAYER_COLORS: tuple[Color, ...] = tuple(parse_color(c) for c in _COLORS)
 _DARK: Color = (12, 14, 18)
 _MOST_MARKS = 4000
 _READ = 1 << 26
@@ -23,11 +24,17 @@ _CROWDED = 0.55
 
 @dataclass(frozen=True)
 class LabelLayer:
-    """A label image on the grid of the image it belongs to, and how it is drawn."""
+    """A label image on the grid of the image it belongs to, and how it is drawn.
+
+    Attributes
+    ----------
+    only : numbers of the objects that are drawn; None for all.
+    """
 
     image: MicroImage
     color: Color = LAYER_COLORS[0]
     name: str = "objects"
+    only: tuple[int, ...] | None = None
 
     def check(self, plane_shape: tuple[int, int]) -> LabelLayer:
         """This layer, or an AxesError where it was not made on a plane of this shape."""
@@ -56,6 +63,8 @@ class LabelLayer:
             low, high = int(rows[a]), int(rows[b - 1]) + 1
             pixels = self.image.source.read(box.level, (slice(box.rows.start + low, box.rows.start + high), box.cols))
             out[a:b] = pixels[np.ix_(rows[a:b] - low, cols)]
+        if self.only is not None:
+            out[~np.isin(out, np.array(self.only, out.dtype))] = 0
         return out
 
 

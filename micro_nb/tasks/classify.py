@@ -33,8 +33,9 @@ def classify(
     examples: Mapping[str, Any] | None = None,
     groups: Mapping[str, Sequence[Hashable]] | None = None,
     embedding: Embedded | None = None,
-    method: Method = "prototype",
+    method: Method = "logistic",
     model: Any = None,
+    diameter_px: float | None = None,
     none_of_these: bool = True,
     confidence: float = 0.6,
 ) -> pd.DataFrame:
@@ -50,8 +51,10 @@ def classify(
         taxonomy the classes are its names.
     groups : class -> what each of its examples belongs to (image, patient); accuracy is then that on groups left out.
     embedding : ``embed(img)`` of the image whose objects, or rows of them, are given.
-    method : how examples are used: ``"prototype"`` (nearest mean) or ``"logistic"`` (regression).
+    method : how examples are used: ``"logistic"`` (regression, the better from five a class) or ``"prototype"`` (nearest mean).
     model : what ``load_model`` gives or takes; the embedded Micro-D1 by default. Vectors with examples need none.
+    diameter_px : typical object diameter in pixels of level 0 of the images (and example images), where the estimate should not
+        be trusted.
     none_of_these : whether to abstain from what no label fits.
     confidence : in (0, 1]; a label is given where its probability is at least this, else the broader rank where it is.
 
@@ -84,12 +87,16 @@ def classify(
     if isinstance(what, Embedded) and embedding is None:
         embedding = what
     if examples is not None:
-        rows = subjects(what, embedding=embedding, model=model)
-        decided = _from_examples(rows, taxonomy, examples, groups, embedding, method, model, none_of_these)
+        rows = subjects(what, embedding=embedding, model=model, diameter_px=diameter_px)
+        vectors = {
+            name: example_vectors(given, rows.kind, embedding=embedding, model=model, diameter_px=diameter_px)
+            for name, given in examples.items()
+        }
+        decided = _from_examples(rows, taxonomy, vectors, FewShot(vectors, groups=groups, method=method), method, none_of_these)
     else:
         tree = Taxonomy.flat(labels) if labels is not None else Taxonomy.read(taxonomy if taxonomy is not None else "")
         model = _loaded(model)
-        rows = subjects(what, embedding=embedding, model=model)
+        rows = subjects(what, embedding=embedding, model=model, diameter_px=diameter_px)
         decided = _from_words(rows, tree, model, none_of_these)
     return _table(rows, decided, float(confidence))
 
@@ -125,18 +132,9 @@ def _from_words(rows: Subjects, tree: Taxonomy, model: Any, none_of_these: bool)
 
 
 def _from_examples(
-    rows: Subjects,
-    taxonomy: Tree | None,
-    examples: Mapping[str, Any],
-    groups: Mapping[str, Sequence[Hashable]] | None,
-    embedding: Embedded | None,
-    method: Method,
-    model: Any,
-    none_of_these: bool,
+    rows: Subjects, taxonomy: Tree | None, vectors: Mapping[str, np.ndarray], few: FewShot, method: Method, none_of_these: bool
 ) -> _Decided:
-    tree = Taxonomy.flat(examples) if taxonomy is None else Taxonomy.read(taxonomy).keep(examples)
-    vectors = {name: example_vectors(given, rows.kind, embedding=embedding, model=model) for name, given in examples.items()}
-    few = FewShot(vectors, groups=groups, method=method)
+    tree = Taxonomy.flat(vectors) if taxonomy is None else Taxonomy.read(taxonomy).keep(vectors)
     leaves = few.probabilities(rows.vectors)[:, [few.names.index(name) for name in tree.leaves]]
     typical = few.typicality(rows.vectors) if none_of_these else np.full(len(rows.vectors), np.nan)
     why = [f"{NONE}: {p:.1%} of examples lie as far from every class; {ALPHA:.0%} are needed" for p in typical]

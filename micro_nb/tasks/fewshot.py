@@ -70,7 +70,7 @@ class FewShot:
         examples: Mapping[str, np.ndarray],
         *,
         groups: Mapping[str, Sequence[Hashable]] | None = None,
-        method: Method = "prototype",
+        method: Method = "logistic",
     ) -> None:
         if method not in ("prototype", "logistic"):
             raise ValueError(f"method is 'prototype' or 'logistic'; got {method!r}")

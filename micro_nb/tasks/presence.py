@@ -23,10 +23,11 @@ class Presence:
 
     Attributes
     ----------
-    name : the prompt.
+    name : the prompt. ``status``, ``present`` and ``p_value`` never disagree: present is p <= 0.05, absent is p > 0.05.
     status : ``"not trained on this"`` where the ontology has no concept for it, or has one that no training image showed.
     present : whether it is there; None where that is not known.
-    p_value : how often an image without it scores as high; None where the model has no null for it.
+    p_value : how often an image without it scores as high; None where the model has no null for it. What the image as a whole
+        suggests is half an answer where no object was found: p is then brought halfway to 1, so above 0.5, which keeps order.
     count : objects that were found for it.
     """
 
@@ -67,5 +68,6 @@ def judge(name: str, score: float, count: int, *, trained: bool, calibration: Ma
     if not trained or not null:
         return Presence(name, "not trained on this", None, None, count)
     p = float(p_value(score, null))
-    there = p <= ALPHA and count > 0
+    p = p if count else (1 + p) / 2  # larger than it need be, so still a p-value
+    there = p <= ALPHA
     return Presence(name, "present" if there else "absent", there, p, count)

@@ -57,8 +57,8 @@ class Subjects:
     kind: Literal["object", "image"]
 
 
-def subjects(what: Any, *, embedding: Embedded | None = None, model: Any = None) -> Subjects:
-    """The rows of ``what``.
+def subjects(what: Any, *, embedding: Embedded | None = None, model: Any = None, diameter_px: float | None = None) -> Subjects:
+    """The rows of ``what``; images are looked at with a known object diameter where it is given.
 
     Raises
     ------
@@ -71,16 +71,18 @@ def subjects(what: Any, *, embedding: Embedded | None = None, model: Any = None)
     if isinstance(what, np.ndarray):
         return _of_vectors(what)
     if isinstance(what, MicroImage | str | os.PathLike):
-        return _of_images([what], model)
+        return _of_images([what], model, diameter_px)
     if isinstance(what, list | tuple):
-        return _of_images(what, model)
+        return _of_images(what, model, diameter_px)
     raise TypeError(
         "what is classified is an image, a list of images, Objects, their Embedding, or vectors (n, D); "
         f"got {type(what).__name__}"
     )
 
 
-def example_vectors(given: Any, kind: Literal["object", "image"], *, embedding: Embedded | None, model: Any) -> np.ndarray:
+def example_vectors(
+    given: Any, kind: Literal["object", "image"], *, embedding: Embedded | None, model: Any, diameter_px: float | None = None
+) -> np.ndarray:
     """``(n, D)`` vectors of the examples of one class.
 
     Parameters
@@ -92,19 +94,19 @@ def example_vectors(given: Any, kind: Literal["object", "image"], *, embedding: 
     if isinstance(given, np.ndarray) and given.ndim == 2:
         return _finite(given)
     items = given if isinstance(given, list | tuple) else [given]
-    parts = [_example(item, kind, embedding, model) for item in items]
+    parts = [_example(item, kind, embedding, model, diameter_px) for item in items]
     widths = {part.shape[1] for part in parts}
     if len(widths) > 1:
         raise ValueError(f"examples of one class have {sorted(widths)} dimensions; they must come from the same model")
     return np.concatenate(parts) if parts else np.empty((0, 0))
 
 
-def _example(item: Any, kind: str, embedding: Embedded | None, model: Any) -> np.ndarray:
+def _example(item: Any, kind: str, embedding: Embedded | None, model: Any, diameter_px: float | None) -> np.ndarray:
     if isinstance(item, np.ndarray) and item.ndim == 1:
         return _finite(item[None])
     if isinstance(item, Objects | pd.DataFrame | pd.Series):
         return _rows_of(item, embedding)
-    seen = item if isinstance(item, Embedded) else _embed(_image(item), model)
+    seen = item if isinstance(item, Embedded) else _embed(_image(item), model, diameter_px)
     if kind == "image":
         return _finite(seen.image[None])
     return _finite(seen.objects if isinstance(item, Embedded) else seen.objects[[_middle(seen.found, _image(item))]])
@@ -151,11 +153,11 @@ def _of_vectors(vectors: np.ndarray) -> Subjects:
     return Subjects(_finite(vectors), pd.DataFrame({"id": np.arange(len(vectors))}), "object")
 
 
-def _of_images(items: Iterable[Any], model: Any) -> Subjects:
+def _of_images(items: Iterable[Any], model: Any, diameter_px: float | None) -> Subjects:
     images = [_image(item) for item in items]
     if not images:
         raise ValueError("the list of images to classify is empty")
-    seen = [_embed(image, model) for image in images]
+    seen = [_embed(image, model, diameter_px) for image in images]
     rows = pd.DataFrame({"image": [image.name for image in images], "id": [e.image_id for e in seen]})
     return Subjects(_finite(np.stack([e.image for e in seen])), rows, "image")
 
@@ -171,8 +173,9 @@ def _image(item: Any) -> MicroImage:
     raise TypeError(f"an image is a MicroImage, a path, or an array (h, w) or (h, w, 3); got {got}")
 
 
-def _embed(image: MicroImage, model: Any) -> Embedded:
-    seen: Embedded = pkgutil.resolve_name(_EMBED)(image, model=model)
+def _embed(image: MicroImage, model: Any, diameter_px: float | None) -> Embedded:
+    known = {} if diameter_px is None else {"diameter_px": diameter_px}
+    seen: Embedded = pkgutil.resolve_name(_EMBED)(image, model=model, **known)
     return seen
 
 

@@ -32,6 +32,20 @@ def test_an_overview_is_a_picture_and_text(img):
     assert set(bundle) == {"image/png", "text/plain"}
 
 
+def test_objects_of_several_names_have_a_colour_each(img):
+    labels = xr.DataArray(np.zeros((2, 300, 400), "i4"), dims=("layer", "y", "x"), coords={"layer": ["object", "nucleus"]})
+    for k in range(4):
+        labels[0, 10:50, 60 * k + 10 : 60 * k + 50] = k + 1
+    labels[1, 20:30, 20:30] = 1
+    table = pd.DataFrame({"label": [1, 2, 3, 4, 1], "layer": ["object"] * 4 + ["nucleus"], "score": 1.0,
+                          "name": ["white cell", "red cell", "red cell", "platelet", "nucleus"]})  # fmt: skip
+    view = overview(img, mnb.Objects(table, labels=labels))
+    assert [key.text for key in view.layers.keys] == ["2 red cells", "1 white cell", "1 platelet", "1 nucleus"]
+    assert len({key.color for key in view.layers.keys}) == 4
+    drawn = [set(np.unique(layer.read(Frame.of_region(view.region, width=400, height=300)))) for layer in view.layers.labels]
+    assert drawn == [{0, 2, 3}, {0, 1}, {0, 4}, {0, 1}]
+
+
 def test_objects_labels_tables_positions_and_quality_can_be_laid_on_top(img):
     labels = xr.DataArray(np.zeros((2, 300, 400), "i4"), dims=("layer", "y", "x"), coords={"layer": ["nucleus", "cell"]})
     labels[:, 10:50, 10:50] = 1

@@ -18,7 +18,7 @@ CELLS = ["red blood cell", "white blood cell", "platelet"]
 def _joint_space():
     """The fake space in place of the network; an image shows what its mean grey value stands for, its objects platelets."""
 
-    def embed(img, model=None):
+    def embed(img, model=None, diameter_px=None):
         shown = CELLS[int(img.data.mean()) % len(CELLS)]
         found = embedding("platelet", "platelet", image=shown, image_id=f"id of {img.name}", noise=0.1)
         found.found.table[["bbox_y1_px", "bbox_x1_px"]] = 64
@@ -270,3 +270,10 @@ def test_what_cannot_be_classified_is_refused_in_words():
         classify(3, CELLS, model=model())
     with pytest.raises(TypeError, match="treshold"):
         classify(e, CELLS, treshold=0.5)
+
+
+def test_a_known_diameter_reaches_every_look(monkeypatch):
+    looked, look = [], subjects._embed
+    monkeypatch.setattr(subjects, "_embed", lambda img, model, d: looked.append(d) or look(img, model, d))
+    classify([grey(0)], examples={"a": [grey(0)], "b": [grey(1)]}, diameter_px=17.0)
+    assert looked == [17.0] * 3
