@@ -85,9 +85,9 @@ class MicroD1ForConditionalGeneration(MicroD1PreTrainedModel):
         self.post_init()
 
     @classmethod
-    def joined(cls, vision: MicroD1Model, language: nn.Module) -> MicroD1ForConditionalGeneration:
+    def joined(cls, vision: MicroD1Model, language: Any) -> MicroD1ForConditionalGeneration:
         """Trained eyes and a trained language model, with a projector that has yet to learn; both are used, not copied."""
-        config = type(vision.config).from_dict({**vision.config.to_dict(), "text_config": language.config.to_dict()})
+        config = MicroD1Config(**{**vision.config.to_dict(), "text_config": language.config.to_dict()})
         with torch.device("meta"):
             model = cls(config)
         model.projector = Projector(config.embed_dim, text_config(config).hidden_size)
@@ -130,8 +130,10 @@ class MicroD1ForConditionalGeneration(MicroD1PreTrainedModel):
         labels : ``(B, T) int64``; -100 where nothing is to be learnt.
         """
         words = self.get_input_embeddings()(input_ids)
-        if thumbnail is not None or seen is not None:
-            before = self.prefix(self.vision.thumb.look(thumbnail) if seen is None else seen, pooled).to(words.dtype)
+        if seen is None and thumbnail is not None:
+            seen = self.vision.thumb.look(thumbnail)
+        if seen is not None:
+            before = self.prefix(seen, pooled).to(words.dtype)
             width = before.shape[1]
             words = torch.cat([before, words], 1)  # (B, P + T, E)
             attention_mask = _widened(attention_mask, input_ids, width)
