@@ -10,10 +10,11 @@ from .say_advice import advise
 from .say_image import IMAGE_WORDINGS
 from .say_knowledge import KNOWLEDGE_WORDINGS
 from .say_objects import OBJECT_WORDINGS
+from .say_seen import SEEN_WORDINGS
 from .say_several import SEVERAL_WORDINGS
 from .say_statistics import STATISTICS_WORDINGS
 
-WORDINGS = OBJECT_WORDINGS | IMAGE_WORDINGS | SEVERAL_WORDINGS | STATISTICS_WORDINGS | KNOWLEDGE_WORDINGS | {"advise": advise}
+WORDINGS = OBJECT_WORDINGS | IMAGE_WORDINGS | SEVERAL_WORDINGS | SEEN_WORDINGS | STATISTICS_WORDINGS | KNOWLEDGE_WORDINGS | {"advise": advise}
 
 
 def compose(wording: str, query: Query, evidence: tuple[Evidence, ...]) -> Draft:

@@ -13,6 +13,7 @@ from .eyes import FLOOR, knows, load
 from .lexicon import target
 from .plan_several import is_nuclear, several
 from .planner_knowledge import consulted
+from .planner_seen import seen
 from .planner_statistics import statistical
 from .plans import Call, Plan
 from .plans import objects_given as _objects
@@ -45,7 +46,7 @@ def plan(query: Query, img: MicroImage | None, eyes: str = FLOOR) -> Plan | Decl
 
 
 def _planned(query: Query, img: MicroImage, eyes: str) -> Plan | Decline:
-    return several(query) or statistical(query, img) or _seen(query, img, eyes) or _PLANNERS[query.task](query, img)
+    return seen(query, img, eyes) or several(query) or statistical(query, img) or _seen(query, img, eyes) or _PLANNERS[query.task](query, img)
 
 
 def _fitted(query: Query, img: MicroImage) -> Query | Decline:

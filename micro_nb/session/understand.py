@@ -11,6 +11,7 @@ from dataclasses import replace
 from ..data.region import Region
 from .facts import is_fact, standing
 from .grammar import query_of
+from .grammar_seen import seen_in
 from .grammar_knowledge import consult
 from .memory import Context, follow
 from .query import Pick, Query
@@ -36,6 +37,9 @@ def understand(text: str, context: Context | None = None) -> Query:
     asked = clauses(text)
     if any(c.has("pointing", "undo") for c in asked) and len(asked) == 1:
         return Query("unknown", topic="undo", text=text)
+    seen = seen_in(text, asked, context)
+    if seen is not None:
+        return seen
     for clause in asked:
         size = stated_pixel_size(clause)
         if size is not None:

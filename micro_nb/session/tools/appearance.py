@@ -140,3 +140,48 @@ def _bounded(window: tuple[slice, ...], shape: tuple[int, ...]) -> list[slice]:
 def _flat(pixels: np.ndarray) -> np.ndarray:
     planes = pixels.reshape(-1, pixels.shape[-2] * pixels.shape[-1]) if pixels.ndim > 2 else pixels.reshape(1, -1)
     return np.nan_to_num(planes.astype(np.float32), posinf=0.0, neginf=0.0)
+
+
+_STAIN_OF = {
+    "brown": "brown is what DAB (diaminobenzidine) gives", "blue": "blue to purple is what hematoxylin gives",
+    "purple": "blue to purple is what hematoxylin gives, or a Giemsa type stain in blood", "pink": "pink is what eosin gives",
+    "red": "red is what eosin, Sirius red or Oil Red O gives", "orange": "orange to brown is what DAB gives",
+    "magenta": "magenta is what the Schiff reagent (PAS) gives", "green": "green is what light green or fast green gives",
+}  # fmt: skip
+
+
+@tool("stains_by_colour", quantity="stained colours and the stains that give them")
+def stains_by_colour(img: MicroImage) -> tuple[Measurement, ...]:
+    """The colours of a stained picture by their share of its coloured pixels, and which common stains give them: what a colour is
+    consistent with, never a proof.
+    """
+    look = look_at(img)
+    shares = {name: share for name, share in look.hues if share >= 0.03 * look.tinted}
+    if not shares or not look.coloured:
+        raise EvidenceError("the picture has no colours, so no stain can be told by its colour")
+    found = {"source": "colours of common stains in transmitted light"} | {n: round(100 * s, 1) for n, s in shares.items()}
+    named = [_STAIN_OF[name] for name in shares if name in _STAIN_OF]
+    text = "; ".join(dict.fromkeys(named)) or "none of these is the colour of a common stain"
+    return (
+        Measurement("stained colours", " and ".join(shares), found=found),
+        Measurement("consistent stains", text[:1].upper() + text[1:], found=found),
+    )
+
+
+@tool("signal_colour", quantity="colour of the signal")
+def signal_colour(img: MicroImage) -> tuple[Measurement, ...]:
+    """The commonest colour of the brightest pixels and the share of them that has it (%); of a grey channel the recorded colour.
+    "none" where there is neither.
+    """
+    pixels = _glance(img).astype(float)
+    if img.rgb and len(pixels) == 3:
+        top = float(np.iinfo(img.dtype).max) if img.dtype.kind in "iu" else 1.0
+        bright = pixels.max(axis=0)
+        wanted = bright >= max(float(np.percentile(bright, 99)), float(np.median(bright)) + 0.02 * top)
+        rgb = pixels[:, wanted] / top
+        chroma = rgb.max(axis=0) - rgb.min(axis=0) if wanted.any() else np.zeros(1)
+        hues = dict(_hue_shares(rgb, chroma)) if wanted.any() and (chroma > _TINTED).any() else {}
+        if hues:
+            name = max(hues, key=lambda k: hues[k])
+            return Measurement("colour of the signal", name), Measurement("share of the bright pixels", 100 * hues[name], "%")
+    return (Measurement("colour of the signal", "none"),)

@@ -12,7 +12,7 @@ from ...data.region import Region
 from ...errors import EvidenceError
 from ...models.ontology import ontology
 from ...models.wording import plural
-from ..eyes import FLOOR, MICRO_D1, concept_of, made_by, named
+from ..eyes import FLOOR, MICRO_D1, concept_of, load, made_by, named
 from ..registry import Measurement, tool
 from .found import select, values
 from .looked import all_named
@@ -110,3 +110,31 @@ def compare_kinds(
         Measurement(f"{stem} of {against}", b, unit, found=both[1].found),
         *times,
     )
+
+
+@tool("likelier", quantity="which of the words of a question fits best")
+def likelier(img: MicroImage, *, words: str, eyes: str = MICRO_D1) -> Measurement:
+    """Of the specimens, organisms and objects that `words` names, the one that fits the picture best, and its probability among
+    them, from the model's joint space of images and words.
+    """
+    from ...tasks.classify import classify  # torch is loaded where a model looks, not before
+
+    known = ontology()
+    named_ids = dict.fromkeys(m.id for m in known.sentence_concepts(words))
+    pictures = [_AS_SPECIMEN.get(name, name) for name in named_ids]
+    if len(set(pictures)) < 2:
+        raise EvidenceError("I do not know both of these words, so I cannot say which fits better")
+    table = classify(img, list(dict.fromkeys(pictures)), model=load(eyes).model, none_of_these=False, confidence=0.0)  # type: ignore[attr-defined]
+    row = table.iloc[0]
+    return Measurement(
+        "likelier of the words",
+        str(row["name"]),
+        found={"probability": round(float(row["probability"]), 3), "words_read": list(named_ids)},
+    )
+
+
+_AS_SPECIMEN = {
+    "yeast cell": "yeast culture", "yeast": "yeast culture", "bacterium": "bacteria culture", "worm": "C. elegans", "colony": "agar plate",
+    "tissue": "tissue section",
+}  # fmt: skip
+"""Objects whose pictures the model knows by the specimen."""

@@ -1,0 +1,313 @@
+"""Questions about what is no ordinary object: marks, rims, gaps, areas, one thing described by its look, and what it may be.
+
+Read from the words of a whole turn, because people first say what they see and then ask ("something dark runs along one edge -
+which edge?"). What is found here takes precedence over the grammar of objects; everything else is left to it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from .memory import Context
+from .query import Query, Task
+from .reading import Clause
+
+SEEN = frozenset(
+    ["marks", "edge band", "dark corners", "gap", "gap share", "lawn gaps", "where tissue", "membrane share", "white cell type",
+     "pallor", "thing", "two stains", "recognise", "microscope image", "crowding", "signal colour", "oddities", "halos",
+     "stained evenly", "empty part"]
+)  # fmt: skip
+"""Quantities of the queries this module makes."""
+
+_COLOURS = "yellow|green|red|blue|purple|violet|pink|magenta|orange|brown|cyan|black|white|dark|bright|grey|gray"
+_THING = (
+    r"things?|objects?|spots?|dots?|blobs?|lines?|bands?|bars?|streaks?|stripes?|patch(?:es)?|marks?|areas?|regions?|cells?|"
+    r"holes?|rings?|circles?|shapes?|structures?|stuff|smudges?|lumps?|stains?|clouds?|shadows?|specks?|bits?|ones?|balls?"
+)
+_MARKS = {
+    "scale bar": r"scale ?bars?|scalebars?|size bars?|calibration bars?|ruler|micron bar",
+    "text": r"\btexts?\b|\bletter(?:s|ing)?\b|\bwords? (?:written|printed)|\bwriting\b|\bcaptions?\b|\blegend\b|\binscription|"
+    r"\b(?:numbers?|labels?|something|anything) (?:is |are )?(?:written|drawn|printed|burn\w*|overlaid|typed)|\bannotat\w+",
+    "pointer": r"\barrows?(?:head)?s?\b|\bpointers?\b|\bneedle\b|\bmarkers?\b(?= (?:in|on|at|drawn))|\bpointing at",
+    "scribble": r"\bscribbl\w+|\bdoodl\w+|\bpen ?marks?\b|\bink\b|\bpaint(?:ed)?\b|\bcrayon|\bhand[- ]?drawn|\bdrawing\b|"
+    r"\bdrawn (?:on|in|into|over)|\bmarked by hand",
+    "debris": r"\bdebris\b|\bdirt\w*|\bdust\b|\bartefacts?\b|\bartifacts?\b|\bjunk\b|\bcontaminat\w+|\bfluff\b|\blint\b|\bhairs?\b|"
+    r"\bfibres? (?:on|in) the (?:slide|image|picture)|\bforeign\b|\bcrumbs?\b",
+}
+_WHERE = r"\bwhere|\bwhich (?:edge|side|corner|quadrant|half|part|border|quarter)|\bwhat (?:edge|side|corner|quadrant|part)\b|" \
+         r"\blocat|\bfind\b|\bpoint (?:to|out|at)|\bposition|\bcoord|\bbox\b|\bshow me\b|\bin which\b|\bwhereabouts"  # fmt: skip
+_WHAT = r"\bwhat(?:'?s| is| are| could| might| would|s)?\b|\bwhich type|\bwhat kind|\bexplain\b|\bidentify|\bname\b|\btype\?"
+_COUNTS = r"\bhow many|\bcount\b(?! it| that| this)|\bnumber of|\bhow (?:big|large|long|wide|much area)|\baverage|\b(?:the|and|give|what\S*|is) mean\b|\bmedian\b"
+_ADVICE = r"\bshould i|\bhow (?:do|can|would|should|could) (?:i|you|we)|\bwhat to do|\bdisturb|\bremove|\bhow to\b|\bwhy\b"
+_MEASURED = r"|\bgene\b|\bprotein\b|what does|what do the|\bshow\?|colou?rs?\b|\barea of\b|\bdiameter|\bshapes?\b|\bsize\b|\bintensit|" \
+            r"\bbrightness|\bwidth|\blength|\bpredominant|\bratio\b|\bvalue\b|\bmean of\b|\bfraction|\bdensity"  # fmt: skip
+_CELL_OR = r"\bcells?\b[^.?]*\bor\b[^.?]*(?:dirt|dust|debris|arte?ifact|artefact|junk|noise|mark|stain|crystal|something else)|" \
+           r"(?:dirt|dust|debris|art[ei]fact|noise)\b[^.?]*\bor\b[^.?]*\bcells?\b|\bis (?:it|that|this) (?:really )?a cell\b"  # fmt: skip
+
+
+def seen_in(text: str, asked: tuple[Clause, ...], context: Context) -> Query | None:
+    """The query of a turn that is about what this module knows; None for any other turn."""
+    plain = " ".join(text.lower().replace("’", "'").replace("-", " ").split())
+    follow = _follow_up(plain, context.previous)
+    if follow is not None:
+        return replace(follow, text=text)
+    counts = re.search(_COUNTS, plain) is not None
+    for rule in _RULES:
+        query = rule(plain, counts)
+        if query is not None:
+            return replace(query, text=text)
+    return None
+
+
+def _made(task: Task, quantity: str, topic: str | None = None) -> Query:
+    return Query(task, quantity=quantity, topic=topic)
+
+
+def _where_or(plain: str, other: Task = "presence") -> Task:
+    return "locate" if re.search(_WHERE, plain) else other
+
+
+def _follow_up(plain: str, before: Query | None) -> Query | None:
+    """ "Box it", "what would you call it?", "did you count it?" after a question of this module."""
+    if before is None or before.quantity not in SEEN or len(plain.split()) > 9:
+        return None
+    locates = re.search(
+        r"^(?:and |so |ok )?(?:where|box|which (?:corner|side|edge|quadrant|half)|show|point|coord|in which|position)", plain
+    )
+    named = any(re.search(words, plain) for words in _MARKS.values())
+    if locates and not named and not re.search(r"\bcells?\b|\bnucle|\bparticle", plain):
+        return replace(before, task="locate", also=())
+    if before.quantity == "thing" and re.search(
+        r"call(?:ed)? (?:it|that|this)|\bname\b|what (?:is|would|could|might) .*\b(?:it|that)\b|what type|which type|identify it",
+        plain,
+    ):
+        return replace(before, task="classify", also=())
+    if re.search(r"\bcount(?:ed)? (?:it|that|this|them)\b|\b(?:it|that) counted|\binclude(?:d)? (?:it|that)", plain):
+        return replace(before, task="presence", quantity="thing", topic="counted|" + _description(before), also=())
+    if re.search(r"how (?:big|large|long|wide)|\bits (?:size|area|width|length)|\bsize\?", plain) and before.quantity in (
+        "thing",
+        "marks",
+        "edge band",
+        "gap",
+    ):
+        return replace(before, task="measure", also=())
+    return None
+
+
+def _description(before: Query) -> str:
+    return (before.topic or "").removeprefix("counted|")
+
+
+def _white_cell(plain: str, counts: bool) -> Query | None:
+    """Which white blood cell, by its nucleus."""
+    cell = re.search(r"leuk?o?c[yi]te?|\bwbcs?\b|white (?:blood )?cells?|white one|granulocyte", plain)
+    kinds = re.search(r"neutrophil|lymphocyte|monocyte|eosinophil|basophil|granulocyte|segmented", plain)
+    asks = re.search(
+        r"\btypes?\b|\bkinds?\b|\bsubtype|\bwhich (?:white|leuk|wbc)|\bclassif|\bspecies of|\bdifferential|judging by", plain
+    )
+    if (cell and asks and not counts and not re.search(_WHERE, plain)) or (
+        kinds and re.search(r"\bor\b|\bis (?:it|this|that|the)\b", plain) and not counts
+    ):
+        return _made("classify", "white cell type", kinds.group(0) if kinds and not asks and " or " not in plain else None)
+    return None
+
+
+def _marks(plain: str, counts: bool) -> Query | None:
+    """Scale bars, text, arrows, scribbles, dirt."""
+    if counts or re.search(_ADVICE, plain):
+        return None
+    named = next((kind for kind, words in _MARKS.items() if re.search(words, plain)), None)
+    if re.search(_CELL_OR, plain):
+        return _made("classify", "thing", plain)
+    if named == "scale bar" and re.search(r"how long|length of|\bwhat does .* (?:say|mean)|\bwhat length", plain):
+        return _made("measure", "marks", named)
+    if named is None or re.search(r"marker (?:for|of|protein)|label(?:led|ling)? with", plain):
+        return None
+    return _made(_where_or(plain), "marks", named)
+
+
+def _oddities(plain: str, counts: bool) -> Query | None:
+    """Whether something in the picture is no specimen, or not as the rest."""
+    no_cell = r"(?:anything|something|things?|objects?|stuff|structures?)[^.?]*\b(?:is|are|does|which|that|not)\b[^.?]*(?:n[o']t|not|no) (?:a |real |really )*(?:cells?|nucle\w+|part of|belong|specimen|sample|tissue|biolog\w+)"
+    odd = r"\b(?:any ?thing|something|what(?:'s| is)?)\b[^.?]*\b(?:odd|strange|weird|unusual|wrong|funny|suspicious|off|abnormal|out of place|stands? out|peculiar)\b"
+    if counts or re.search(r"\bcells? (?:that|which) |patient|disease", plain):
+        return None
+    if re.search(no_cell, plain) or re.search(
+        r"besides (?:the )?cells|other than (?:the )?cells|apart from (?:the )?cells|not? cells? (?:in|here)", plain
+    ):
+        return _made(_where_or(plain, "quality"), "oddities", "no cells")
+    if re.search(odd, plain) or re.search(
+        r"\bodd(?:ities|ity)\b|\banomal|\bodd one out\b|doesn'?t (?:fit|belong)|does not (?:fit|belong)", plain
+    ):
+        return _made(_where_or(plain, "quality"), "oddities")
+    return None
+
+
+def _rims(plain: str, counts: bool) -> Query | None:
+    """Bands along an edge, dark corners."""
+    if (
+        re.search(
+            r"\bcorners?\b[^.?]*\b(?:black|dark|darker|shaded?|vignett\w*|missing)|\b(?:black|dark|darker|shad\w+)\b[^.?]*\bcorners?\b|\bvignett|\bblack (?:border|frame|surround|rim|margin)|\b(?:edges?|borders?|rim|surround) (?:is|are) (?:black|dark)",
+            plain,
+        )
+        and not counts
+    ):
+        return _made(_where_or(plain, "quality"), "dark corners")
+    band = r"\b(?:band|stripe|strip|wall|barrier|bar|line|something|thing|structure|edge|streak)\b"
+    rim = r"\b(?:edges?|borders?|sides?|margin|rim|top|bottom|left|right)\b"
+    dark = r"\b(?:dark|black|thick|shadow\w*)\b"
+    along = r"\b(?:runs?|running|along|band|stripe|strip|wall|barrier)\b"
+    if (
+        not counts
+        and all(re.search(p, plain) for p in (band, rim, dark, along))
+        and not re.search(r"\bmiddle\b|\bcent(?:re|er)\b", plain)
+    ):
+        return _made(_where_or(plain, "classify"), "edge band")
+    return None
+
+
+def _gaps(plain: str, counts: bool) -> Query | None:
+    """The gap of a scratched layer, holes in a lawn."""
+    gap = re.search(
+        r"\bwounds?\b|\bscratch(?:ed)?\b|\bgaps?\b|\bcell[- ]?free\b|\bholes? in the (?:lawn|layer|monolayer|culture)|\bopen area\b|\bbare (?:area|patch)|\bclearing\b",
+        plain,
+    )
+    if (
+        not gap
+        or re.search(_ADVICE, plain)
+        or re.search(r"after \d+ ?h|will be|over time|how fast|how many (?:cells|nuclei)", plain)
+    ):
+        return None
+    if re.search(r"%|percent|fraction|share|how much|area of|proportion|\bsize of the (?:gap|wound)", plain):
+        return _made("fraction", "gap share")
+    if re.search(r"\bhow (?:wide|broad)|\bwidth\b", plain):
+        return _made("measure", "gap")
+    if re.search(r"\bgaps\b|\bholes\b|\blawn\b|between", plain) and not re.search(r"\bwound|\bscratch", plain):
+        return _made(_where_or(plain), "lawn gaps")
+    closed = re.search(r"\bclosed?\b|\bhealed\b|\bclosure\b|\bgone\b|\bconfluent\b", plain)
+    return _made(_where_or(plain), "gap", "closed" if closed else "open")
+
+
+def _areas(plain: str, counts: bool) -> Query | None:
+    """Tissue beside empty glass, membranes, crowding, an empty part."""
+    if re.search(r"\b(?:tissue|specimen|sample|section|material)\b", plain) and re.search(_WHERE, plain) and not counts:
+        return _made("locate", "where tissue")
+    if re.search(r"\bmembranes?\b|\bmembranous", plain) and re.search(
+        r"%|percent|fraction|share|how much|proportion|cover", plain
+    ):
+        return _made("fraction", "membrane share")
+    if re.search(r"\b(?:dense|sparse|crowded|packed|thinly|sparsely|densely)\b[^.?]*(?:\bor\b|culture|cells|field|\?|$)", plain) and not counts \
+            and not re.search(_WHERE, plain) and re.search(r"\bor\b|^is|^are|culture|how (?:dense|crowded)|\blayer\b", plain):  # fmt: skip
+        return _made("classify", "crowding")
+    return None
+
+
+def _blood(plain: str, counts: bool) -> Query | None:
+    """The pale centre of red cells; even staining."""
+    if (
+        re.search(r"\bpallor\b|\bpale (?:cent(?:re|er)s?|middles?|zones?|areas?)\b", plain)
+        and not counts
+        and re.search(
+            r"\b(?:is|are|do|does|have|has|can|any)\b[^.?]*\b(?:visible|there|see|present|have|has|show|pale|pallor|normal|any)\b",
+            plain,
+        )
+        and not re.search(r"what does|mean\b|type|called", plain)
+    ):
+        return _made("presence", "pallor")
+    if re.search(
+        r"\b(?:evenly|uniformly|equally|homogen\w+)\b[^.?]*\b(?:stain|separat|spread|distribut|colou?r|spaced)|\bwell separated\b|\bevenly\b.*\bseparat",
+        plain,
+    ) and re.search(r"stain|separat|colou?r", plain):
+        return _made("quality", "stained evenly")
+    return None
+
+
+def _looks(plain: str, counts: bool) -> Query | None:
+    """Stains by their colours, the colour of the signal, halos."""
+    stain = re.search(r"\bstain\w*|\bdyes?\b", plain)
+    named = re.findall(r"\b(?:brown|blue|pink|purple|red|green|violet)\b", plain)
+    if (
+        stain
+        and named
+        and re.search(r"\bwhich\b|\bwhat\b", plain)
+        and not re.search(r"\bis the stain\b|\bcells?\b|\bone (?:cell|nucle)", plain)
+        and (len(set(named)) > 1 or re.search(r"what (?:is|does|stain)", plain))
+    ):
+        return _made("classify", "two stains")
+    if re.search(r"\bhalo(?:s|es)?\b|\bbright rims?\b", plain) and not counts and not re.search(_ADVICE, plain):
+        return _made("classify", "halos")
+    if re.search(
+        r"colou?r\b[^.?]*\b(?:signal|fluoresc\w+|channel|label|glow\w*|light|emission)|(?:signal|fluoresc\w+|glow\w*|label)\b[^.?]*\bcolou?r",
+        plain,
+    ) and not re.search(r"%|share|fraction", plain):
+        return _made("describe", "signal colour")
+    return None
+
+
+def _nature(plain: str, counts: bool) -> Query | None:
+    """What it is: organism, material, a microscope's picture or not."""
+    if (
+        re.search(r"\b(?:microscop\w*|micrograph)\b[^.?]*\b(?:image|picture|photo)?\b", plain)
+        and re.search(r"^(?:is|was|are|does|could)\b", plain)
+        and re.search(r"\b(?:this|it|that)\b", plain)
+        and re.search(
+            r"is (?:this|it|that) (?:really |even |actually )?(?:a |an )?(?:real )?(?:microscop\w+|micrograph)|taken (?:with|by|through|under) a microscope|from a microscope",
+            plain,
+        )
+    ):
+        return _made("classify", "microscope image")
+    alone = re.search(
+        r"\bwhat (?:kind of |type of |sort of )?(?:organisms?|animals?|creatures?|plants?|specimens?|materials?|samples?|substances?|tissues?|species)\b|\bwhich (?:organism|animal|creature|material|tissue|specimen)\b|\b(?:plant|animal) or (?:animal|plant)|\bwhat (?:is|was) (?:imaged|the (?:sample|specimen|material|organism|object))\b|what(?:'s| is| are) shown and how|how was it imaged",
+        plain,
+    )
+    if alone and not counts and not re.search(r"alloy|composition|made (?:of|from)|cell line|strain|antibod", plain):
+        return _made(
+            "classify", "recognise", "organism" if re.search("organism|animal|creature|species|worm|plant", plain) else None
+        )
+    rival = re.search(
+        r"\b(?:yeast|bacteria|bacterium|worms?|embryo\w*|colon(?:y|ies)|tissue|cells?|nuclei|powder|steel|spores?|fungi|fungus|parasites?|mitochondria|platelets?)\b[^.?]* or (?:are (?:they|these) )?(?:a |an )?(?:budding )?(?:yeast|bacteria|bacterium|worms?|embryo|colon(?:y|ies)|tissue|cells?|nuclei|powder|steel|spores?|fungi|fungus|parasites?|mitochondria|platelets?)",
+        plain,
+    )
+    if (
+        rival
+        and re.search(r"^(?:is|are|would|do|does|what)", plain)
+        and not counts
+        and not re.search(r"\bmore\b|\bthan\b|\blarger|\bbrighter", plain)
+    ):
+        return _made("classify", "recognise", plain)
+    return None
+
+
+def _things(plain: str, counts: bool) -> Query | None:
+    """One thing, described by colour, size, shape or place: what it is, or where."""
+    plain = re.sub(r"\b(?:white|red) (?:blood )?(?:cell|corpuscle)", r"blood cell", plain)
+    if counts or re.search(_ADVICE + _MEASURED, plain):
+        return None
+    look = rf"\b(?:the|that|this|those|these|a|an|one|some|theres|there's|is)\b(?: \w+)?(?: \w+)? (?:{_COLOURS}|big|large|huge|tiny|small|round|burst|broken|odd|strange|weird|irregular)\b"
+    noun = rf"\b(?:{_THING}|{_COLOURS})\b"
+    found = re.search(rf"{look}[^.?]*{noun}", plain) or re.search(rf"\b(?:{_COLOURS})\b (?:\w+ )?(?:{_THING})\b", plain)
+    if (
+        found
+        and re.search(
+            r"^(?:and |so |hey |ok )?(?:what|whats|what's)\b|\bwhat(?:'?s| is) (?:that|it|this)\b|\bwhat could|\bwhats that",
+            plain,
+        )
+        and not re.search(r"\bwhat (?:kind|type|shape|fraction|percent|%)", plain)
+    ):
+        return _made("classify", "thing", plain)
+    one = re.search(
+        rf"\b(?:one|a|an|single) (?:\w+ )?(?:cell|nucleus|object|particle|thing|spot)\b[^?]*\b(?:stained |is |looks? |very |much )*(?:{_COLOURS})",
+        plain,
+    )
+    single = re.search(rf"\b(?:the|a) (?:\w+ )?(?:{_COLOURS}) (?:\w+ )?(?:cell|thing|spot|blob|patch|object|mark|one)\b", plain)
+    if (
+        re.search(_WHERE, plain)
+        and (one or single)
+        and re.search(r"\b(?:purple|violet|blue|red|pink|green|yellow|brown|orange|magenta|black)\b", plain)
+    ):
+        return _made("locate", "thing", plain)
+    return None
+
+
+_RULES = (_white_cell, _oddities, _rims, _marks, _gaps, _areas, _blood, _looks, _nature, _things)
