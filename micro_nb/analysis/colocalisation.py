@@ -70,7 +70,7 @@ def colocalisation(
     inside = np.isfinite(a) & np.isfinite(b) & (True if mask is None else mask)
     if inside.sum() < 16 or np.ptp(a[inside]) == 0 or np.ptp(b[inside]) == 0:
         raise PlanError("one of the channels shows nothing but one grey value there, so nothing can be compared")
-    r = float(pearson_corr_coeff(a, b, mask=inside)[0])
+    r = float(pearson_corr_coeff(a, b, mask=inside)[0])  # type: ignore[no-untyped-call]
     limits, how = _thresholds(a[inside], b[inside], thresholding)
     m1, m2 = (_manders(u, v > limit, inside) for u, v, limit in ((a, b, limits[1]), (b, a, limits[0])))
     scrambled = _scrambled(a, b, inside)
@@ -83,12 +83,16 @@ def colocalisation(
 def _manders(signal: np.ndarray, other: np.ndarray, inside: np.ndarray) -> float:
     """Share of the signal over the background level where the other is above its threshold."""
     over = np.clip(signal - np.percentile(signal[inside], 5), 0, None)
-    return float(manders_coloc_coeff(over, other, mask=inside)) if over[inside].sum() > 0 else 0.0
+    if over[inside].sum() <= 0:
+        return 0.0
+    return float(manders_coloc_coeff(over, other, mask=inside))  # type: ignore[no-untyped-call]
 
 
 def _thresholds(a: np.ndarray, b: np.ndarray, how: Thresholding) -> tuple[tuple[float, float], Thresholding]:
     found = _costes(a, b) if how == "costes" else None
-    return (found, "costes") if found else ((float(threshold_otsu(a)), float(threshold_otsu(b))), "otsu")
+    if found:
+        return found, "costes"
+    return (float(threshold_otsu(a)), float(threshold_otsu(b))), "otsu"  # type: ignore[no-untyped-call]
 
 
 def _costes(a: np.ndarray, b: np.ndarray) -> tuple[float, float] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -184,18 +185,29 @@ def bootstrap(
     value = float(statistic(v))
     if np.ptp(v) == 0:
         return Estimate(value, value, value, len(v), None, unit, confidence, "all values are equal")
-    rng, method = np.random.default_rng(seed), "BCa" if len(v) <= 5000 else "percentile"  # BCa's jackknife is quadratic
-    found = stats.bootstrap(
-        (v,),
-        statistic,
-        confidence_level=confidence,
-        n_resamples=resamples,
-        rng=rng,
-        method=method,
-        batch=max(1, 2_000_000 // len(v)),
-    )
-    low, high = (float(b) for b in found.confidence_interval)
+    method = "BCa" if len(v) <= 5000 else "percentile"  # BCa's jackknife is quadratic
+    low, high = _resampled(v, statistic, confidence, resamples, seed, method)
+    if not (math.isfinite(low) and math.isfinite(high)):  # BCa is not defined where leaving one value out changes nothing
+        method = "percentile"
+        low, high = _resampled(v, statistic, confidence, resamples, seed, method)
     return Estimate(value, low, high, len(v), None, unit, confidence, f"{method} bootstrap, {resamples} resamples, seed {seed}")
+
+
+def _resampled(
+    v: np.ndarray, statistic: Callable[..., Any], confidence: float, resamples: int, seed: int, method: str
+) -> tuple[float, float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            (v,),
+            statistic,
+            confidence_level=confidence,
+            n_resamples=resamples,
+            rng=np.random.default_rng(seed),
+            method=method,
+            batch=max(1, 2_000_000 // len(v)),
+        )
+    return float(found.confidence_interval[0]), float(found.confidence_interval[1])
 
 
 def density_per_mm2(count: int, area_um2: float, *, confidence: float = 0.95) -> Estimate:

@@ -195,7 +195,7 @@ def _clustering(q: Query, c: Clause, shape: Shape) -> Query | None:
     return replace(_over(q, c, "presence" if topic else "describe", "clustering"), topic=topic)
 
 
-def _crowding(q: Query, c: Clause, shape: Shape) -> Query | None:
+def _packing(q: Query, c: Clause, shape: Shape) -> Query | None:
     """ "Is it crowded?", "dense or sparse?"."""
     other = c.has("division") or c.has("ask", "locate", "count", "classify", "fraction") or len(c.values("part")) > 1
     if not c.has("statistics", "crowding") or other or c.has("topic") or c.has("operator") or not (c.question or c.starts_yes_no):
@@ -204,7 +204,7 @@ def _crowding(q: Query, c: Clause, shape: Shape) -> Query | None:
         return None
     both = "or" in c.words or not c.starts_yes_no
     topic = None if both else "sparse" if c.says("sparse", "sparsely", "loosely") else "dense"
-    return replace(_over(q, c, "presence" if topic else "describe", "crowding"), topic=topic)
+    return replace(_over(q, c, "presence" if topic else "describe", "packing"), topic=topic)
 
 
 def _per_part(q: Query, c: Clause, shape: Shape) -> Query | None:
@@ -265,5 +265,5 @@ def _plain(q: Query) -> tuple[Filter, ...]:
 
 _RULES: tuple[Rule, ...] = (
     _colocalisation, _compartments, _gated, _plausible, _per_part, _outliers, _ranking, _percentile, _populations, _variation,
-    _distribution, _clustering, _crowding, _distance, _around,
+    _distribution, _clustering, _packing, _distance, _around,
 )  # fmt: skip

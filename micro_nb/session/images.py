@@ -158,8 +158,8 @@ class Album(Mapping[str, MicroImage]):
             found = which or every
             assert found is not None
             rest = f"{rest[: found.start()]} {rest[found.end() :]}".replace("\0", " ").strip()
-            several = tuple(dict.fromkeys(names)) if len(set(names)) > 1 else tuple(self)
-            return Said("which" if which else "across", several, rest, _bare(rest))
+            meant = tuple(dict.fromkeys(names)) if len(set(names)) > 1 else tuple(self)
+            return Said("which" if which else "across", meant, rest, _bare(rest))
         if not names:
             return Said("here", here, text)
         if len(set(names)) > 1 or _COMPARING.search(rest):
@@ -168,7 +168,7 @@ class Album(Mapping[str, MicroImage]):
         head = rest[: rest.find("\0")] if "\0" in rest else rest
         clean = rest.replace("\0", " ")
         return Said(
-            "switch" if _SWITCH.match(head) else "one", names[:1], clean, _bare(_SWITCH.sub("", head) + clean[len(head) :])
+            "switch" if _SWITCH.match(head) else "one", tuple(names[:1]), clean, _bare(_SWITCH.sub("", head) + clean[len(head) :])
         )
 
     def _without_names(self, text: str, current: str | None) -> tuple[str, list[str]]:

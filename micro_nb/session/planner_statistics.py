@@ -105,7 +105,7 @@ def _grey_histogram(query: Query, img: MicroImage) -> Plan:
 
 _PLANS: Mapping[str, Callable[[Query, MicroImage], Plan]] = {
     "distribution": _distribution, "variation": _distribution, "percentile": _percentile, "populations": _populations,
-    "ranking": _ranking, "outliers": _outliers, "clustering": _over_objects("clustering"), "crowding": _over_objects("crowding"),
+    "ranking": _ranking, "outliers": _outliers, "clustering": _over_objects("clustering"), "packing": _over_objects("packing"),
     "per part": _per_part, "distance": _distance, "around": _around, "gated": _gated, "plausible": _plausible,
     "colocalisation": _colocalisation, "compartments": _compartments, "grey histogram": _grey_histogram,
 }  # fmt: skip

@@ -35,7 +35,7 @@ def clustering(d: Draft, s: Subject) -> None:
         d.prose.say("Yet some parts hold more than others, with a p-value of {p}.", p=(Fact(parts),))
 
 
-def crowding(d: Draft, s: Subject) -> None:
+def packing(d: Draft, s: Subject) -> None:
     """Dense or sparse, and by what."""
     d.take(0)
     found = str(s.evidence[0].value)
@@ -278,7 +278,7 @@ def grey_histogram(d: Draft, s: Subject) -> None:
 STATISTICS_WORDINGS: dict[str, Callable[[Draft, Subject], None]] = {
     f.__name__: f
     for f in (
-        clustering, crowding, distance_between, around, distribution, variation, percentile, populations, ranking, outliers,
+        clustering, packing, distance_between, around, distribution, variation, percentile, populations, ranking, outliers,
         per_part, gated, plausible, colocalisation, compartments, grey_histogram,
     )
 }  # fmt: skip

@@ -10,8 +10,8 @@ from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.region import Region
 from ..errors import EvidenceError, MicroNBError
-from ..tiles.objects import Objects
 from ..render.markdown import mime
+from ..tiles.objects import Objects
 from . import recall
 from .answer import Answer, Span
 from .compose import compose
@@ -26,7 +26,8 @@ from .log.resume import answer_about, recalled
 from .markdown import transcript_markdown
 from .methods import Methods, methods
 from .pace import SAMPLED, Pace
-from .planner import Call, Plan, plan
+from .planner import plan
+from .plans import Call, Plan
 from .prose import numerals
 from .query import Query
 from .registry import get, run
@@ -98,8 +99,8 @@ class Session:
         ----------
         question : in the person's own words; follow-ups may leave out what was said before.
         region : the place it is about, "this region", unless it names another.
-        budget : seconds to spend on looking for objects. Counts and statistics are then estimated from a random sample of tiles (two
-            at least), with an interval; asked again, from twice as many, until the image was looked at whole.
+        budget : seconds to spend on looking for objects. Counts and statistics are then estimated from a random sample of tiles
+            (two at least), with an interval; asked again, from twice as many, until the image was looked at whole.
         """
         self._budget = budget
         said = self.images.read(str(question), self.about)
@@ -144,23 +145,25 @@ class Session:
         self.looks_with = resolve(self._eyes, self.img)
 
     @classmethod
-    def resume(cls, name: str = "last", *, img: MicroImage | None = None, eyes: Any = None, log: Choice = None) -> Session:
+    def resume(cls, name: str = "last", *, img: Given = None, eyes: Any = None, log: Choice = None) -> Session:
         """Goes on with a logged conversation.
 
         Parameters
         ----------
         name : its :attr:`id`, the beginning of one, or ``"last"``.
-        img : the image, where it was an array in memory; otherwise it is opened again where it was, and its content compared.
+        img : the image or images, where they were arrays in memory; others are opened where they were. Contents are compared.
         eyes, log : as for a new session; left out, the eyes that were used, and the log in the user's data folder.
 
         Raises
         ------
         LogError : no such session, or its image is not there or not the same.
         """
-        logged, img, path = recalled(name, img, log)
-        chat = cls(img, eyes=eyes or logged.eyes, log=path)
+        logged, images, path = recalled(name, img, log)
+        chat = cls(images, eyes=eyes or logged.eyes, log=path)
+        if logged.about is not None:
+            chat.use(logged.about)
         chat.id = logged.id
-        chat.turns = [Turn(t.question, t.query, answer_about(t, logged, img)) for t in logged.turns]
+        chat.turns = [Turn(t.question, t.query, answer_about(t, logged, images)) for t in logged.turns]
         chat._log.known(chat.turns, serials(logged.id, path))
         return chat
 
@@ -178,7 +181,7 @@ class Session:
 
     def methods(self) -> Methods:
         """The methods paragraph of what was measured here, and what is missing for one that is complete."""
-        return methods(self.img, self.evidence)
+        return methods(self.img, self.evidence, worded_by=[turn.answer.worded_by for turn in self.turns])
 
     @property
     def history(self) -> tuple[tuple[str, str], ...]:
@@ -249,8 +252,9 @@ class Session:
         held = recall.holding([*self.turns, taken])
         if held:
             taken = replace(taken, answer=held[-1].answer)
-            if len(held[-1].query.images) == 1:
-                self.use(held[-1].query.images[0])
+            before = held[-1].query.images or tuple(self.images)[:1]  # asked while there was but one
+            if len(before) == 1 and before[0] != self.about:
+                self.use(before[0])
         self.turns.append(taken)
         if recall.pixel_size(self.turns) != recall.pixel_size(self.turns[:-1]):
             self._scale(recall.pixel_size(self.turns))

@@ -154,7 +154,7 @@ def _ratios(img: MicroImage, labels: np.ndarray, signal: str) -> tuple[np.ndarra
     grey = _plane(img, signal)
     sizes = np.bincount(labels.ravel())[1:]
     across = 2 * float(np.sqrt(np.median(sizes[sizes > 0]) / np.pi)) if (sizes > 0).any() else 0.0
-    inner, outer = expand_labels(labels, _GAP_PX), expand_labels(labels, _GAP_PX + max(_RING * across, 2))
+    inner, outer = (expand_labels(labels, d) for d in (_GAP_PX, _GAP_PX + max(_RING * across, 2)))  # type: ignore[no-untyped-call]
     ring = np.where(inner > 0, 0, outer)
     background = float(np.percentile(grey[outer == 0], 10)) if (outer == 0).any() else float(grey.min())
     n = int(labels.max()) + 1

@@ -117,7 +117,7 @@ def ranking(
         raise EvidenceError(f"I find no {target} there, so none can be listed")
     keys = np.lexsort((chosen.table["label"].to_numpy(), -measured if order == "max" else measured))
     first = [int(k) for k in keys if np.isfinite(measured[k])][: max(int(top), 1)]
-    out = [Measurement("listed", len(first), "count", found=chosen.found | {"by": by, "order": order}),
+    out = [Measurement("listed", len(first), "count", found=dict(chosen.found) | {"by": by, "order": order}),
            Measurement(f"number of {target}", len(chosen), "count", found=chosen.found)]  # fmt: skip
     return (*out, *(m for rank, k in enumerate(first, 1) for m in listed(img, chosen, k, rank, {by: (measured[k], unit)})))
 

@@ -78,13 +78,14 @@ def gated_count(
     out = tiles[tiles["unfit"] != ""]
     dropped = np.zeros(len(chosen), bool)
     y, x = (chosen.table[f"centroid_{a}_px"].to_numpy(float) for a in "yx")
-    for t in out.itertuples():
-        dropped |= (y >= t.y0_px) & (y < t.y1_px) & (x >= t.x0_px) & (x < t.x1_px)
+    boxes = out[["y0_px", "x0_px", "y1_px", "x1_px"]].to_numpy(float)
+    for y0, x0, y1, x1 in boxes:
+        dropped |= (y >= y0) & (y < y1) & (x >= x0) & (x < x1)
     areas = (tiles["y1_px"] - tiles["y0_px"]) * (tiles["x1_px"] - tiles["x0_px"])
     lost = float(areas[tiles["unfit"] != ""].sum() / areas.sum())
     kept = int((~dropped).sum())
     found = dict(chosen.found) | {"saturated_percent": SATURATED, "tiles": len(tiles)}
-    places = list(dict.fromkeys(place_words(img, (t.y0_px + t.y1_px) / 2, (t.x0_px + t.x1_px) / 2) for t in out.itertuples()))
+    places = list(dict.fromkeys(place_words(img, (y0 + y1) / 2, (x0 + x1) / 2) for y0, x0, y1, x1 in boxes))
     named = (Measurement("where", ", ".join(places[:_FEW]), found=found), Measurement("why", _reasons(out), found=found))
     dense = kept / (1 - lost) / len(chosen) if lost < 1 and len(chosen) else None
     return (
@@ -105,7 +106,7 @@ def plausible_size(
     it, and the pixel size (µm) that would bring it to the middle of that range.
     """
     chosen = select(img, channel=channel, eyes=eyes, target=target)
-    typical = typical_size(str(chosen.found.get("kind") or target))
+    typical = typical_size(chosen.found, target)
     if img.pixel_size is None:
         raise EvidenceError("this image has no pixel size, so it cannot be said whether it fits; pass pixel_size= to open_image")
     if typical is None:

@@ -76,7 +76,7 @@ def deviations(chosen: Selection, img: MicroImage, quantity: str, channel: str |
         1.0 if quantity in (*_ON_LOG_SCALE, "solidity") else max(abs(float(middle)), 1e-9)
     )
     spread = max(float(np.nanmedian(np.abs(measured - middle))) / 0.6745, least)  # 0.6745: quartile of the normal law
-    return np.nan_to_num((measured - middle) / spread)
+    return np.asarray(np.nan_to_num((measured - middle) / spread))
 
 
 def _how(quantity: str, score: float) -> str:

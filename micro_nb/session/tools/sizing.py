@@ -80,7 +80,7 @@ def _estimate(chosen: Selection, table: pd.DataFrame, measured: np.ndarray, stat
 
 def implausible(chosen: Selection, img: MicroImage, target: str) -> dict[str, Any]:
     """The median size (µm) and what is typical, where it is far from what objects of their kind have; else nothing."""
-    typical = typical_size(str(chosen.found.get("kind") or target))
+    typical = typical_size(chosen.found, target)
     if typical is None or img.pixel_size is None or chosen.filtered:
         return {}
     size, _ = values(chosen.table, "diameter" if typical.of == "diameter" else "width", img=img, unit="um")

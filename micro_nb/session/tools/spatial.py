@@ -65,8 +65,8 @@ def clustering(
     )
 
 
-@tool("crowding", quantity="whether objects lie dense or sparse")
-def crowding(
+@tool("packing", quantity="whether objects lie dense or sparse")
+def packing(
     img: MicroImage,
     *,
     region: Region | None = None,
@@ -82,7 +82,7 @@ def crowding(
     need_all(chosen, "how crowded all of them are")
     found = dict(chosen.found) | {"dense_percent": DENSE, "sparse_percent": SPARSE, "touching_percent": CLOSE}
     if not len(chosen):
-        return Measurement("crowding", "sparse", found=found), Measurement(f"number of {target}", 0, "count", found=found)
+        return Measurement("packing", "sparse", found=found), Measurement(f"number of {target}", 0, "count", found=found)
     share = coverage(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
     assert isinstance(share, Measurement)
     covered, near = float(share.value or 0), 100 * _touching(chosen) / len(chosen)  # type: ignore[arg-type]
@@ -90,7 +90,7 @@ def crowding(
     apart, across = (values(chosen.table, q, img=img)[0] for q in ("spacing", "diameter"))
     times = np.nanmedian(apart) / np.nanmedian(across) if np.isfinite(apart).any() else None
     return (
-        Measurement("crowding", "dense" if dense else "sparse" if covered < SPARSE else "moderately dense", found=found),
+        Measurement("packing", "dense" if dense else "sparse" if covered < SPARSE else "moderately dense", found=found),
         Measurement(f"number of {target}", len(chosen), "count", found=found),
         Measurement("covered share", covered, "%", found=found),
         Measurement("share that touches another", near, "%", found=found),
@@ -222,4 +222,4 @@ def _gap(img: MicroImage, near: Selection, others: Selection, a: Any, b: Any) ->
         own = np.pad(plane_of(chosen.objects)[y0:y1, x0:x1] == int(row["label"]), 1)
         edges.append((np.argwhere(outline(own.astype(np.int32)) & own) + (y0 - 1, x0 - 1)) * (py, px))
     gap = float(cKDTree(edges[1]).query(edges[0])[0].min())
-    return max(gap - (py * px) ** 0.5, 0.0)  # pixels that lie side by side touch
+    return max(gap - float(np.sqrt(py * px)), 0.0)  # pixels that lie side by side touch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ...models.ontology import Size, ontology
@@ -11,9 +12,14 @@ FAR_OFF = 3.0
 """Times beyond the typical range from which a size is called implausible."""
 
 
-def typical_size(word: str) -> Size | None:
-    """What objects that a word names usually measure; None where none is typical."""
-    concept = concept_of(word)
+def typical_size(found: Mapping[str, Any], target: str) -> Size | None:
+    """What objects usually measure that were asked for by the word ``target``; None where none is typical.
+
+    Parameters
+    ----------
+    found : how they were found; a model says there which concept it took the word for.
+    """
+    concept = concept_of(str(found["kind"]) if found.get("weights") and found.get("kind") else target)
     return ontology().size_um(concept) if concept is not None else None
 
 
