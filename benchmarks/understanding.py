@@ -1,10 +1,10 @@
 """How many phrasings become exactly the Query that was meant: the grammar, the trained decoder, and their union.
 
-    python benchmarks/understanding.py [--show development] [--decoder FOLDER]
+    python benchmarks/understanding.py [--show development] [--decoder FOLDER | --train MINUTES FOLDER]
 
-Families of phrasings (tests/session/phrasings.toml) are split by name into development, which the grammar was tuned and the decoder
-trained on, and held out. A phrasing is right when every slot is, and no word was left unread. The union reads with the grammar and
-asks the decoder only where the grammar would ask back.
+Families of phrasings (tests/session/phrasings.toml) are split by name into development, which the grammar was tuned and the
+decoder trained on, and held out. A phrasing is right when every slot is, and no word was left unread. The union reads with the
+grammar and asks the decoder only where the grammar would ask back; the decoder reads no follow-ups.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from micro_nb.session.understand import understand
 PHRASINGS = Path(__file__).parents[1] / "tests" / "session" / "phrasings.toml"
 SHAPE = (100, 200)
 _SLOTS = (
-    "task", "target", "quantity", "statistic", "region", "against", "filters", "channel", "unit", "pick", "versus", "claim", "rival",
-    "topic", "pixel_size", "also", "unread",
+    "task", "target", "quantity", "statistic", "region", "against", "filters", "channel", "unit", "pick", "versus", "claim",
+    "rival", "topic", "pixel_size", "also", "unread",
 )  # fmt: skip
+SURE = 0.5
+"""The least probability at which the union takes the decoder's reading."""
 Reader = Callable[[str, Context], Query]
 
 
@@ -83,10 +85,33 @@ def measured(reader: Reader, *, show: str | None = None) -> dict[str, tuple[int,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--show", choices=["development", "held out"], help="print what is read wrongly in this part")
+    parser.add_argument("--show", choices=["development", "held out"], help="print what the grammar reads wrongly in this part")
+    parser.add_argument("--decoder", type=Path, help="folder of a trained decoder to compare with")
+    parser.add_argument("--train", type=float, help="minutes to train the decoder for, into the folder, before it is compared")
     given = parser.parse_args()
-    for part, (right, n) in measured(understand, show=given.show).items():
-        print(f"grammar  {part:12} {right:4} of {n:4}  {right / n:6.1%}")
+    readers: dict[str, Reader] = {"grammar": understand}
+    if given.decoder is not None:
+        readers |= _trained(given.decoder, given.train)
+    for name, reader in readers.items():
+        for part, (right, n) in measured(reader, show=given.show if name == "grammar" else None).items():
+            print(f"{name:9}{part:12} {right:4} of {n:4}  {right / n:6.1%}")
+
+
+def _trained(folder: Path, minutes: float | None) -> dict[str, Reader]:
+    """The decoder by itself, and its union with the grammar."""
+    from micro_nb.session.reader.decoder import Decoder, train
+
+    if minutes is not None:
+        train([f for f in families() if not f["held_out"] and not f.get("before")], minutes=minutes).save(folder)
+    decoder = Decoder.load(folder)
+
+    def union(text: str, context: Context) -> Query:
+        read = understand(text, context)
+        asks_back = read.unread or (read.task == "unknown" and read.topic is None)
+        guess, sure = decoder.read(text, context) if asks_back and context.previous is None else (read, 0.0)
+        return guess if sure >= SURE else read
+
+    return {"decoder": lambda text, context: decoder.read(text, context)[0], "union": union}
 
 
 if __name__ == "__main__":

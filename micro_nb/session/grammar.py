@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, cast
@@ -17,9 +18,11 @@ from .relations import (
     density_per,
     edge,
     lump,
+    off_edge,
     placed,
     ranked_filter,
     ranked_place,
+    separate,
     touching,
     uncertain,
 )  # fmt: skip
@@ -47,6 +50,7 @@ Rule = Callable[[Query, Clause, Shape], Query | None]
 
 def query_of(clause: Clause, shape: Shape) -> Query:
     """The Query of one clause by itself; task ``"unknown"`` where it names no task."""
+    clause = _of_units(clause)
     found = compared(clause)
     spent = tuple(f.named for f in found if f.named is not None and not f.claimed)  # "with an area above 60" measures nothing
     base = Query(
@@ -59,7 +63,7 @@ def query_of(clause: Clause, shape: Shape) -> Query:
     if among is not None:
         base = replace(base, pick=None, filters=(*base.filters, among), claim=None)
     own = next((q for q in (rule(base, clause, shape) for rule in _FIRST) if q is not None), None)
-    if own is not None:
+    if own is not None and not (own.quantity == "crowding" and base.quantity == "density"):
         return own
     if scene_of(clause) and (base.statistic not in ("value", "sum") or base.quantity not in IMAGE_QUANTITIES):
         base = replace(base, unread=(*base.unread, "image"))
@@ -77,6 +81,13 @@ def query_of(clause: Clause, shape: Shape) -> Query:
     if clause.has("ask", "rest") and query.quantity not in ("rest", "coverage", "polarity") and query.task != "unknown":
         return replace(query, unread=(*query.unread, "background"))
     return query
+
+
+def _of_units(c: Clause) -> Clause:
+    """ "How many microns wide is it?" counts nothing."""
+    pairs = itertools.pairwise(c.items)
+    asked = tuple(a for a, b in pairs if ("ask", "count") in a.meanings and any(k == "unit" for k, _ in b.meanings))
+    return c.without(asked) if c.has("quantity") else c
 
 
 def _unplaced(query: Query, c: Clause) -> Query:
@@ -275,7 +286,8 @@ def _image_facts(q: Query, c: Clause, shape: Shape) -> Query | None:
     if q.quantity in IMAGE_QUANTITIES:
         claim = q.claim if q.quantity in ("image_size", "field") else None
         unit = None if q.quantity in ("bit_depth", "channels", "pixel_size") else q.unit
-        return replace(q, task="measure", filters=(), claim=claim, unit=unit, topic="height" if c.has("quantity", "height") else None)
+        height = "height" if c.has("quantity", "height") else None
+        return replace(q, task="measure", filters=(), claim=claim, unit=unit, topic=height)
     at = next((f for f in c.numbers), None)
     if c.has("unit", "px") and c.has("ask", "fraction") and at is not None:
         return replace(q, task="fraction", quantity="share_at", claim=q.claim or Claim("==", at), filters=())
@@ -291,13 +303,16 @@ def _shares(q: Query, c: Clause, shape: Shape) -> Query | None:
         and not c.has("ask", "compare")
         and (q.quantity == "coverage" or c.has("unit", "%") or c.has("ask", "fraction"))
     ):
-        return replace(q, task="fraction", quantity="rest")
+        return replace(q, task="fraction", quantity="rest", unit=None)
+    without = c.has("negation") and c.has("target") and not (c.has("border") or c.has("relation") or q.filters)
+    if without and q.region is None and (c.has("ask", "fraction") or q.quantity == "coverage") and not c.has("reference"):
+        return replace(q, task="fraction", quantity="rest", unit=None)  # "the share without cells"
     if c.has("ask", "fraction") and of_objects and q.quantity is None:
         return replace(q, task="fraction", quantity="share_of_objects")
     if q.quantity == "coverage" and q.unit in AREA_UNITS:
         return replace(q, task="measure", quantity="area", statistic="sum")
     if q.quantity == "coverage" or c.has("ask", "fraction") or (q.unit == "%" and q.target):
-        return replace(q, task="fraction", quantity="coverage")
+        return replace(q, task="fraction", quantity="coverage", unit=None)
     return None
 
 
@@ -353,8 +368,12 @@ def _counting(q: Query, c: Clause, shape: Shape) -> Query | None:
         return replace(q, task="count", claim=q.claim or _stated(c), topic=look)
     if c.has("ask", "locate") and c.has("target"):
         return replace(q, task="locate", pick=None)
+    if c.words[:2] == ("how", "much") and q.target and q.quantity is None and not c.has("topic"):
+        return replace(q, task="count")  # "how much platelets are there"
     if (c.tag or c.has("ask", "sure")) and c.numbers and not c.has("unit"):
         return replace(q, task="count", claim=q.claim or _stated(c))
+    if q.filters and c.has("target") and c.words[:1] == ("which",):
+        return replace(q, task="locate", pick=None)
     if q.filters and c.has("target") and (c.question or c.has("border")):
         return replace(q, task="presence" if c.starts_yes_no else "count")
     return None
@@ -366,7 +385,7 @@ def _stated(c: Clause) -> Claim | None:
     return Claim("==", stated[0]) if stated else None
 
 
-_FIRST: tuple[Rule, ...] = (uncertain, channel_contents, counted, alike, edge, statistics_of)
+_FIRST: tuple[Rule, ...] = (separate, uncertain, channel_contents, counted, alike, edge, off_edge, statistics_of)
 _RULES: tuple[Rule, ...] = (
     lump, density_per, placed, touching, ranked_place,
     _kinds, _refusals, _two_kinds, _two_parts, _ratio, _busiest, _one_object, _image_facts, _shares, _objects_measured,

@@ -102,7 +102,8 @@ def _entries() -> Iterator[tuple[str, str, str]]:
     yield from (meaning for key, phrase in odd for meaning in (("superlative", "oddness max", phrase), ("target", key, phrase)))
     wholly = ("entirely", "completely", "fully", "wholly", "totally", "entire", "whole")
     frames = ("frame", "image", "picture", "field", "view", "field of view")
-    yield from (("border", "inside", f"{how} {where} the {what}") for how in wholly for where in ("inside", "within", "in") for what in frames)
+    inside = (f"{how} {where} the {what}" for how in wholly for where in ("inside", "within", "in") for what in frames)
+    yield from (("border", "inside", phrase) for phrase in inside)
     edges = [f"{det}{kind}{edge}{of}" for det in ("", "the ", "an ") for kind in _BEFORE for edge in _EDGES for of in _OF]
     yield from (("border", "touch", f"{verb} {edge}") for verb in _TOUCHES for edge in edges)
 
@@ -114,7 +115,8 @@ def _nearest() -> Iterator[tuple[str, str]]:
         place: (place, *(f"{word} {edge}" for word in words for edge in ("edge", "border", "side", "rim")))
         for place, words in called.items()
     }
-    names |= {"center": ("center", "centre", "middle", "image center", "image centre"), "border": ("border", "edge", "rim", "frame", "image border", "image edge")}
+    names |= {"center": ("center", "centre", "middle", "image center", "image centre")}
+    names |= {"border": ("border", "edge", "rim", "frame", "image border", "image edge")}
     for near in ("nearer", "nearest", "closer", "closest"):
         for place, named in names.items():
             yield from ((place, f"{near} {to}{word}") for word in named for to in ("the ", "to the ", "to ", ""))

@@ -25,7 +25,7 @@ def touching(q: Query, c: Clause, shape: Shape) -> Query | None:
     if c.has("relation", "satellite"):
         return replace(query, task="presence" if c.starts_yes_no else "count", topic="satellites", claim=None)
     if c.has("ask", "count", "fraction") and not c.has("relation", "group"):
-        named = Filter("touches_other", "is", together != (c.has("negation") or apart))
+        named = Filter("touches_other", "is", together != c.has("negation"))
         task: Literal["count", "fraction"] = "fraction" if c.has("ask", "fraction") else "count"
         quantity = "share_of_objects" if task == "fraction" else None
         return replace(q, task=task, quantity=quantity, filters=(*q.filters, named), claim=None, pick=None)
@@ -35,6 +35,11 @@ def touching(q: Query, c: Clause, shape: Shape) -> Query | None:
     if not asked or c.has("ask", "locate"):
         return None
     return replace(query, task="presence", topic="separated" if apart or c.has("negation") else None, unread=q.unread)
+
+
+def separate(q: Query, c: Clause, shape: Shape) -> Query | None:
+    """ "How many are well separated?" """
+    return touching(q, c, shape) if c.has("relation", "separated") and c.has("ask", "count", "fraction") else None
 
 
 def alike(q: Query, c: Clause, shape: Shape) -> Query | None:
@@ -121,6 +126,16 @@ def lump(q: Query, c: Clause, shape: Shape) -> Query | None:
         return None
     unread = tuple(w for w in q.unread if w not in ("irregular", "round", "odd"))
     return replace(q, task="locate", quantity=None, pick=pick, topic=None, unread=unread)
+
+
+def off_edge(q: Query, c: Clause, shape: Shape) -> Query | None:
+    """ "How far is the largest one from the edge?" """
+    named = next((v for v in c.values("quantity") if v in ("from_border", "from_center")), None)
+    asked = c.says("far", "distance") or c.has("statistic")
+    if named is None or not asked or c.has("ask", "compare") or c.has("superlative", f"{named} min"):
+        return None
+    unread = tuple(w for w in q.unread if w not in ("how", "far", "is", "are", "distance", "away"))
+    return replace(q, task="measure", quantity=named, region=None, unread=unread, topic=None)
 
 
 def ranked_place(q: Query, c: Clause, shape: Shape) -> Query | None:

@@ -67,13 +67,15 @@ UNIT_QUANTITY = {
     "mm": "diameter",
 }
 _FLIP: dict[str, Literal[">", ">=", "<", "<=", "=="]] = {">": "<=", "<": ">=", ">=": "<", "<=": ">", "==": "=="}
+_PLAIN = {">=": ">", "<=": "<"}
 Op = Literal[">", ">=", "<", "<=", "=="]
 Shape = tuple[int, int] | None
 _VALUE = r"(?P<value>\d+(?:[.,]\d+)?) (?P<unit>um|nm|microns?|micromet(?:er|re)s?|nanomet(?:er|re)s?)"
 _SCALES = (
     re.compile(rf"\b{_VALUE} (?:per|a|for each|for a|for one|for every)(?: each| one)? (?:pixels?|px|pix)\b"),
     re.compile(
-        rf"\b(?:pixel ?size|(?:1|one|a|each|every) (?:pixel|px)|pixels|px size|calibration|scale)(?: \w+| =)?(?: \w+)? {_VALUE}\b(?! per)"
+        r"\b(?:pixel ?size|(?:1|one|a|each|every) (?:pixel|px)|pixels|px size|calibration|scale)"
+        rf"(?: \w+| =)?(?: \w+)? {_VALUE}\b(?! per)"
     ),
     re.compile(rf"\b{_VALUE} (?:pixels|pixel ?size|px size)\b"),
 )
@@ -282,6 +284,7 @@ def compared(c: Clause) -> tuple[Compared, ...]:
             named, claimed = _quantity_beside(c, behind, k)
             out.append(Compared(cast(Op, op), _number(items[behind]), _unit_after(items, behind), named, claimed))
             continue
+        op = _PLAIN.get(op, op) if item.words[0] in ("or", "and") else op  # "and larger than 100" sets no limit before it
         if not after:
             continue
         if op == "between" and len(after) > 1:

@@ -11,8 +11,8 @@ from dataclasses import replace
 from ..data.region import Region
 from .facts import is_fact, standing
 from .grammar import query_of
-from .grammar_seen import seen_in
 from .grammar_knowledge import consult
+from .grammar_seen import seen_in
 from .memory import Context, follow
 from .query import Pick, Query
 from .reading import Clause, clauses
@@ -39,7 +39,7 @@ def understand(text: str, context: Context | None = None) -> Query:
         return Query("unknown", topic="undo", text=text)
     seen = seen_in(text, asked, context)
     if seen is not None:
-        return seen
+        return consult(replace(seen, text=text), text, context)
     for clause in asked:
         size = stated_pixel_size(clause)
         if size is not None:
