@@ -73,13 +73,14 @@ class Methods:
         return {"text/html": show.framed(f"{prose}<p>Missing:</p><ul>{items}</ul>"), "text/plain": str(self)}
 
 
-def methods(img: MicroImage | None, evidence: Sequence[Evidence]) -> Methods:
+def methods(img: MicroImage | None, evidence: Sequence[Evidence], *, worded_by: Iterable[str] = ()) -> Methods:
     """The paragraph of what was measured.
 
     Parameters
     ----------
     img : the image the conversation is about.
     evidence : all facts stated in it.
+    worded_by : language models that worded answers.
     """
     prose = Prose(list(evidence))
     if img is not None:
@@ -90,6 +91,9 @@ def methods(img: MicroImage | None, evidence: Sequence[Evidence]) -> Methods:
     _measuring(prose, evidence)
     _sampling(prose, evidence)
     _software(prose)
+    for name in dict.fromkeys(filter(None, worded_by)):
+        model = _added(prose, Evidence("language model", name))
+        prose.say("Some answers were worded by the language model {model}; it measured nothing.", model=(model,))
     return Methods(prose.text, tuple(_missing(img, evidence)), tuple(prose.evidence), tuple(prose.spans))
 
 

@@ -68,6 +68,19 @@ def test_an_image_in_memory_is_passed_again(log):
     assert mnb.Session.resume(img=discs(), log=log).ask("and in the left half?").value == asked_at_once.value
 
 
+def test_several_images_come_back_with_the_one_that_is_spoken_of(saved, tmp_path, log):
+    tifffile.imwrite(tmp_path / "control.tif", np.where(np.mgrid[:180, :200][1] < 100, discs().read(), 20).astype("uint8"))
+    chat = mnb.Session({"treated": mnb.open_image(saved), "control": mnb.open_image(tmp_path / "control.tif")}, log=log)
+    for question in ("How many nuclei?", "and in the control?", "Which image has more nuclei?"):
+        chat.ask(question)
+    again = mnb.Session.resume(chat.id, log=log)
+    assert list(again.images) == ["treated", "control"]
+    assert again.about == chat.about
+    assert again.ask("How many nuclei are in the treated one?").value == 8
+    assert {c.outcome for c in verify(load(chat.id, log))} <= {"identical", "not checked"}
+    assert sum(c.outcome == "identical" for c in verify(load(chat.id, log))) >= 2
+
+
 def test_a_session_without_an_image_is_resumed(log):
     mnb.Session(log=log).ask("How many nuclei?")
     assert mnb.Session.resume(log=log).ask("How many nuclei?").declined

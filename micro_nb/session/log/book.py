@@ -27,6 +27,7 @@ from .database import default_path, is_damaged, opened, set_aside
 if TYPE_CHECKING:
     from ..session import Session, Turn
 
+_WITH_ALBUM = 2  # the schema's version from which on a session may have several images
 _BY_USE = "SELECT session FROM turn GROUP BY session ORDER BY max(serial)"
 Choice = bool | str | os.PathLike[str] | None
 
@@ -57,6 +58,8 @@ class LoggedSession:
     eyes : what it looked with.
     turns : those that hold, oldest first.
     images : hash -> ``content_id``, ``name``, ``address``, ``facts`` of every image the turns are about.
+    album : name -> hash of the images as they were last, in the order they came.
+    about : name of the one that was spoken of last.
     """
 
     id: str
@@ -65,6 +68,8 @@ class LoggedSession:
     eyes: str
     turns: tuple[LoggedTurn, ...]
     images: Mapping[str, Mapping[str, Any]]
+    album: Mapping[str, str]
+    about: str | None = None
 
     @property
     def image(self) -> Mapping[str, Any] | None:
@@ -111,6 +116,9 @@ class Writer:
         gone, new = self._written[still:], session.turns[still:]
         with opened(path, write=True) as connection:
             connection.execute("INSERT OR IGNORE INTO session VALUES (?, ?, ?, ?)", _session_row(session))
+            for position, (name, img) in enumerate(session.images.items()):
+                row = (session.id, name, position, _put(connection, "image", described(img)), name == session.about)
+                connection.execute("INSERT OR REPLACE INTO album VALUES (?, ?, ?, ?, ?)", row)
             for serial, _ in gone:
                 connection.execute("UPDATE turn SET undone = ? WHERE serial = ?", (_now(), serial))
             added = [(_insert(connection, session, turn), turn) for turn in new]
@@ -235,8 +243,17 @@ def _read(connection: sqlite3.Connection, name: str) -> LoggedSession:
         LoggedTurn(asked, question, Query.from_dict(json.loads(query)), _answer(connection, answer), image, undone)
         for asked, question, query, answer, image, undone in rows
     )
-    images = {key: _get(connection, "image", key) for key in {t.image for t in turns} if key}
-    return LoggedSession(name, started, version, json.loads(body)["eyes"], turns, images)
+    rows = _album(connection, name)
+    album, about = {title: key for title, key, _ in rows}, next((title for title, _, current in rows if current), None)
+    images = {key: _get(connection, "image", key) for key in {*album.values(), *(t.image for t in turns)} if key}
+    return LoggedSession(name, started, version, json.loads(body)["eyes"], turns, images, album, about)
+
+
+def _album(connection: sqlite3.Connection, name: str) -> list[tuple[str, str, int]]:
+    if connection.execute("PRAGMA user_version").fetchone()[0] < _WITH_ALBUM:  # nobody has written since
+        return []
+    query = "SELECT name, image, spoken_of FROM album WHERE session = ? ORDER BY position"
+    return connection.execute(query, (name,)).fetchall()
 
 
 def _answer(connection: sqlite3.Connection, key: str) -> Answer:

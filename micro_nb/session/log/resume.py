@@ -11,28 +11,32 @@ from ...data.address import open_address
 from ...data.image import MicroImage
 from ...errors import LogError, MicroNBError
 from ..answer import Answer
+from ..images import Album, Given
 from .book import Choice, LoggedSession, LoggedTurn, load
 from .database import default_path
 
 
-def recalled(name: str, img: MicroImage | None, log: Choice) -> tuple[LoggedSession, MicroImage | None, Path]:
-    """The conversation of this name, its image, and the log it stands in.
+def recalled(name: str, given: Given, log: Choice) -> tuple[LoggedSession, dict[str, MicroImage], Path]:
+    """The conversation of this name, its images, and the log it stands in.
 
     Parameters
     ----------
     name : id, the beginning of one, or ``"last"``.
-    img : the image; needed where it was an array in memory. Left out, it is opened where it was.
+    given : images; needed where they were arrays in memory. Others are opened where they were.
     log : the file; True or None is the log in the user's data folder.
 
     Raises
     ------
-    LogError : no such session, its image cannot be opened, or it is not the image the session was about.
+    LogError : no such session, an image cannot be opened, or it is not the image the session was about.
     """
-    path = default_path() if log in (None, True, False) else Path(log)  # type: ignore[arg-type]
-    logged = load(name, path)
-    if logged.image is None:
-        return logged, img, path
-    return logged, reopened(logged.image, img), path
+    path = default_path() if log is None or isinstance(log, bool) else Path(log)
+    logged, offered = load(name, path), list(Album.of(given).values())
+    images = {}
+    for title, key in logged.album.items():
+        about = logged.images[key]
+        fitting = [img for img in offered if img.content_id == about["content_id"]] or (offered if len(logged.album) == 1 else [])
+        images[title] = reopened(about, *fitting[:1])
+    return logged, images, path
 
 
 def reopened(about: Mapping[str, Any], img: MicroImage | None = None) -> MicroImage:
@@ -54,7 +58,8 @@ def reopened(about: Mapping[str, Any], img: MicroImage | None = None) -> MicroIm
     return img
 
 
-def answer_about(turn: LoggedTurn, logged: LoggedSession, img: MicroImage | None) -> Answer:
-    """The answer of a turn, able to show where if the turn was about ``img``."""
+def answer_about(turn: LoggedTurn, logged: LoggedSession, images: Mapping[str, MicroImage]) -> Answer:
+    """The answer of a turn, able to show where if its image is at hand."""
     about = logged.images[turn.image]["content_id"] if turn.image else None
-    return replace(turn.answer, image=img if img is not None and img.content_id == about else None)
+    shown = next((img for img in images.values() if img.content_id == about), None)
+    return replace(turn.answer, image=shown)

@@ -37,4 +37,14 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX turn_of_session ON turn(session, serial);
     """,
+    """
+    CREATE TABLE album (            -- the images of a session by name, as they were last
+        session TEXT NOT NULL REFERENCES session(id),
+        name TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        image TEXT NOT NULL REFERENCES image(hash),
+        spoken_of INTEGER NOT NULL, -- whether the last turn left the conversation at it
+        PRIMARY KEY (session, name)
+    ) WITHOUT ROWID;
+    """,
 )
