@@ -55,7 +55,7 @@ def tiny():
             num_key_value_heads=2,
             max_position_embeddings=1024,
             initializer_range=0.3,
-        )  # fmt: skip
+        )
     )
 
 
