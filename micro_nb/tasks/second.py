@@ -22,9 +22,9 @@ FINER = 3
 """How many times finer the second look is."""
 SMALL = 0.5
 """Small objects are less wide than this share of the typical diameter."""
-_FAINT, _RIM = 0.1, 3
+_FAINT, _RIM = 0.3, 3
 """Foreground probability that is a sign of an object, farther than this many map pixels from a larger one."""
-_SURE, _APART, _SAME = 0.7, 0.1, 0.4
+_SURE, _APART, _SAME = 0.87, 0.1, 0.4
 """Mean probability of what is kept; how much of it may lie on a larger object; how much of an object it covers to replace it."""
 _WINDOW, _MARGIN, _LEAST = 256, 32, 6
 """Map pixels: windows of the finer look, what is seen around them, and the least area of an object."""
