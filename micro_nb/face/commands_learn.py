@@ -17,7 +17,8 @@ def add_evaluate_options(parser: ArgumentParser) -> None:
     parser.add_argument("--model", help="a model folder or hub id (default: the one of the package)")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many images, evenly spaced")
     parser.add_argument("--against", nargs="+", default=[], metavar="DIR", help="other folders, whose prompts are absent here")
-    parser.add_argument("--worsened", type=int, default=0, metavar="N", help="also judge N images made worse")
+    parser.add_argument("--robustness", action="store_true", help="also judge 8 images blurred, noisy, dark, bright, resized")
+    parser.add_argument("--worsened", type=int, default=0, metavar="N", help="the same for N images")
     parser.add_argument("--force", action="store_true", help="evaluate on images that were trained on; the figures are marked")
     parser.add_argument("-o", "--out", help="also write the evaluation as a page, .html")
     parser.add_argument("--json", action="store_true", help="print JSON instead of text")
@@ -33,6 +34,7 @@ def evaluate(args: Namespace) -> None:
         prompts=prompts(args.prompts),
         limit=args.limit,
         against=args.against,
+        robustness=args.robustness,
         worsened=args.worsened,
         force=args.force,
     )

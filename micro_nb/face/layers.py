@@ -57,7 +57,8 @@ def _name(objects: Objects) -> str:
 def _by_name(layers: tuple[LabelLayer, ...], objects: Objects, taken: int) -> tuple[LabelLayer, ...]:
     """A layer a name, each with its colour, where one of labels holds several; the rarest names share the last colour."""
     table = objects.table
-    given = [str(v) for v in objects.labels["layer"].values] if "layer" in getattr(objects.labels, "dims", ()) else [""]
+    labels: Any = objects.labels
+    given = [str(v) for v in labels["layer"].values] if "layer" in getattr(labels, "dims", ()) else [""]
     if len(given) != len(layers) or table["name"].nunique() < 2:
         return layers
     found: list[LabelLayer] = []

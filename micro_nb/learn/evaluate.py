@@ -22,11 +22,13 @@ from .evaluation_failures import Failure, picture, words
 from .evaluation_guard import TrainedOn, model_name
 from .evaluation_images import Judged, Parse, Truth, brightness, judge, typical_size
 from .evaluation_presence import PER_SET, Answer, Presence, foreign_answers, own_answers, summarised
-from .evaluation_robustness import Job, robustness
+from .evaluation_robustness import Job
+from .evaluation_robustness import robustness as curves
 from .evaluation_strata import Judgements, class_table, strata, worst
 from .metrics.boxes import Boxes, box_score
 
 _FEW = 15
+_WORSENED = 8
 _RANKED = ("f1", "box_f1", "point_recall")
 
 
@@ -38,6 +40,7 @@ def evaluate(
     prompts: Prompts = None,
     limit: int | None = None,
     against: Iterable[str | os.PathLike[str]] = (),
+    robustness: bool = False,
     worsened: int = 0,
     failures: int = 4,
     force: bool = False,
@@ -56,6 +59,7 @@ def evaluate(
     limit : at most so many images, evenly spaced.
     against : further labelled folders, for whether the model knows what is not there: their prompts are asked here and this
         folder's prompts are asked there.
+    robustness : whether images are also judged worsened; 8 of them unless ``worsened`` says how many.
     worsened : so many images are also judged blurred, noisy, darker and brighter, smaller and larger; about 13 parses each.
     failures : so many of the worst images are kept as small pictures.
     force : evaluate although the model was trained on some of these pictures; the figures are then marked.
@@ -90,7 +94,8 @@ def evaluate(
     judged = bench.judgements()
     figures = judged.figures(seed=seed)
     parts = strata(judged, seed=seed)
-    table = None if worsened <= 0 else robustness(bench.jobs(worsened), run, judged.main, seed=seed)
+    worsened = worsened or _WORSENED * robustness
+    table = None if worsened <= 0 else curves(bench.jobs(worsened), run, judged.main, seed=seed)
     known = Contamination(listed.table is not None, listed.source, tuple(judged.table["image"][held]))
     present = bench.presence(others)
     return Evaluation(

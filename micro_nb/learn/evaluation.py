@@ -148,6 +148,7 @@ class Evaluation:
         asked = "everything" if self.prompts is None else ", ".join(self.prompts)
         parts = [f"{self.by} on {self.name}, {len(self.images)} images, asked for {asked}", _plain(self.summary())]
         parts += [_plain(t) for t in (self.classes, None if self.presence is None else self.presence.figures) if t is not None]
+        parts += [] if self.robustness is None else [f"{TITLES[self.main]} of worse pictures", _plain(self.robustness)]
         parts += [self.worst_words(), *self.notes]
         return "\n\n".join(p for p in parts if p)
 

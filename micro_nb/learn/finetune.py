@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ..errors import WriteError
-from ..progress import Progress
+from ..progress import Progress, track
 from ..tasks.embed import embed
 from ..tasks.load import load_model, prepared
 from ..tasks.parse import parse
@@ -62,7 +62,7 @@ def finetune(
     pairs = read_labelled(images, labels, partial=partial)
     old: Any = load_model(base) if isinstance(base, str | os.PathLike) else base
     learned_from, held = divided(pairs, seed)
-    before = figures(held, old, None)
+    before = figures(held, old, None, what="checking the base")
     recipe = Recipe(
         {"mine": 1.0}, name=name, initial="random", steps=steps, batch=batch, edge=edge, diameter=old.config.diameter_px,
         rate=4e-4, encoder_rate=4e-5, warmup=min(20, steps), average=0.98, seed=seed, save_every=steps + 1,
@@ -76,7 +76,7 @@ def finetune(
     model = renewed(old, checks.best or trainer.averaged())
     named(model, name, learned_from[:_SHOWN])
     write_model(model, target)
-    after = figures(held, model, [name])
+    after = figures(held, model, [name], what="checking what was learned")
     return Training(target, trainer.step, trainer.seconds, lines, before, after, tuple(pair.image.name for pair in held))
 
 
@@ -142,12 +142,12 @@ def _run(trainer: Trainer, checks: Checks) -> None:
                 break
 
 
-def figures(pairs: Sequence[Labelled], model: Any, prompts: Sequence[str] | None) -> dict[str, float]:
+def figures(pairs: Sequence[Labelled], model: Any, prompts: Sequence[str] | None, *, what: str = "checking") -> dict[str, float]:
     """AP@0.5 of what ``parse`` finds, mean over images, with counts; what lies where nothing is known is left out."""
     if not pairs:
         return {}
     rows = []
-    for pair in pairs:
+    for pair in track(pairs, what, unit="images"):
         found = parse(pair.image, prompts, model=model)
         planes, layers = _planes(found)
         layer = planes[layers.index("object")] if "object" in layers else np.zeros_like(pair.labels)
@@ -172,7 +172,7 @@ def renewed(base: Any, weights: Mapping[str, torch.Tensor]) -> Any:
 
 def named(model: Any, name: str, pairs: Sequence[Labelled]) -> None:
     """Gives a model a point for a name: the mean of the labelled objects that it finds, among ``config.extra_concepts``."""
-    vectors = [v for pair in pairs for v in _vectors(model, pair)]
+    vectors = [v for pair in track(pairs, f"learning the name {name!r}", unit="images") for v in _vectors(model, pair)]
     if not vectors:  # nothing was found, so nothing can be recognised by it
         return
     mean = np.mean(vectors, axis=0)
@@ -192,9 +192,10 @@ def _vectors(model: Any, pair: Labelled) -> list[np.ndarray]:
 
 
 def write_model(model: Any, target: Path) -> None:
-    """A folder for ``load_model``; whole or absent."""
+    """A folder for ``load_model``, in half precision as the weights of the package; whole or absent."""
+    half = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     with _building(target) as partial:
-        model.save_pretrained(partial)
+        model.save_pretrained(partial, state_dict=half)
         model.processor.save_pretrained(partial)
         (partial / "calibration.json").write_text(json.dumps(model.calibration), encoding="utf-8")
 

@@ -44,7 +44,7 @@ def read_labelled(images: Any, labels: Any, *, partial: bool = False) -> list[La
 
     Parameters
     ----------
-    images : a folder, or a list of paths, MicroImages and arrays ``(y, x)`` or ``(3, y, x)``.
+    images : a folder, or a list of paths, MicroImages and arrays ``(y, x)``, ``(3, y, x)`` or ``(y, x, 3)``.
     labels : a folder whose files have the same stems as the images (``a.png``, ``a.tif``; also ``a_label.png``, ``a_mask.png``),
         or a list in the order of the images: integers, 0 background, -1 not known.
     partial : background is not known either, as only some objects were labelled.
@@ -115,6 +115,9 @@ def _pair(image: Any, labels: Any, *, partial: bool) -> Labelled:
 
 
 def _opened(thing: Any) -> MicroImage:
+    """An image; a bare array of three axes is ``(3, y, x)`` or, where its last axis is the one of three, ``(y, x, 3)``."""
     if isinstance(thing, str | os.PathLike) and Path(thing).suffix == ".npy":
-        return open_image(np.load(thing, allow_pickle=False))
+        thing = np.load(thing, allow_pickle=False)
+    if isinstance(thing, np.ndarray) and thing.ndim == 3 and 3 in (thing.shape[0], thing.shape[-1]):
+        return open_image(thing, axes="cyx" if thing.shape[0] == 3 else "yxc")
     return open_image(thing)

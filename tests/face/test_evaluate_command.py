@@ -61,3 +61,17 @@ def test_prompts_are_words_or_class_equals_words():
     assert commands_learn.prompts(["WBC=leukocyte"]) == {"WBC": "leukocyte"}
     with pytest.raises(ValueError, match="either words alone"):
         commands_learn.prompts(["WBC=leukocyte", "nucleus"])
+
+
+def test_robustness_is_a_flag(folder, capsys, monkeypatch):
+    def nothing(img, prompts):
+        import xarray as xr
+
+        table = pd.DataFrame(columns=["label", "layer", "name", "score"])
+        return Objects(table, xr.DataArray(np.zeros(img.plane_shape, np.int32), dims=("y", "x")))
+
+    monkeypatch.setattr(module, "parser", lambda model, given: (nothing, "stand-in"))
+    commands_learn.evaluate(arguments(folder, "--robustness"))
+    said = capsys.readouterr().out
+    assert "of worse pictures" in said
+    assert "blur" in said

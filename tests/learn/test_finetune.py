@@ -149,3 +149,18 @@ def test_five_lines_make_a_model_folder_from_folders(base, folders, tmp_path):
     assert load_model(done.folder).config.diameter_px == 22
     with pytest.raises(WriteError, match="already exists"):
         train(folders / "images", folders / "labels", base=base, out=tmp_path / "model")
+
+
+def test_colour_pictures_may_come_as_arrays_of_either_order():
+    labels = np.zeros((20, 30), np.int32)
+    labels[4:9, 4:9] = 1
+    for shape in ((3, 20, 30), (20, 30, 3)):
+        assert read_labelled([np.zeros(shape, np.uint8)], [labels])[0].image.plane_shape == (20, 30)
+
+
+def test_weights_are_written_in_half_precision(base, tmp_path):
+    from safetensors import safe_open
+
+    write_model(base, tmp_path / "model")
+    with safe_open(tmp_path / "model" / "model.safetensors", "pt") as file:
+        assert {file.get_slice(key).get_dtype() for key in file.keys()} <= {"F16", "I64"}  # noqa: SIM118

@@ -161,6 +161,13 @@ def test_presence_is_judged_against_the_null_and_unknown_things_are_not_judged()
     assert judge("dog", 200.0, 3, trained=False, calibration=calibration).status == "not trained on this"
 
 
+def test_status_and_p_value_never_disagree():
+    calibration = {"presence": {"null": [float(k) for k in range(99)]}}
+    seen = [judge("x", score, count, trained=True, calibration=calibration) for score in (0.0, 50.0, 200.0) for count in (0, 3)]
+    assert all((p.status == "present") == p.present == (p.p_value <= 0.05) for p in seen)
+    assert [p.p_value for p in seen[::2]] == sorted((p.p_value for p in seen[::2]), reverse=True)  # order is kept
+
+
 @trained
 def test_nuclei_of_a_generated_field_are_found_and_platelets_are_not():
     scene = mnb.samples.fluorescence((512, 512), seed=4)
