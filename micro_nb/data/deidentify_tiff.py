@@ -81,7 +81,7 @@ def _refuse(tif: tifffile.TiffFile, path: Path) -> None:
         raise WriteError(f"{path}: {private or kind} files keep what is needed to read them in private tags; {_REMEDY}")
     if any(int(getattr(page, "compression", 1)) == 6 for page in tif.pages):
         raise WriteError(f"{path}: old-style JPEG cannot be copied part by part; {_REMEDY}")
-    if kind == "ome" and tif.ome_metadata:
+    if tif.ome_metadata:
         names = {e.get("FileName") for e in parse_ome(tif.ome_metadata, uri=str(path)).iter() if e.get("FileName")}
         if len(names) > 1 or "BinaryOnly" in tif.ome_metadata:
             raise WriteError(f"{path}: is one file of a set, which would have to be cleaned together; {_REMEDY}")

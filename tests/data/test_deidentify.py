@@ -185,6 +185,16 @@ def test_what_cannot_be_cleaned_is_refused_and_nothing_is_written(tmp_path):
     assert not leaks((tmp_path / "there.tif").read_bytes())
 
 
+def test_a_file_of_a_set_is_refused(tmp_path):
+    space = OME.split("Creator")[0].strip()
+    parts = "".join(f'<TiffData IFD="0" FirstC="{c}"><UUID FileName="{f}.tif">x</UUID></TiffData>' for c, f in enumerate("ab"))
+    texts = {"a": f'{space}><BinaryOnly MetadataFile="b.ome.tif" UUID="x"/></OME>', "b": OME.replace("<TiffData/>", parts)}
+    for name, xml in texts.items():
+        tifffile.imwrite(tmp_path / f"{name}.ome.tif", PIXELS, description=xml, metadata=None, ome=False)
+        with pytest.raises(WriteError, match="one file of a set"):
+            deidentify(tmp_path / f"{name}.ome.tif", tmp_path / "clean.ome.tif")
+
+
 REAL = [
     p
     for p in (SHARED / "formats" / "CMU-1-Small-Region.svs", SHARED / "formats" / "multi-channel-z-series.ome.tif")
