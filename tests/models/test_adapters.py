@@ -13,6 +13,7 @@ from micro_nb.models.adapters import Instances, Prompts, SamSegmenter, Segmenter
 from micro_nb.models.adapters.masks import distinct, painted, stability
 from micro_nb.tasks import refine
 from micro_nb.tasks.adapted import Working
+from micro_nb.tasks.load import WEIGHTS
 
 
 class Threshold:
@@ -20,11 +21,11 @@ class Threshold:
 
     name, weights_id, prompted = "threshold", "", False
 
-    def __init__(self, diameter_px=None, window=96, halo=24):
-        self.diameter_px, self.window, self.halo = diameter_px, window, halo
+    def __init__(self, diameter_px=None, window=96, halo=24, level=0.5):
+        self.diameter_px, self.window, self.halo, self.level = diameter_px, window, halo, level
 
     def segment(self, pixels, prompts=None):
-        found = label(pixels.mean(0) > 0.5)
+        found = label(pixels.mean(0) > self.level)
         if prompts is None:
             return Instances.of(found, np.linspace(0.5, 1, found.max()))
         out = np.zeros(found.shape, int)
@@ -202,3 +203,19 @@ def test_what_is_no_sam_is_refused(tmp_path):
         _ = SamSegmenter(tmp_path).model
     with pytest.raises(ValueError, match="grid"):
         SamSegmenter(tmp_path, prompts="words")
+
+
+@pytest.mark.skipif(not (WEIGHTS / "nano" / "config.json").is_file(), reason="needs the weights of nano")
+def test_micro_d1_names_what_an_adapter_that_is_shown_objects_outlines(tmp_path, monkeypatch):
+    monkeypatch.setenv("MICRO_NB_CACHE", str(tmp_path))
+    shown = Threshold(20.0, level=0.1)
+    shown.prompted = True
+    scene = mnb.samples.fluorescence((384, 384), seed=2)
+    named = mnb.parse(scene.image, ["nucleus", "platelet"])
+    a, b = (mnb.parse(scene.image, ["nucleus", "platelet"], model=shown, tile=t) for t in (100, 1024))
+    assert a.presence["status"].tolist() == named.presence["status"].tolist() == ["present", "absent"]
+    assert set(a.table["name"]) == {"nucleus"}
+    assert 0.8 * len(named) <= len(a) <= len(named)
+    assert np.array_equal(a.labels, b.labels)
+    assert a.made_by["model"] == "threshold"
+    assert a.made_by["found_by"]["model"] == "micro_d1"
