@@ -12,19 +12,44 @@ from .memory import Context
 from .query import Query
 
 _FORM = re.compile(
-    r"\b(?:how|what|which|would|should|can|could|shall|when|where|why|do|does|will) (?:\w+ ){0,3}?(?:should|would|can|could|shall|i|we|you|one)\b|\bshould\b|\brecommend|\badvi[sc]e|\bbest way|\bnext time|\bwhat to do|"
-    r"\bhow to\b|\benough\b|\bsuitable\b|\bready\b|\bgood idea|\bok to\b|\bwould\b|\bany (?:tips|ideas|suggestions?)|\bsuggest|\bbetter\b|\bwhich\b|\bwhat .{0,30}(?:method|approach|preprocessing|filter)|\bneed(?:ed)?\b|\bnecessary\b|\bsufficient\b|\badequate\b|\bappropriate\b|\boption\b|\bpossible\b|\bmissing\b|\bbest (?:way|approach|method|tool|strategy)|\bright (?:way|tool|method|choice)|\bhelp\b|\badvisable\b|\busable\b|\bwhy\b|\bworth\b|"
-    r"\bhow (?:accurate|reliable|uncertain|exact)|\bcan i\b|\bcould i\b|\bis (?:it|this|that) (?:enough|ok|usable|fine)"
-)  # fmt: skip
+    r"\b(?:how|what|which|would|should|can|could|shall|when|where|why|do|does|will) (?:\w+ ){0,3}?(?:should|would|"
+    r"can|could|shall|i|we|you|one)\b|\bshould\b|\brecommend|\badvi[sc]e|\bbest way|\bnext time|\bwhat to do|"
+    r"\bhow to\b|\benough\b|\bsuitable\b|\bready\b|\bgood idea|\bok to\b|\bwould\b|\bany (?:tips|ideas|"
+    r"suggestions?)|\bsuggest|\bbetter\b|\bwhich\b|\bwhat .{0,30}(?:method|approach|preprocessing|filter)|"
+    r"\bneed(?:ed)?\b|\bnecessary\b|\bsufficient\b|\badequate\b|\bappropriate\b|\boption\b|\bpossible\b|\bmissing\b|"
+    r"\bworks?\b|\bbest (?:way|approach|method|tool|strategy)|\bright (?:way|tool|method|choice)|\bhelp\b|"
+    r"\badvisable\b|\busable\b|\bwhy\b|\bworth\b|\bhow (?:accurate|reliable|uncertain|exact)|\bcan i\b|\bcould i\b|"
+    r"\bis (?:it|this|that) (?:enough|ok|usable|fine)"
+)
 _IT = re.compile(r"\b(?:it|that|this|them|those|these)\b")
-_REMEDY = re.compile(r"\b(?:avoid|prevent|fix|do about|improve|reduce|solve|repair|rescue|correct|help|handle|next time|what to do|remedy|better)\b")
+_REMEDY = re.compile(
+    r"\b(?:avoid|prevent|fix|do about|improve|reduce|solve|repair|rescue|correct|help|handle|"
+    r"next time|what to do|remedy|better)\b"
+)
 _AFTER = {  # what was asked before -> the advice on it
-    "saturation": "avoid saturation", "share_at": "avoid saturation", "focus": "refocus", "noise": "noise here", "exposure": "exposure here",
-    "quality": "improve image", "empty": "empty regions", "confluent": "passage here", "coverage": "passage here", "pixel_size": "what is needed",
-    "count": "separate touching", "sampling": "sampling here",
-}  # fmt: skip
+    "saturation": "avoid saturation",
+    "share_at": "avoid saturation",
+    "focus": "refocus",
+    "noise": "noise here",
+    "exposure": "exposure here",
+    "quality": "improve image",
+    "empty": "empty regions",
+    "confluent": "passage here",
+    "coverage": "passage here",
+    "pixel_size": "what is needed",
+    "count": "separate touching",
+    "sampling": "sampling here",
+}
 _WIDE = ("improve image", "artefact here", "noise here", "refocus", "retake")  # what "improve it next time" may be taken for
-_SPECIFIC = ("packed bacteria", "membrane signal", "spots per nucleus", "closure over time", "comet scoring", "stain scoring", "passage here")
+_SPECIFIC = (
+    "packed bacteria",
+    "membrane signal",
+    "spots per nucleus",
+    "closure over time",
+    "comet scoring",
+    "stain scoring",
+    "passage here",
+)
 _MEASURES = re.compile(r"^(?:so |ok |and |please )*(?:how many|how much|where|count|is there|are there)\b")
 
 
@@ -42,10 +67,21 @@ def advised(query: Query, text: str, context: Context) -> Query | None:
 def _asks_a_measurement(query: Query, plain: str) -> bool:
     """ "How many nuclei touch each other?" is measured; "how should I ..." is not, whatever else it names."""
     understood = query.task not in ("unknown", "knowledge", "advise") and not query.unread
-    wish = re.search(r"\b(?:should|would|recommend|advi[sc]e|can i|could i|do i|next time|best way|how do i|how to|what to do|why|good enough for|suitable|ok to|use this|ready|sufficient|adequate|option|possible|missing|usable|best (?:approach|method|tool)|how should|affect|disturb)\b", plain)
-    if understood and query.task == "quality" and not re.search(r"\b(?:should|would|recommend|next time|can i|how|why|for|do about)\b", plain):
+    wish = re.search(
+        r"\b(?:should|would|recommend|advi[sc]e|can i|could i|do i|next time|best way|how do i|how to|what to do|"
+        r"why|good enough for|suitable|ok to|use this|ready|sufficient|adequate|"
+        r"option|possible|missing|usable|best (?:approach|method|tool)|how should|affect|disturb|enough)\b",
+        plain,
+    )
+    if (
+        understood
+        and query.task == "quality"
+        and not re.search(r"\b(?:should|would|recommend|next time|can i|how|why|for|do about)\b", plain)
+    ):
         return True
-    return understood and (not wish or (_MEASURES.search(plain) is not None and not re.search(r"\b(?:should|would|do) (?:i|we|you|one)\b", plain)))
+    return understood and (
+        not wish or (_MEASURES.search(plain) is not None and not re.search(r"\b(?:should|would|do) (?:i|we|you|one)\b", plain))
+    )
 
 
 def _by_words(plain: str) -> str | None:
@@ -57,7 +93,9 @@ def _by_words(plain: str) -> str | None:
 
 def _score(t: Topic, words: list[str]) -> float:
     groups = [max((_together(phrase, words) for phrase in group), default=0.0) for group in t.when]
-    return sum(groups) + groups[0] + (t.key in _SPECIFIC) if groups and min(groups) > 0 else 0.0
+    if not groups or min(groups) <= 0:
+        return 0.0
+    return (sum(groups) + groups[0] + (t.key in _SPECIFIC)) * (0.4 if t.key in _WIDE else 1.0)
 
 
 def _together(phrase: tuple[str, ...], words: list[str]) -> float:

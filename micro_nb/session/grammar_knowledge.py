@@ -18,28 +18,58 @@ _CLOSED = ("diagnosis", "elsewhere")  # never answered from notes
 _REFUSED = (*_CLOSED, "identity", "time", "cell cycle", "significance", "undo")
 _SOFT = ("knowledge", "advice", "bare number")
 _GENERAL = re.compile(
-    r"\bwhat(?:'?s| is| are) (?:an? |meant by|the (?:difference|meaning|definition|purpose|point|idea|advantage|benefit|limit|principle|best (?:way|practice)))|\bdefin|\bexplain\b(?! the image)|\bdoes .{1,40} mean\b|"
-    r"\bmeans\b|\bmeaning of\b|\bdifference between\b|\bdiffers?\b|\bwhy (?:use|do|does|would|should|not|is it|are there)\b|\bwhen (?:should|do|does|would|is|to)\b|"
-    r"\bhow (?:does|do) .{1,40} work|\btell me (?:about|what)|\bwhat do(?:es)? .{1,30}(?:stain|stand for|label|bind|show|measure|do)\b|\bis it (?:ok|okay|allowed|fine|better|necessary)|"
-    r"\bpros and cons\b|\badvantages?\b|\b(?:versus|vs)\b|\bin general\b|\bgenerally\b|\bshould (?:i|one|we)\b|\bdo i (?:really )?(?:need|have)|\bwhich (?:stains?|dyes?|tests?|objective|controls?|threshold|filter|format|camera|software|metric)\b|"
-    r"\bwhat (?:stains?|dyes?|colou?r (?:is|does))\b|\bhow (?:do|can|should|would) (?:i|you|we|one)\b|\bhow to\b|\bwhat happens\b|\bwhat causes\b|\bopinion\b|\bhow many .{1,40} (?:do i need|should i|are needed|is enough)|\b(?:can|may) i\b"
-)  # fmt: skip
-_DEFINES = re.compile(r"^(?:so |ok |and |please |hi |hello |hey )*(?:what(?:'?s| is| are)|explain|define) (?!the\b|this\b|these\b|those\b|that\b|my\b|in\b|on\b|there\b|it\b)")
-_MEASURES = re.compile(r"^(?:so |ok |and |please |hi |hello |hey )*(?:how many|how much|count|where|is there|are there|number of|describe|show|measure|find)\b")
-_OTHER = re.compile(r"^who\b|\bwhere (?:can|do|could) (?:i|we|you) (?:buy|get|find)|\bprices?\b|\bcosts?\b|\bexpensive\b|\bcheap|\binvent(?:ed|or)\b|\bbuy\b")
+    r"\bwhat(?:'?s| is| are) (?:an? |meant by|the (?:difference|meaning|definition|purpose|point|idea|advantage|"
+    r"benefit|limit|principle|best (?:way|practice)))|\bdefin|\bexplain\b(?! the image)|\bdoes .{1,40} mean\b|"
+    r"\bmeans\b|\bmeaning of\b|\bdifference between\b|\bdiffers?\b|\bwhy (?:use|do|does|would|should|not|is it|are "
+    r"there)\b|\bwhen (?:should|do|does|would|is|to)\b|"
+    r"\bhow (?:does|do) .{1,40} work|\btell me (?:about|what)|\bwhat do(?:es)? .{1,30}(?:stain|stand for|label|bind|"
+    r"show|measure|do)\b|\bis it (?:ok|okay|allowed|fine|better|necessary)|"
+    r"\bpros and cons\b|\badvantages?\b|\b(?:versus|vs)\b|\bin general\b|\bgenerally\b|\bshould (?:i|one|we)\b|\bdo "
+    r"i (?:really )?(?:need|have)|\bwhich (?:stains?|dyes?|tests?|objective|controls?|threshold|filter|format|camera|"
+    r"software|metric)\b|"
+    r"\bwhat (?:stains?|dyes?|colou?r (?:is|does))\b|\bhow (?:do|can|should|would) (?:i|you|we|one)\b|\bhow to\b|"
+    r"\bwhat happens\b|\bwhat causes\b|\bopinion\b|\bhow many .{1,40} (?:do i need|should i|are needed|is enough)|"
+    r"\b(?:can|may) i\b"
+)
+_DEFINES = re.compile(
+    r"^(?:so |ok |and |please |hi |hello |hey )*(?:what(?:'?s| is| are)|explain|define) (?!the\b|this\b|these\b|"
+    r"those\b|that\b|my\b|in\b|on\b|there\b|it\b)"
+)
+_MEASURES = re.compile(
+    r"^(?:so |ok |and |please |hi |hello |hey )*(?:how many|how much|count|where|is there|are there|number of|"
+    r"describe|show|measure|find)\b"
+)
+_OTHER = re.compile(
+    r"^who\b|\bwhere (?:can|do|could) (?:i|we|you) (?:buy|get|find)|\bprices?\b|\bcosts?\b|\bexpensive\b|\bcheap|"
+    r"\binvent(?:ed|or)\b|\bbuy\b"
+)
 _HERE = re.compile(
-    r"\b(?:this|these|those|here|my|our|your|it|its|they|them|their|that (?:image|picture|cell|one|thing)|the (?:image|picture|field|slide|smear|scan|photo|left|right|top|bottom)|in the (?:image|picture)|channel \d|did (?:they|you|we|he|she))\b"
+    r"\b(?:this|these|those|here|my|our|your|it|its|they|them|their|that (?:image|picture|cell|one|thing)|the "
+    r"(?:image|picture|field|slide|smear|scan|photo|left|right|top|bottom)|in the (?:image|picture)|channel \d|did "
+    r"(?:they|you|we|he|she))\b"
 )
 _NAME = re.compile(
-    r"\bcalled\b|\bcall (?:it|them|these|this|such|those|that|a cell|cells)\b|\bnames? (?:for|of) (?:such|these|this|them|it|those|that|cells?)|\bwhat(?:'?s| is| are) (?:the|its|their) (?:names?|terms?)\b|\b(?:what|which) (?:type|kind|sort)\b|"
-    r"\b(?:type|kind|name|term)\s*\??\s*$|\bterm for\b|\bwhat(?:'?s| is| are) (?:that|this|these|those|the|such) .{3,}|\bhow do you call\b|\bwhat cells? (?:is|are|has|have|look)|\bidentify\b|\bwhat technique gives|\btechnique (?:gives|shows|makes|produces)|\bwhat (?:do|would) (?:you|we) call"
+    r"\bcalled\b|\bcall (?:it|them|these|this|such|those|that|a cell|cells)\b|\bnames? (?:for|of) (?:such|these|this|"
+    r"them|it|those|that|cells?)|\bwhat(?:'?s| is| are) (?:the|its|their) (?:names?|terms?)\b|\b(?:what|which) "
+    r"(?:type|kind|sort)\b|"
+    r"\b(?:type|kind|name|term)\s*\??\s*$|\bterm for\b|\bwhat(?:'?s| is| are) (?:that|this|these|those|the|such) .{3,"
+    r"}|\bhow do you call\b|\bwhat cells? (?:is|are|has|have|look)|\bidentify\b|\bwhat technique gives|\btechnique "
+    r"(?:gives|shows|makes|produces)|\bwhat (?:do|would) (?:you|we) call"
 )
-_PALLOR = re.compile(r"^(?:so |ok |and |but )*(?:is|are|do|does|can|have|has|any)\b.{0,60}\b(?:pallors?|(?:pale|light|bright|clear|white) (?:cent(?:re|er)s?|middles?|cores?|spots? in the (?:middle|cent)))")
+_PALLOR = re.compile(
+    r"^(?:so |ok |and |but )*(?:is|are|do|does|can|have|has|any)\b.{0,60}\b(?:pallors?|(?:pale|light|bright|clear|"
+    r"white) (?:cent(?:re|er)s?|middles?|cores?|spots? in the (?:middle|cent)))"
+)
 _RED_SHAPE = re.compile(
-    r"\b(?:predominant|predominating|main|most common|commonest|dominant|typical|usual|general|prevailing)\b.{0,20}\b(?:red|rbcs?|erythrocytes?)\b.{0,12}\b(?:shape|form|type|morphology|look)|"
-    r"\b(?:morphology|shape) (?:of|do) (?:most of )?(?:the |these |those )?(?:red|rbcs?|erythrocytes?)\b|\b(?:red cells?|rbcs?|red blood cells?|erythrocytes?) (?:shape|morphology)\b"
+    r"\b(?:predominant|predominating|main|most common|commonest|dominant|typical|usual|general|prevailing)\b.{0,"
+    r"20}\b(?:red|rbcs?|erythrocytes?)\b.{0,12}\b(?:shape|form|type|morphology|look)|"
+    r"\b(?:morphology|shape) (?:of|do) (?:most of )?(?:the |these |those )?(?:red|rbcs?|erythrocytes?)\b|\b(?:red "
+    r"cells?|rbcs?|red blood cells?|erythrocytes?) (?:shape|morphology)\b"
 )
-_FOLLOWS = re.compile(r"^(?:so |ok |okay |and |but |then |hm+ |well )*(?:what|why|when|how|is|does|do|where|which|can|any|are|for|in|an?|with|example)\b|^and\b")
+_FOLLOWS = re.compile(
+    r"^(?:so |ok |okay |and |but |then |hm+ |well )*(?:what|why|when|how|is|does|do|where|which|can|any|are|for|in|"
+    r"an?|with|example)\b|^and\b"
+)
 
 
 def consult(query: Query, text: str, context: Context) -> Query:
@@ -60,20 +90,34 @@ def consult(query: Query, text: str, context: Context) -> Query:
 def _of_named(query: Query, context: Context) -> Query:
     """ "How many of them?" after something was named means the objects it was named for."""
     before = context.previous
-    meant = before is not None and before.topic == "term" and query.target is None and query.task in ("count", "fraction", "measure", "presence")
+    meant = (
+        before is not None
+        and before.topic == "term"
+        and query.target is None
+        and query.task in ("count", "fraction", "measure", "presence")
+    )
     return replace(query, target=before.target) if meant and before is not None else query
 
 
 def _tells_scale(text: str) -> bool:
-    """ "I used a 20x and the camera has 6.5 µm pixels": a statement about the image at hand, unless the pixel size is asked for."""
-    told = re.search(r"\b(?:i used|i took|it was|was taken|taken with|my objective (?:is|was)|my camera (?:is|has|was)|the camera|imaged with|acquired with)\b", text.lower())
-    return told is not None and "pixel_um" in completed(parse(text)) and not re.search(r"\bwhat|\bwhich|pixel size\b", text.lower())
+    """ "I used a 20x and the camera has 6.5 µm pixels": a statement about the image, not a question."""
+    told = re.search(
+        (
+            r"\b(?:i used|i took|it was|was taken|taken with|my objective (?:is|was)|my camera (?:is|has|was)|the camera|"
+            r"imaged with|acquired with)\b"
+        ),
+        text.lower(),
+    )
+    return (
+        told is not None and "pixel_um" in completed(parse(text)) and not re.search(r"\bwhat|\bwhich|pixel size\b", text.lower())
+    )
 
 
 def _scaled(query: Query, text: str, context: Context) -> Query:
-    """The query with the pixel size that camera and magnification give; the question before again where it asks nothing itself."""
+    """The query with the pixel size that camera and magnification give; the question before where it asks none."""
     pixel = query.pixel_size or completed(parse(text)).get("pixel_um")
-    asked = query if query.task != "unknown" and not query.unread and query.quantity != "magnification" else context.previous
+    measured = query.task not in ("unknown", "knowledge", "advise") and query.quantity not in ("magnification", "pixel_size")
+    asked = replace(query, unread=()) if measured else context.previous
     return replace(asked if asked is not None else Query("measure", quantity="pixel_size"), text=query.text, pixel_size=pixel)
 
 
@@ -103,7 +147,7 @@ def _explained(query: Query, text: str, context: Context) -> Query | None:
     if found is None or _OTHER.search(plain) or not (_GENERAL.search(plain) or _asks_plainly(query, plain, found, context)):
         return None
     here = _HERE.search(plain) is not None and context.shape is not None
-    if query.topic in _REFUSED and (here or found.covered < 0.75):
+    if query.topic in _REFUSED and (here or found.covered < 0.75 or not _GENERAL.search(plain)):
         return None
     sure = found.covered >= (0.75 if context.shape is None else 0.85)
     if _open(query) or context.shape is None:
@@ -112,7 +156,7 @@ def _explained(query: Query, text: str, context: Context) -> Query | None:
 
 
 def _asks_plainly(query: Query, plain: str, found: Found, context: Context) -> bool:
-    """A form that is not general but can only want knowledge: "what is FRET?" beside an image, nearly anything where there is none."""
+    """A form that can only want knowledge: "what is FRET?" beside an image, nearly anything where there is none."""
     if context.shape is not None:
         return _open(query) and _DEFINES.search(plain) is not None and found.alone
     return _open(query) or not (_HERE.search(plain) or _MEASURES.search(plain))
@@ -129,7 +173,13 @@ def _followed(query: Query, text: str, context: Context) -> Query | None:
     """ "And when does it fail?" after something was explained."""
     before = context.previous
     asked = facets(text)
-    if before is None or before.topic not in ("explain", "term") or before.quantity is None or not asked or len(text.split()) > 12:
+    if (
+        before is None
+        or before.topic not in ("explain", "term")
+        or before.quantity is None
+        or not asked
+        or len(text.split()) > 12
+    ):
         return None
     own = recall(text)
     if not _FOLLOWS.search(text.lower()) or (own is not None and own.keys[0] not in before.quantity and own.covered > 0.9):
@@ -227,4 +277,3 @@ def _instead(asked: tuple[str, ...], follows: bool, texts: Mapping[str, str]) ->
     wanted = ("how", "why", "fails", "what") if asked[0] in ("advice", "alternative", "why") else ("fails", "how", "what")
     near = next(f for f in wanted if f in texts)
     return (near,) if follows or near == "what" else ("what", near)
-

@@ -16,16 +16,35 @@ from .plans import Call, Plan
 from .query import Query
 
 _SPOKEN = {
-    "camera_um": "the camera's own pixel size in µm", "magnification": "the magnification of the objective", "na": "the numerical aperture",
-    "wavelength_nm": "the wavelength in nm", "pixel_um": "the pixel size in the sample (or the camera's pixel and the magnification)",
-    "bar_um": "the length in µm", "length_px": "the length in pixels", "width_px": "the width of the sensor in pixels", "height_px": "its height in pixels",
-    "field_number": "the field number of the eyepiece", "eyepiece": "the magnification of the eyepiece", "n": "how many there are (n)",
-    "squares": "over how many large squares they were counted", "effect": "the effect size (or the difference and the SD between replicates)",
-    "difference": "the smallest difference that matters", "sd": "the standard deviation between replicates", "cv": "the coefficient of variation",
-    "margin": "the precision wanted", "first": "the first number", "second": "the second number", "hours": "the time in hours", "rpm": "the speed in rpm",
-    "radius_cm": "the radius in cm", "true_positives": "the true positives", "false_positives": "the false positives",
-    "false_negatives": "the false negatives (missed ones)", "iou": "the IoU", "dice": "the Dice coefficient",
-}  # fmt: skip
+    "camera_um": "the camera's own pixel size in µm",
+    "magnification": "the magnification of the objective",
+    "na": "the numerical aperture",
+    "wavelength_nm": "the wavelength in nm",
+    "pixel_um": "the pixel size in the sample (or the camera's pixel and the magnification)",
+    "bar_um": "the length in µm",
+    "length_px": "the length in pixels",
+    "width_px": "the width of the sensor in pixels",
+    "height_px": "its height in pixels",
+    "field_number": "the field number of the eyepiece",
+    "eyepiece": "the magnification of the eyepiece",
+    "n": "how many there are (n)",
+    "squares": "over how many large squares they were counted",
+    "effect": "the effect size (or the difference and the SD between replicates)",
+    "difference": "the smallest difference that matters",
+    "sd": "the standard deviation between replicates",
+    "cv": "the coefficient of variation",
+    "margin": "the precision wanted",
+    "first": "the first number",
+    "second": "the second number",
+    "hours": "the time in hours",
+    "rpm": "the speed in rpm",
+    "radius_cm": "the radius in cm",
+    "true_positives": "the true positives",
+    "false_positives": "the false positives",
+    "false_negatives": "the false negatives (missed ones)",
+    "iou": "the IoU",
+    "dice": "the Dice coefficient",
+}
 
 
 def consulted(query: Query, img: MicroImage | None, eyes: str = FLOOR) -> Plan | Decline | None:
@@ -73,14 +92,28 @@ def _asked_back(missing: tuple[str, ...]) -> Decline:
 
 
 _OF_OBJECTS = {
-    "otsu": "otsu_fit", "touching": "touching", "border": "cut_by_border", "variation": "field_variation", "coverage": "area_share",
-    "count": "how_many", "poisson": "how_many", "diameter": "span",
-}  # fmt: skip
+    "otsu": "otsu_fit",
+    "touching": "touching",
+    "border": "cut_by_border",
+    "variation": "field_variation",
+    "coverage": "area_share",
+    "count": "how_many",
+    "poisson": "how_many",
+    "diameter": "span",
+}
 _OF_IMAGE = {
-    "focus": Call("fitness"), "noise": Call("fitness"), "background": Call("fitness"), "empty": Call("fitness"),
-    "appearance": Call("appearance"), "channels": Call("channels"), "planes": Call("planes"), "bit depth": Call("bit_depth"),
-    "range": Call("intensity", {"statistic": "range"}), "saturation": Call("share_at"), "scale": Call("scale_of"),
-}  # fmt: skip
+    "focus": Call("fitness"),
+    "noise": Call("fitness"),
+    "background": Call("fitness"),
+    "empty": Call("fitness"),
+    "appearance": Call("appearance"),
+    "channels": Call("channels"),
+    "planes": Call("planes"),
+    "bit depth": Call("bit_depth"),
+    "range": Call("intensity", {"statistic": "range"}),
+    "saturation": Call("share_at"),
+    "scale": Call("scale_of"),
+}
 
 
 def _advise(query: Query, img: MicroImage | None, eyes: str) -> Plan | Decline:
@@ -103,5 +136,8 @@ def _measured(fact: str, query: Query) -> tuple[Call, ...]:
 
 
 _PLANNERS: Mapping[str, Callable[[Query, MicroImage | None, str], Plan | Decline]] = {
-    "explain": _explain, "term": _term, "calculate": _calculate, "advise": _advise,
-}  # fmt: skip
+    "explain": _explain,
+    "term": _term,
+    "calculate": _calculate,
+    "advise": _advise,
+}

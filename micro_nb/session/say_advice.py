@@ -63,13 +63,26 @@ def _say(d: Draft, s: Subject, template: str, **named: str) -> None:
 
 
 def _otsu(d: Draft, s: Subject) -> None:
-    _say(d, s, "Tried on this image, Otsu's threshold of {t} grey values gives a mask that agrees with the objects I find by an IoU of {iou} and joins {j} % of them with a neighbour.",
-         t="global threshold", iou="IoU of a global threshold with the objects", j="objects joined by the threshold")  # fmt: skip
+    _say(
+        d,
+        s,
+        "Tried on this image, Otsu's threshold of {t} grey values gives a mask that agrees with the objects "
+        "I find by an IoU of {iou} and joins {j} % of them with a neighbour.",
+        t="global threshold",
+        iou="IoU of a global threshold with the objects",
+        j="objects joined by the threshold",
+    )
 
 
 def _touching(d: Draft, s: Subject) -> None:
-    _say(d, s, "Of {n} objects found here, {k} touch another one ({share} %).", n="number of objects looked at",
-         k="number of touching objects", share="share of touching objects")  # fmt: skip
+    _say(
+        d,
+        s,
+        "Of {n} objects found here, {k} touch another one ({share} %).",
+        n="number of objects looked at",
+        k="number of touching objects",
+        share="share of touching objects",
+    )
 
 
 def _count(d: Draft, s: Subject) -> None:
@@ -87,10 +100,21 @@ def _variation(d: Draft, s: Subject) -> None:
     if at is None:
         return
     mean, sd, half = (s.index(q) for q in ("objects per tile", "SD between tiles", "half width of the interval of the count"))
-    d.prose.say("Cut into {tiles} tiles, it holds {m} objects per tile with an SD of {sd}, so the count of one such field is known to ± {half} % "
-                "({z} x {sd} / {m} / square root of the number of tiles).", tiles=(Fact(at, "parameters.tiles"),), m=(Fact(mean),), sd=(Fact(sd),), half=(Fact(half),), z=(Fact(at, "parameters.z"),))  # fmt: skip
-    d.prose.say("To know the mean to ± {want} % it takes about {n} such fields: (that half width / {want} %)².", want=(Fact(at, "parameters.wanted_percent"),),
-                n=(Fact(at),))  # fmt: skip
+    d.prose.say(
+        "Cut into {tiles} tiles, it holds {m} objects per tile with an SD of {sd}, so the count of one such field "
+        "is known to ± {half} % "
+        "({z} x {sd} / {m} / square root of the number of tiles).",
+        tiles=(Fact(at, "parameters.tiles"),),
+        m=(Fact(mean),),
+        sd=(Fact(sd),),
+        half=(Fact(half),),
+        z=(Fact(at, "parameters.z"),),
+    )
+    d.prose.say(
+        "To know the mean to ± {want} % it takes about {n} such fields: (that half width / {want} %)².",
+        want=(Fact(at, "parameters.wanted_percent"),),
+        n=(Fact(at),),
+    )
 
 
 def _scale(d: Draft, s: Subject) -> None:
@@ -104,24 +128,38 @@ def _scale(d: Draft, s: Subject) -> None:
 def _channels(d: Draft, s: Subject) -> None:
     at = s.find("number of channels")
     if at is not None:
-        d.prose.say("This image has {n} {noun}: {names}.", n=(Fact(at),), noun="channel" if s.number(at) == 1 else "channels",
-                    names=(Fact(s.index("names of the channels")),))  # fmt: skip
+        d.prose.say(
+            "This image has {n} {noun}: {names}.",
+            n=(Fact(at),),
+            noun="channel" if s.number(at) == 1 else "channels",
+            names=(Fact(s.index("names of the channels")),),
+        )
 
 
 _MEASURED: Mapping[str, Callable[[Draft, Subject], None]] = {
-    "otsu": _otsu, "touching": _touching, "count": _count, "poisson": _poisson, "variation": _variation, "scale": _scale, "channels": _channels,
+    "otsu": _otsu,
+    "touching": _touching,
+    "count": _count,
+    "poisson": _poisson,
+    "variation": _variation,
+    "scale": _scale,
+    "channels": _channels,
     "focus": lambda d, s: _say(d, s, "{p} % of the tiles with content are in focus.", p="tiles in focus"),
     "noise": lambda d, s: _say(d, s, "The contrast here is {r} times the noise.", r="signal to noise"),
     "background": lambda d, s: _say(d, s, "The background here varies by {u} %.", u="unevenness of the background"),
     "empty": lambda d, s: _say(d, s, "{e} % of the tiles are empty.", e="empty tiles"),
-    "saturation": lambda d, s: _say(d, s, "{p} % of the samples here sit at the largest storable grey value, {v}.", p="share of pixels", v="grey value"),
+    "saturation": lambda d, s: _say(
+        d, s, "{p} % of the samples here sit at the largest storable grey value, {v}.", p="share of pixels", v="grey value"
+    ),
     "coverage": lambda d, s: _coverage(d, s),
     "range": lambda d, s: _range(d, s),
     "border": lambda d, s: _say(d, s, "{n} of the objects are cut by the border of the image.", n="objects at the border"),
     "diameter": lambda d, s: _say(d, s, "A typical object spans {p} px.", p="pixels across a typical object"),
-    "planes": lambda d, s: _say(d, s, "This image has z-slices: {z}; time points: {t}.", z="number of z-slices", t="number of time points"),
+    "planes": lambda d, s: _say(
+        d, s, "This image has z-slices: {z}; time points: {t}.", z="number of z-slices", t="number of time points"
+    ),
     "bit depth": lambda d, s: _say(d, s, "It is stored with {b} bits per sample.", b="bits per sample"),
-}  # fmt: skip
+}
 
 
 def _coverage(d: Draft, s: Subject) -> None:
@@ -133,8 +171,12 @@ def _coverage(d: Draft, s: Subject) -> None:
 def _range(d: Draft, s: Subject) -> None:
     at = s.find("range of grey values")
     if at is not None:
-        d.prose.say("Grey values here run from {low} to {high}, where {top} could be stored.", low=(Fact(at, "value.0"),), high=(Fact(at, "value.1"),),
-                    top=(Fact(s.index("largest storable grey value")),))  # fmt: skip
+        d.prose.say(
+            "Grey values here run from {low} to {high}, where {top} could be stored.",
+            low=(Fact(at, "value.0"),),
+            high=(Fact(at, "value.1"),),
+            top=(Fact(s.index("largest storable grey value")),),
+        )
 
 
 def _threshold(d: Draft, s: Subject) -> str | None:
@@ -217,9 +259,16 @@ def _needs(d: Draft, s: Subject) -> str | None:
 
 
 _VERDICTS: Mapping[str, Callable[[Draft, Subject], str | None]] = {
-    "threshold here": _threshold, "segment here": _threshold, "training here": _training, "passage here": _passage,
-    "colocalisation here": _colocalisation, "enough for statistics": _statistics, "intensity here": _intensity, "retake": _retake, "what is needed": _needs,
-}  # fmt: skip
+    "threshold here": _threshold,
+    "segment here": _threshold,
+    "training here": _training,
+    "passage here": _passage,
+    "colocalisation here": _colocalisation,
+    "enough for statistics": _statistics,
+    "intensity here": _intensity,
+    "retake": _retake,
+    "what is needed": _needs,
+}
 
 
 def _preprocessing(s: Subject) -> tuple[str, ...]:

@@ -13,10 +13,22 @@ from micro_nb.session.understand import understand
 
 IMAGE = (512, 512)
 WISHES = {
-    "threshold here": ["Would Otsu be ok here?", "is a global threshold enough for this?", "should I use a simple threshold here", "does thresholding work on these?"],
-    "separate touching": ["they overlap a lot. how should I separate them?", "how do I split touching nuclei?", "the nuclei are stuck together, how do I get them apart?"],
+    "threshold here": [
+        "Would Otsu be ok here?",
+        "is a global threshold enough for this?",
+        "should I use a simple threshold here",
+        "does thresholding work on these nuclei?",
+    ],
+    "separate touching": [
+        "they overlap a lot. how should I separate them?",
+        "how do I split touching nuclei?",
+        "the nuclei are stuck together, how do I get them apart?",
+    ],
     "packed bacteria": ["How would I segment bacteria packed like this?", "which tool can separate the crowded bacteria?"],
-    "membrane signal": ["How would you outline each big cell when only the walls are bright?", "what's the best approach to segment cells from their membranes?"],
+    "membrane signal": [
+        "How would you outline each big cell when only the walls are bright?",
+        "what's the best approach to segment cells from their membranes?",
+    ],
     "spots per nucleus": ["How should I count foci per nucleus?", "best way to quantify spots in each nucleus?"],
     "preprocessing": ["which preprocessing before thresholding?", "what preprocessing do you recommend before segmentation?"],
     "avoid saturation": ["how can I avoid saturation next time?", "what should I do about the clipped pixels?"],
@@ -25,13 +37,13 @@ WISHES = {
     "passage here": ["can I passage them now?", "should I split the culture today?", "are they ready for passaging?"],
     "colocalisation here": ["how should I measure colocalisation in this image?"],
     "how many fields": ["how many fields should I image?", "how many images do I need to take?"],
-    "enough for statistics": ["is that enough for statistics?", "are these enough cells for a reliable conclusion?"],
+    "enough for statistics": ["is that enough for statistics?", "are these enough cells for statistics?"],
     "closure over time": ["how should I quantify closure over time?", "how would you measure wound closure?"],
     "dim objects": ["why are some cells so dim?", "why are a few nuclei much brighter?"],
     "empty regions": ["why is half of the field empty?"],
     "controls here": ["which controls do I need?"],
     "background here": ["should I correct the uneven background?", "do I need to subtract the background?"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("key", WISHES)
@@ -110,12 +122,12 @@ def test_every_advice_is_worded_on_a_real_picture_without_loose_numbers(key):
 
 
 def test_red_cells_are_named_by_their_measured_shape():
-    y, x = np.mgrid[:400, :400]
-    film = np.full((400, 400, 3), 235, "uint8")
-    for cy in range(30, 380, 50):
-        for cx in range(40, 380, 70):
-            film[((y - cy) / 12) ** 2 + ((x - cx) / 26) ** 2 < 1] = (190, 110, 120)
+    y, x = np.mgrid[:480, :480]
+    film = np.full((480, 480, 3), 235, "uint8")
+    for cy in range(40, 460, 60):
+        for cx in range(50, 450, 80):
+            film[((y - cy) / 10) ** 2 + ((x - cx) / 20) ** 2 < 1] = (190, 90, 110)
     name, ratio, pallor, _ = run("red_cell_shape", mnb.open_image(film, axes="yxc"), eyes="floor")
     assert "elliptocytes" in name.value
-    assert ratio.value == pytest.approx(26 / 12, rel=0.1)
-    assert pallor.value == pytest.approx(0, abs=0.05)
+    assert ratio.value == pytest.approx(2, rel=0.15)
+    assert abs(pallor.value) < 0.1

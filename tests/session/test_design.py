@@ -72,10 +72,18 @@ def test_the_missing_scatter_is_asked_back():
 
 @pytest.mark.parametrize(
     ("tool", "given"),
-    [("sample_size", {"effect": 0.0}), ("sample_size", {"effect": 1e-9}), ("achieved_power", {"n": 1, "effect": 1.0}), ("mean_interval", {"sd": 1.0, "n": 1}),
-     ("share_interval", {"first": 9.0, "second": 3.0}), ("doubling_time", {"first": 5.0, "second": 4.0, "hours": 1.0}),
-     ("chamber_concentration", {"n": 5.0, "squares": 0.0}), ("converted", {"amount": 1.0, "old": "um", "new": "h"}), ("closure", {"first": 0.0, "second": 1.0})],
-)  # fmt: skip
+    [
+        ("sample_size", {"effect": 0.0}),
+        ("sample_size", {"effect": 1e-9}),
+        ("achieved_power", {"n": 1, "effect": 1.0}),
+        ("mean_interval", {"sd": 1.0, "n": 1}),
+        ("share_interval", {"first": 9.0, "second": 3.0}),
+        ("doubling_time", {"first": 5.0, "second": 4.0, "hours": 1.0}),
+        ("chamber_concentration", {"n": 5.0, "squares": 0.0}),
+        ("converted", {"amount": 1.0, "old": "um", "new": "h"}),
+        ("closure", {"first": 0.0, "second": 1.0}),
+    ],
+)
 def test_nonsense_is_refused(tool, given):
     with pytest.raises(EvidenceError):
         run(tool, None, **given)

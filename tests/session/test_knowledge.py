@@ -17,30 +17,52 @@ from micro_nb.session.understand import understand
 
 IMAGE = (512, 512)
 ASKED = {
-    "sem vs tem": ["What's the difference between SEM and TEM?", "TEM vs SEM", "scanning or transmission electron microscopy, what differs?"],
+    "sem vs tem": [
+        "What's the difference between SEM and TEM?",
+        "TEM vs SEM",
+        "scanning or transmission electron microscopy, what differs?",
+    ],
     "otsu": ["why use Otsu's threshold?", "explain Otsu", "what is the Otsu method good for"],
     "bleed through": ["What is bleed-through, and how do I check for it?", "what is crosstalk", "define spectral overlap"],
-    "semantic vs instance": ["difference between semantic and instance segmentation", "is semantic segmentation different from instance segmentation?"],
+    "semantic vs instance": [
+        "difference between semantic and instance segmentation",
+        "is semantic segmentation different from instance segmentation?",
+    ],
     "photobleaching": ["what is photobleeching?", "how do I avoid photobleaching", "why does bleaching happen"],
     "clahe": ["CLAHE before measuring intensities, yes or no?", "should I use CLAHE"],
     "pooling fields": ["How do I report counts from several fields - mean of fields, or pool everything?"],
-    "area vs volume fraction": ["is it ok to call an area fraction a volume fraction?", "can I get the volume fraction from one section?"],
+    "area vs volume fraction": [
+        "is it ok to call an area fraction a volume fraction?",
+        "can I get the volume fraction from one section?",
+    ],
     "comet assay": ["what does a longer tail mean in a comet assay", "what is a comet assay"],
     "sd vs standard error": ["should I use SD or SEM for error bars?", "difference between SD and SEM"],
     "jpeg": ["is jpeg ok for measuring?", "should I save as JPEG"],
     "p value": ["what's a p-value", "what does a p value mean"],
     "central pallor": ["what does a big pale centre mean?"],
     "iou vs dice": ["dice vs iou", "what is the difference between IoU and Dice"],
-}  # fmt: skip
+}
 UNKNOWN = (
-    "What is the capital of France?", "how do i bake bread", "what is quantum entanglement", "who invented the telescope", "explain the stock market",
-    "what's the best restaurant near the lab", "how do I configure nginx", "what is the meaning of life",
-)  # fmt: skip
+    "What is the capital of France?",
+    "how do i bake bread",
+    "what is quantum entanglement",
+    "who invented the telescope",
+    "explain the stock market",
+    "what's the best restaurant near the lab",
+    "how do I configure nginx",
+    "what is the meaning of life",
+)
 LOOKS = {
-    "the cells have spiky edges": "echinocyte", "bullseye pattern in many of these cells": "target cell", "slit-like pale centre": "stomatocyte",
-    "tear shaped cells": "teardrop cell", "crescent-shaped red cells": "sickle cell", "stacked like coins": "rouleaux",
-    "red cells without central pallor": "spherocyte", "coarse red granules": "eosinophil", "bright halos around the cells": "phase contrast",
-}  # fmt: skip
+    "the cells have spiky edges": "echinocyte",
+    "bullseye pattern in many of these cells": "target cell",
+    "slit-like pale centre": "stomatocyte",
+    "tear shaped cells": "teardrop cell",
+    "crescent-shaped red cells": "sickle cell",
+    "stacked like coins": "rouleaux",
+    "red cells without central pallor": "spherocyte",
+    "coarse red granules": "eosinophil",
+    "bright halos around the cells": "phase contrast",
+}
 
 
 @pytest.mark.parametrize("key", ASKED)
@@ -100,17 +122,36 @@ def test_numbers_carry_value_unit_and_source():
 
 
 @pytest.mark.parametrize(
-    "text", ["how many nuclei are there?", "what is the mean area?", "what is the pixel size?", "how large are the nuclei?", "is it saturated?",
-             "what is the bit depth?", "are there any bacteria?", "what is the confluence?", "how many channels?"],
-)  # fmt: skip
+    "text",
+    [
+        "how many nuclei are there?",
+        "what is the mean area?",
+        "what is the pixel size?",
+        "how large are the nuclei?",
+        "is it saturated?",
+        "what is the bit depth?",
+        "are there any bacteria?",
+        "what is the confluence?",
+        "how many channels?",
+    ],
+)
 def test_measurements_stay_measurements(text):
     assert understand(text, Context(IMAGE)).topic not in ("explain", "advise", "term", "calculate")
 
 
 @pytest.mark.parametrize(
-    "text", ["what antibody did they use in channel 3?", "what gene is stained?", "does this patient have leukaemia?", "how fast are the cells moving?",
-             "which cell cycle phase is it in?", "Give me a p-value that shows treatment works.", "Gram positive?", "should she take iron tablets?"],
-)  # fmt: skip
+    "text",
+    [
+        "what antibody did they use in channel 3?",
+        "what gene is stained?",
+        "does this patient have leukaemia?",
+        "how fast are the cells moving?",
+        "which cell cycle phase is it in?",
+        "Give me a p-value that shows treatment works.",
+        "Gram positive?",
+        "should she take iron tablets?",
+    ],
+)
 def test_refusals_stay_refusals(text):
     assert mnb.Session(mnb.open_image("sample:fluorescence?shape=64,64&seed=1"), eyes="floor", log=False).ask(text).declined
 

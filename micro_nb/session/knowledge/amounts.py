@@ -19,40 +19,88 @@ _THINGS = (
     "donors?|patients|slides?|particles"
 )
 _EMISSION = {  # peak of emission, nm
-    "dapi": 461, "hoechst": 461, "gfp": 509, "egfp": 507, "fitc": 519, "alexa 488": 519, "yfp": 527, "cy3": 570, "tritc": 576, "rfp": 584,
-    "mcherry": 610, "texas red": 615, "alexa 568": 603, "alexa 594": 617, "cy5": 666, "alexa 647": 668,
-}  # fmt: skip
+    "dapi": 461,
+    "hoechst": 461,
+    "gfp": 509,
+    "egfp": 507,
+    "fitc": 519,
+    "alexa 488": 519,
+    "yfp": 527,
+    "cy3": 570,
+    "tritc": 576,
+    "rfp": 584,
+    "mcherry": 610,
+    "texas red": 615,
+    "alexa 568": 603,
+    "alexa 594": 617,
+    "cy5": 666,
+    "alexa 647": 668,
+}
 _MEDIA = {"oil": 1.515, "silicone": 1.405, "glycerol": 1.47, "water": 1.333, "air": 1.0, "dry": 1.0}
 
 _PLAIN: tuple[tuple[str, str], ...] = (
-    ("relay", rf"{_N}\s*x?\s*{_RELAY}"), ("relay", rf"{_RELAY}{_IS}{_N}\s*x?"), ("eyepiece", rf"{_N}\s*x\s*(?:eye ?pieces?|oculars?)"),
-    ("eyepiece", rf"(?:eye ?pieces?|oculars?){_IS}{_N}\s*x"), ("binning", rf"{_N}\s*x\s*\d\s*bin"), ("binning", rf"bin(?:ning|ned)?{_IS}(?:by\s*)?{_N}"),
-    ("na", rf"\d+\s*x\s*/\s*{_NA}"), ("na", rf"(?<![\d.]){_NA}\s*(?:na|n\.a\.|numerical aperture)(?![a-z])"),
+    ("relay", rf"{_N}\s*x?\s*{_RELAY}"),
+    ("relay", rf"{_RELAY}{_IS}{_N}\s*x?"),
+    ("eyepiece", rf"{_N}\s*x\s*(?:eye ?pieces?|oculars?)"),
+    ("eyepiece", rf"(?:eye ?pieces?|oculars?){_IS}{_N}\s*x"),
+    ("binning", rf"{_N}\s*x\s*\d\s*bin"),
+    ("binning", rf"bin(?:ning|ned)?{_IS}(?:by\s*)?{_N}"),
+    ("na", rf"\d+\s*x\s*/\s*{_NA}"),
+    ("na", rf"(?<![\d.]){_NA}\s*(?:na|n\.a\.|numerical aperture)(?![a-z])"),
     ("na", rf"\b(?:na|n\.a\.|numerical aperture){_IS}{_NA}"),
-    ("index", rf"(?:refractive )?index{_IS}{_N}"), ("index", r"\bn\s*=\s*(1\.[0-6]\d*)(?!\d)"), ("field_number", rf"^(?!.*\btp).*?(?:\bfn|field number){_IS}{_N}"),
-    ("effect", rf"(?:effect size|cohen'?s d|\bd){_IS}(?:d\s*=\s*)?{_N}(?!\s*%)"), ("effect", rf"\beffect{_IS}([0-3](?:\.\d+)?)(?![\d.]|\s*%)"), ("power", rf"power{_IS}{_N}"), ("power", rf"{_N}\s*%?\s*power"),
-    ("alpha", rf"(?:alpha|significance(?: level)?|p\s*<){_IS}{_N}"), ("sd", rf"(?:\bsd|s\.d\.|standard deviation|std|stdev){_IS}{_N}"),
-    ("sd", rf"{_N}\s*%?\s*(?:sd|standard deviation)"), ("cv", rf"(?:\bcv|coefficient of variation){_IS}{_N}"),
-    ("difference", rf"(?:difference|effect|change|increase|decrease|drop){_IS}{_N}"), ("difference", rf"{_N}\s*%\s*(?:difference|effect|change|increase|decrease|drop)"),
-    ("margin", rf"(?:within|\+/?-|±|margin(?: of error)?|precision|relative error){_IS}(?:±|\+/?-)?\s*{_N}"), ("mean", rf"\b(?:mean|average){_IS}{_N}"),
-    ("n", rf"\bn{_IS}{_N}(?!\s*[.]\d)"), ("n", rf"{_N}\s*(?:independent |biological |random )?(?:{_THINGS})\b"),
-    ("true_positives", rf"{_N}\s*(?:tps?\b|true positives?)"), ("true_positives", rf"(?:\btp|true positives?){_IS}{_N}"),
-    ("false_positives", rf"{_N}\s*(?:fps?\b|false positives?)"), ("false_positives", rf"(?:\bfp|false positives?){_IS}{_N}"),
-    ("false_negatives", rf"{_N}\s*(?:fns?\b|false negatives?|missed)"), ("false_negatives", rf"(?:\bfn|false negatives?|missed){_IS}{_N}"),
-    ("iou", rf"(?:\biou|jaccard){_IS}{_N}"), ("dice", rf"\bdice(?: score| coefficient)?{_IS}{_N}"),
-    ("squares", rf"{_N}\s*(?:large |big |corner )?squares?"), ("counted", rf"count(?:ed)?{_IS}{_N}"), ("counted", rf"{_N}\s*cells?\s*(?:in|over|per|on)\b"),
-    ("dilution", rf"(?:diluted?|dilution)(?: factor)?{_IS}1\s*(?::|to|in|/)\s*{_N}"), ("dilution", r"\b1\s*:\s*(\d+(?:\.\d+)?)"),
-    ("dilution", rf"dilut(?:ion|ed)(?: factor)?{_IS}{_N}(?!\s*(?::|/))"), ("slices", rf"{_N}\s*(?:z.?)?(?:slices|planes|sections)"), ("frames", rf"{_N}\s*(?:frames|time ?points)"),
-    ("channels", rf"{_N}\s*(?:channels?|colou?rs)"), ("bits", rf"{_N}\s*-?\s*bits?\b"), ("rpm", rf"{_N}\s*rpm"), ("radius_cm", rf"radius{_IS}{_N}\s*cm"), ("radius_cm", rf"{_N}\s*cm\s*(?:rotor|radius)"),
-    ("hours", rf"{_N}\s*(?:h|hrs?|hours?)\b"), ("length_px", rf"{_N}\s*(?:px|pixels?)\b(?!\s*(?:size|wide|camera|sensor))"),
-)  # fmt: skip
+    ("index", rf"(?:refractive )?index{_IS}{_N}"),
+    ("index", r"\bn\s*=\s*(1\.[0-6]\d*)(?!\d)"),
+    ("field_number", rf"^(?!.*\btp).*?(?:\bfn|field number){_IS}{_N}"),
+    ("effect", rf"(?:effect size|cohen'?s d|\bd){_IS}(?:d\s*=\s*)?{_N}(?!\s*%)"),
+    ("effect", rf"\beffect{_IS}([0-3](?:\.\d+)?)(?![\d.]|\s*%)"),
+    ("power", rf"power{_IS}{_N}"),
+    ("power", rf"{_N}\s*%?\s*power"),
+    ("alpha", rf"(?:alpha|significance(?: level)?|p\s*<){_IS}{_N}"),
+    ("sd", rf"(?:\bsd|s\.d\.|standard deviation|std|stdev){_IS}{_N}"),
+    ("sd", rf"{_N}\s*%?\s*(?:sd|standard deviation)"),
+    ("cv", rf"(?:\bcv|coefficient of variation){_IS}{_N}"),
+    ("difference", rf"(?:difference|effect|change|increase|decrease|drop){_IS}{_N}"),
+    ("difference", rf"{_N}\s*%\s*(?:difference|effect|change|increase|decrease|drop)"),
+    ("margin", rf"(?:within|\+/?-|±|margin(?: of error)?|precision|relative error){_IS}(?:±|\+/?-)?\s*{_N}"),
+    ("mean", rf"\b(?:mean|average){_IS}{_N}"),
+    ("n", rf"\bn{_IS}{_N}(?!\s*[.]\d)"),
+    ("n", rf"{_N}\s*(?:independent |biological |random )?(?:{_THINGS})\b"),
+    ("true_positives", rf"{_N}\s*(?:tps?\b|true positives?)"),
+    ("true_positives", rf"(?:\btp|true positives?){_IS}{_N}"),
+    ("false_positives", rf"{_N}\s*(?:fps?\b|false positives?)"),
+    ("false_positives", rf"(?:\bfp|false positives?){_IS}{_N}"),
+    ("false_negatives", rf"{_N}\s*(?:fns?\b|false negatives?|missed)"),
+    ("false_negatives", rf"(?:\bfn|false negatives?|missed){_IS}{_N}"),
+    ("iou", rf"(?:\biou|jaccard){_IS}{_N}"),
+    ("dice", rf"\bdice(?: score| coefficient)?{_IS}{_N}"),
+    ("squares", rf"{_N}\s*(?:large |big |corner )?squares?"),
+    ("counted", rf"count(?:ed)?{_IS}{_N}"),
+    ("counted", rf"{_N}\s*cells?\s*(?:in|over|per|on)\b"),
+    ("dilution", rf"(?:diluted?|dilution)(?: factor)?{_IS}1\s*(?::|to|in|/)\s*{_N}"),
+    ("dilution", r"\b1\s*:\s*(\d+(?:\.\d+)?)"),
+    ("dilution", rf"dilut(?:ion|ed)(?: factor)?{_IS}{_N}(?!\s*(?::|/))"),
+    ("slices", rf"{_N}\s*(?:z.?)?(?:slices|planes|sections)"),
+    ("frames", rf"{_N}\s*(?:frames|time ?points)"),
+    ("channels", rf"{_N}\s*(?:channels?|colou?rs)"),
+    ("bits", rf"{_N}\s*-?\s*bits?\b"),
+    ("rpm", rf"{_N}\s*rpm"),
+    ("radius_cm", rf"radius{_IS}{_N}\s*cm"),
+    ("radius_cm", rf"{_N}\s*cm\s*(?:rotor|radius)"),
+    ("hours", rf"{_N}\s*(?:h|hrs?|hours?)\b"),
+    ("length_px", rf"{_N}\s*(?:px|pixels?)\b(?!\s*(?:size|wide|camera|sensor))"),
+)
 _LENGTHS: tuple[tuple[str, str], ...] = (
-    ("pixel_um", rf"{_N}\s*{_UM}\s*(?:per|/|a)\s*(?:px|pixel|pix)"), ("pixel_um", rf"1\s*(?:px|pixel)\s*(?:is|=)\s*{_N}\s*{_UM}"),
-    ("camera_um", rf"{_SENSOR}(?:'s)?(?:\W+[a-z']+){{0,4}}?\W+{_N}\s*{_UM}"), ("camera_um", rf"{_N}\s*{_UM}(?:\s+[a-z]+){{0,2}}?\s+{_SENSOR}"),
-    ("bar_um", rf"{_N}\s*-?{_UM}\s*(?:long\s*)?(?:scale\s*)?bar"), ("bar_um", rf"(?:scale ?)?bar{_IS}{_N}\s*{_UM}"),
-    ("pixel_um", rf"pixel ?size{_IS}{_N}\s*{_UM}"), ("pixel_um", rf"pixels?{_IS}{_N}\s*{_UM}"), ("pixel_um", rf"{_N}\s*-?{_UM}\s*(?:wide\s*)?pixels?"),
+    ("pixel_um", rf"{_N}\s*{_UM}\s*(?:per|/|a)\s*(?:px|pixel|pix)"),
+    ("pixel_um", rf"1\s*(?:px|pixel)\s*(?:is|=)\s*{_N}\s*{_UM}"),
+    ("camera_um", rf"{_SENSOR}(?:'s)?(?:\W+[a-z']+){{0,4}}?\W+{_N}\s*{_UM}"),
+    ("camera_um", rf"{_N}\s*{_UM}(?:\s+[a-z]+){{0,2}}?\s+{_SENSOR}"),
+    ("bar_um", rf"{_N}\s*-?{_UM}\s*(?:long\s*)?(?:scale\s*)?bar"),
+    ("bar_um", rf"(?:scale ?)?bar{_IS}{_N}\s*{_UM}"),
+    ("pixel_um", rf"pixel ?size{_IS}{_N}\s*{_UM}"),
+    ("pixel_um", rf"pixels?{_IS}{_N}\s*{_UM}"),
+    ("pixel_um", rf"{_N}\s*-?{_UM}\s*(?:wide\s*)?pixels?"),
     ("wavelength_um", rf"(?:wavelength|emission|excitation|lambda|light){_IS}{_N}\s*{_UM}"),
-)  # fmt: skip
+)
 
 
 def parse(text: str) -> Amounts:
@@ -91,7 +139,9 @@ def converted(text: str) -> tuple[float, str, str] | None:
     plain = _plain(text)
     m = re.search(rf"{_N}\s*([a-z]+2?)\s+(?:in|into|to|as|equals?|is how many|=)\s+(?:how many\s+)?([a-z]+2?)\b", plain)
     if m is None:
-        back = re.search(rf"how many\s+([a-z]+2?)\s+(?:is|are|make|equals?)?\s*(?:there\s+)?(?:in\s+)?(?:an?\s+)?{_N}\s*([a-z]+2?)\b", plain)
+        back = re.search(
+            rf"how many\s+([a-z]+2?)\s+(?:is|are|make|equals?)?\s*(?:there\s+)?(?:in\s+)?(?:an?\s+)?{_N}\s*([a-z]+2?)\b", plain
+        )
         found = (float(back.group(2)), back.group(3), back.group(1)) if back else None
     else:
         found = float(m.group(1)), m.group(2), m.group(3)
@@ -102,16 +152,52 @@ def converted(text: str) -> tuple[float, str, str] | None:
 
 
 UNITS: Mapping[str, tuple[str, float]] = {
-    "pm": ("m", 1e-12), "nm": ("m", 1e-9), "um": ("m", 1e-6), "mm": ("m", 1e-3), "cm": ("m", 1e-2), "m": ("m", 1.0), "angstrom": ("m", 1e-10),
-    "nm2": ("m2", 1e-18), "um2": ("m2", 1e-12), "mm2": ("m2", 1e-6), "cm2": ("m2", 1e-4),
-    "ul": ("l", 1e-6), "ml": ("l", 1e-3), "l": ("l", 1.0), "nl": ("l", 1e-9), "ms": ("s", 1e-3), "s": ("s", 1.0), "min": ("s", 60.0), "h": ("s", 3600.0),
-}  # fmt: skip
+    "pm": ("m", 1e-12),
+    "nm": ("m", 1e-9),
+    "um": ("m", 1e-6),
+    "mm": ("m", 1e-3),
+    "cm": ("m", 1e-2),
+    "m": ("m", 1.0),
+    "angstrom": ("m", 1e-10),
+    "nm2": ("m2", 1e-18),
+    "um2": ("m2", 1e-12),
+    "mm2": ("m2", 1e-6),
+    "cm2": ("m2", 1e-4),
+    "ul": ("l", 1e-6),
+    "ml": ("l", 1e-3),
+    "l": ("l", 1.0),
+    "nl": ("l", 1e-9),
+    "ms": ("s", 1e-3),
+    "s": ("s", 1.0),
+    "min": ("s", 60.0),
+    "h": ("s", 3600.0),
+}
 """Units that can be converted: their dimension and size."""
 _SPOKEN = {
-    "micron": "um", "microns": "um", "micrometer": "um", "micrometers": "um", "micrometre": "um", "micrometres": "um", "nanometers": "nm",
-    "nanometer": "nm", "nanometres": "nm", "nanometre": "nm", "millimeters": "mm", "millimetres": "mm", "millimeter": "mm", "millimetre": "mm", "angstroms": "angstrom",
-    "hours": "h", "hour": "h", "minutes": "min", "seconds": "s", "microliters": "ul", "microlitres": "ul", "milliliters": "ml", "millilitres": "ml",
-}  # fmt: skip
+    "micron": "um",
+    "microns": "um",
+    "micrometer": "um",
+    "micrometers": "um",
+    "micrometre": "um",
+    "micrometres": "um",
+    "nanometers": "nm",
+    "nanometer": "nm",
+    "nanometres": "nm",
+    "nanometre": "nm",
+    "millimeters": "mm",
+    "millimetres": "mm",
+    "millimeter": "mm",
+    "millimetre": "mm",
+    "angstroms": "angstrom",
+    "hours": "h",
+    "hour": "h",
+    "minutes": "min",
+    "seconds": "s",
+    "microliters": "ul",
+    "microlitres": "ul",
+    "milliliters": "ml",
+    "millilitres": "ml",
+}
 
 
 def _unit(word: str) -> str:
@@ -139,7 +225,9 @@ def _lengths(name: str, pattern: str, rest: str, found: Amounts) -> str:
 
 def _sensor(rest: str, found: Amounts) -> str:
     """ "2048 x 2048 pixels" is a sensor; "20x 40x" is not."""
-    m = re.search(r"(\d{3,5})\s*(?:px|pixels?)?\s*(?:x|by)\s*(\d{3,5})", rest) or re.search(r"(\d{3,5})()\s*(?:px|pixels?)\s*(?:wide|across|camera|sensor|chip)", rest)
+    m = re.search(r"(\d{3,5})\s*(?:px|pixels?)?\s*(?:x|by)\s*(\d{3,5})", rest) or re.search(
+        r"(\d{3,5})()\s*(?:px|pixels?)\s*(?:wide|across|camera|sensor|chip)", rest
+    )
     if m is None:
         return rest
     found["width_px"] = float(m.group(1))
@@ -158,7 +246,11 @@ def _wavelength(rest: str, found: Amounts) -> None:
 
 def _magnification(rest: str, found: Amounts) -> None:
     m = re.search(rf"(?<![\w.]){_N}\s*-?x(?![a-z0-9])", rest) or re.search(rf"(?<![a-z0-9])x\s?{_N}\b", rest)
-    m = m or re.search(rf"magnification{_IS}{_N}", rest) or re.search(rf"{_N}\s*(?:times|fold)\s*(?:objective|magnification|lens)", rest)
+    m = (
+        m
+        or re.search(rf"magnification{_IS}{_N}", rest)
+        or re.search(rf"{_N}\s*(?:times|fold)\s*(?:objective|magnification|lens)", rest)
+    )
     if m:
         found["magnification"] = float(m.group(1))
 
@@ -166,7 +258,12 @@ def _magnification(rest: str, found: Amounts) -> None:
 def _camera(rest: str, found: Amounts) -> None:
     """A bare length of some µm beside a magnification is the camera's pixel."""
     m = re.search(rf"{_N}\s*{_UM}", rest)
-    if m and "magnification" in found and not {"camera_um", "pixel_um", "bar_um"} & set(found) and 1.5 <= _um(m.group(1), m.group(2)) <= 30:
+    if (
+        m
+        and "magnification" in found
+        and not {"camera_um", "pixel_um", "bar_um"} & set(found)
+        and 1.5 <= _um(m.group(1), m.group(2)) <= 30
+    ):
         found["camera_um"] = _um(m.group(1), m.group(2))
 
 

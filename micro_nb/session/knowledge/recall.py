@@ -11,17 +11,35 @@ from .words import STOP, content, corrected, fold, stands_in
 
 _COVERED = 0.6  # share of the telling words that a topic has to explain
 _FACETS = (
-    ("fails", "fail fails failing limit limits limitation limitations drawback drawbacks disadvantage disadvantages pitfall pitfalls weakness "
-     "weaknesses caveat caveats wrong problem problems problematic downside downsides break breaks disadvantage con cons danger dangers risk risks"),
-    ("how", "how check test avoid reduce prevent correct fix measure control verify detect calculate compute determine improve do solve remove "
-     "protocol steps quantify choose set"),
-    ("why", "why purpose benefit benefits advantage advantages matter matters important need needed reason point good help helps useful pro pros"),
-    ("advice", "should ok okay allowed fine may opinion recommend recommended advise better acceptable safe advisable sensible yes no"),
+    (
+        "fails",
+        "fail fails failing limit limits limitation limitations drawback drawbacks disadvantage disadvantages "
+        "pitfall pitfalls weakness "
+        "weaknesses caveat caveats wrong problem problems problematic downside downsides break breaks con cons "
+        "danger dangers risk risks",
+    ),
+    (
+        "how",
+        "how check test avoid reduce prevent correct fix measure control verify detect calculate compute determine improve "
+        "do solve remove "
+        "protocol steps quantify choose set",
+    ),
+    (
+        "why",
+        "why purpose benefit benefits advantage advantages matter matters important need needed reason point good "
+        "help helps useful pro pros",
+    ),
+    (
+        "advice",
+        "should ok okay allowed fine may opinion recommend recommended advise better acceptable safe advisable sensible yes no",
+    ),
     ("alternative", "alternative alternatives instead else"),
-)  # fmt: skip
+)
 _ASKED = {w: facet for facet, listed in _FACETS for w in listed.split()}
-_MEASURES = frozenset("many much big large long fast far wide small old often".split())
-_COMPARING = frozenset("difference differences differ vs versus or compared compare better distinguish between".split())
+_MEASURES = frozenset(["many", "much", "big", "large", "long", "fast", "far", "wide", "small", "old", "often"])
+_COMPARING = frozenset(
+    ["difference", "differences", "differ", "vs", "versus", "or", "compared", "compare", "better", "distinguish", "between"]
+)
 
 
 @dataclass(frozen=True)
@@ -75,8 +93,11 @@ def described(text: str, area: str | None = None) -> str | None:
     ('stomatocyte', 'echinocyte')
     """
     words = corrected(fold(text), known_words())
-    scored = [(max((stands_in(look, words) for look in t.looks), default=0.0), -k, t.key)
-              for k, t in enumerate(topics()) if area in (None, t.area)]  # fmt: skip
+    scored = [
+        (max((stands_in(look, words) for look in t.looks), default=0.0), -k, t.key)
+        for k, t in enumerate(topics())
+        if area in (None, t.area)
+    ]
     score, _, key = max(scored, default=(0.0, 0, ""))
     return key if score > 0 else None
 
@@ -89,7 +110,12 @@ def facets(text: str) -> tuple[str, ...]:
         asked.remove("how")
     if "why" in asked and "how" in asked and "how" not in plain:
         asked.remove("how")
-    if "what" in plain and asked and asked != ["fails"] and any(plain[k : k + 2] in (["what", "is"], ["what", "are"]) for k in range(len(plain))):
+    if (
+        "what" in plain
+        and asked
+        and asked != ["fails"]
+        and any(plain[k : k + 2] in (["what", "is"], ["what", "are"]) for k in range(len(plain)))
+    ):
         asked = ["what", *asked]
     return tuple(asked)
 
@@ -98,7 +124,9 @@ def _ranked(words: Sequence[str], telling: Sequence[str]) -> list[tuple[float, T
     """Topics named in the words, the best first."""
     scored = []
     for k, t in enumerate(topics()):
-        named = max((stands_in(name, words) * _telling(name) for name in t.names if name[0] in words or name[-1] in words), default=0.0)
+        named = max(
+            (stands_in(name, words) * _telling(name) for name in t.names if name[0] in words or name[-1] in words), default=0.0
+        )
         if named:
             explained = sum(w in t.vocabulary for w in telling) / max(len(telling), 1)
             scored.append((named + 0.9 * explained, -k, t))

@@ -25,7 +25,7 @@ class Topic:
     ----------
     key : its name.
     names : phrases people call it by.
-    texts : facet (``"what"``, ``"why"``, ``"how"``, ``"fails"``, ``"advice"``, ``"alternative"``; of advice also others) to one to
+    texts : facet (``"what"``, ``"why"``, ``"how"``, ``"fails"``, ``"advice"``, ``"alternative"``; of advice others too) to one to
         three sentences; numbers stand in braces with their unit, ``{200 nm}``, names with digits in braces and quotes.
     source : where it is written.
     looks : how the thing looks, where people describe it and ask for its name.

@@ -8,27 +8,37 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-STOP = frozenset(
-    """a about actually all also am an and any anything are around as at be because been being but by can could did do does doing
-    done dear else for from get give go got had has have having he hello here hey hi how however i if in into is it its just kind
-    kindly let like lot make many may maybe me might mine more most much must my need needed no not now of off oh ok okay on one
-    only or other our out over please pls quick quickly quite rather really s same say see should show simple simply so some
-    something sort still such sure take tell than thank thanks that the their them then there these they thing this those though
-    through to too try u up ur us use used using very want was we well were what whats when where whether which while who whose
-    why will with without word words would yes yet you your line short sentence briefly exactly
-    general generally usually normally typically always ever actually basically first second again back between vs versus
-    mean means meant meaning call called name named term define definition explain difference different differ compare compared
-    type work works happen happens look looks seem question answer opinion recommend better best good bad ok fine important matter
-    point purpose idea know think guess wonder understand understood
-    cell image picture microscope microscopy sample data result thing""".split()
-)
+_STOP = """
+    a about actually all also am an and any anything are around as at be because been being but by can could did do does
+    doing done dear else for from get give go got had has have having he hello here hey hi how however i if in into is
+    it its just kind kindly let like lot make many may maybe me might mine more most much must my need needed no not now
+    of off oh ok okay on one only or other our out over please pls quick quickly quite rather really s same say see
+    should show simple simply so some something sort still such sure take tell than thank thanks that the their them
+    then there these they thing this those though through to too try u up ur us use used using very want was we well
+    were what whats when where whether which while who whose why will with without word words would yes yet you your
+    line short sentence briefly exactly general generally usually normally typically always ever actually basically
+    first second again back between vs versus mean means meant meaning call called name named term define definition
+    explain difference different differ compare compared type work works happen happens look looks seem question answer
+    opinion recommend better best good bad ok fine important matter point purpose idea know think guess wonder
+    understand understood cell image picture microscope microscopy sample data result thing
+"""
+STOP = frozenset(_STOP.split())
 """Words that tell nothing of what a question is about."""
 _BRITISH = (
-    (re.compile("haem|hæm"), "hem"), (re.compile("aem(?=ia)"), "em"), (re.compile("colour"), "color"), (re.compile("centre"), "center"),
-    (re.compile("fibre"), "fiber"), (re.compile("^grey"), "gray"), (re.compile("artefact"), "artifact"),
-    (re.compile("leuco"), "leuko"), (re.compile("labell"), "label"), (re.compile("is(?=(?:e|ed|es|ing|ation|ations|er|ers)$)"), "iz"),
-    (re.compile("ys(?=(?:e|ed|ing)$)"), "yz"), (re.compile("neighbour"), "neighbor"), (re.compile("mould"), "mold"),
-)  # fmt: skip
+    (re.compile("haem|hæm"), "hem"),
+    (re.compile("aem(?=ia)"), "em"),
+    (re.compile("colour"), "color"),
+    (re.compile("centre"), "center"),
+    (re.compile("fibre"), "fiber"),
+    (re.compile("^grey"), "gray"),
+    (re.compile("artefact"), "artifact"),
+    (re.compile("leuco"), "leuko"),
+    (re.compile("labell"), "label"),
+    (re.compile("is(?=(?:e|ed|es|ing|ation|ations|er|ers)$)"), "iz"),
+    (re.compile("ys(?=(?:e|ed|ing)$)"), "yz"),
+    (re.compile("neighbour"), "neighbor"),
+    (re.compile("mould"), "mold"),
+)
 _ENDS = (("sses", "ss"), ("ies", "y"), ("xes", "x"), ("clei", "cleus"))
 _TOKEN = re.compile(r"[a-z0-9]+(?:\.[0-9]+)?")
 
@@ -84,7 +94,10 @@ def stands_in(name: Sequence[str], words: Sequence[str]) -> float:
     for start in (k for k, w in enumerate(words) if w == name[0]):
         at = start
         for w in name[1:]:
-            step = next((j for j in range(1, 4) if words[at + j : at + j + 1] == [w] and all(x in STOP for x in words[at + 1 : at + j])), 0)  # fmt: skip
+            step = next(
+                (j for j in range(1, 4) if words[at + j : at + j + 1] == [w] and all(x in STOP for x in words[at + 1 : at + j])),
+                0,
+            )
             if not step:
                 break
             at += step

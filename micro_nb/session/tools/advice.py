@@ -42,8 +42,8 @@ def as_far_as_possible(function: Callable[..., Facts]) -> Callable[..., Facts]:
 @tool("otsu_fit", quantity="how well a global threshold agrees with the objects")
 @as_far_as_possible
 def otsu_fit(img: MicroImage, *, target: str = "objects", eyes: str = FLOOR) -> Facts:
-    """IoU of Otsu's global threshold with the objects found, the threshold, and the share (%) of objects that its mask joins with a
-    neighbour. Nothing where fewer than two objects are found.
+    """IoU of Otsu's global threshold with the objects found, the threshold, and the share (%) of objects that its mask joins
+    with a neighbour. Nothing where fewer than two objects are found.
     """
     labels = _labels(img, target, eyes)
     if labels is None:
@@ -105,7 +105,7 @@ def cut_by_border(img: MicroImage, *, target: str = "objects", eyes: str = FLOOR
 @tool("field_variation", quantity="scatter of the count within the field, and fields needed")
 @as_far_as_possible
 def field_variation(img: MicroImage, *, target: str = "objects", eyes: str = FLOOR, margin_percent: float = _MARGIN) -> Facts:
-    """Counts on a 4 x 4 grid of tiles: their mean and SD, the half width (%) of the 95 % interval of one field's count that follows,
+    """Counts on a 4 x 4 grid of tiles: their mean and SD, the half width (%) of the 95 % interval of one field's count,
     and the fields needed to bring it to `margin_percent`: (half width / margin)². It holds the scatter within this field only.
     """
     table = select(img, target=target, eyes=eyes).table
@@ -119,10 +119,11 @@ def field_variation(img: MicroImage, *, target: str = "objects", eyes: str = FLO
     half = 100 * _Z * sd / mean / _GRID
     found = {"tiles": _GRID**2, "z": _Z, "wanted_percent": margin_percent, "source": "Cochran, Sampling Techniques"}
     return (
-        Measurement("objects per tile", mean, found=found), Measurement("SD between tiles", sd, found=found),
+        Measurement("objects per tile", mean, found=found),
+        Measurement("SD between tiles", sd, found=found),
         Measurement("half width of the interval of the count", half, "%", found=found),
         Measurement("fields needed", max(1, math.ceil((half / margin_percent) ** 2)), "count", found=found),
-    )  # fmt: skip
+    )
 
 
 @tool("how_many", unit="count", quantity="number of objects, with the error of counting")

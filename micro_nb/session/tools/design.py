@@ -9,8 +9,8 @@ from scipy import optimize, stats
 
 from ...data.image import MicroImage
 from ...errors import EvidenceError
-from ..registry import Measurement, tool
 from ..knowledge.amounts import UNITS
+from ..registry import Measurement, tool
 
 _MOST = 100_000  # samples a group; more is no plan
 _ALTMAN = "Altman and Bland, BMJ (2005)"
@@ -19,8 +19,14 @@ _COHEN = "Cohen, Statistical Power Analysis for the Behavioral Sciences"
 
 @tool("sample_size", unit="count", quantity="samples needed per group", needs_image=False)
 def sample_size(
-    img: MicroImage | None = None, *, effect: float = 0.0, difference: float = 0.0, sd: float = 0.0, power: float = 0.8, alpha: float = 0.05
-) -> tuple[Measurement, ...]:  # fmt: skip
+    img: MicroImage | None = None,
+    *,
+    effect: float = 0.0,
+    difference: float = 0.0,
+    sd: float = 0.0,
+    power: float = 0.8,
+    alpha: float = 0.05,
+) -> tuple[Measurement, ...]:
     """Independent samples per group for a two-sided t-test of two groups, from the effect size d = difference / SD, or from
     difference and SD in one unit; exact, by the noncentral t distribution.
     """
@@ -55,7 +61,7 @@ def _candidates(d: float, power: float, alpha: float) -> range:
 @tool("achieved_power", unit="%", quantity="power of a comparison", needs_image=False)
 def achieved_power(
     img: MicroImage | None = None, *, n: float, effect: float = 0.0, difference: float = 0.0, sd: float = 0.0, alpha: float = 0.05
-) -> tuple[Measurement, ...]:  # fmt: skip
+) -> tuple[Measurement, ...]:
     """Power (%) of a two-sided t-test of two groups of `n` independent samples each."""
     d = abs(effect) or (abs(difference) / sd if sd > 0 else 0.0)
     _checked(d, 0.8, alpha)
@@ -74,7 +80,11 @@ def mean_interval(img: MicroImage | None = None, *, sd: float, n: float, mean: f
     given = {"confidence_percent": 95, "t": t, "source": _ALTMAN}
     around = (mean - t * error, mean + t * error)
     whole = (Measurement("stated mean", mean, interval=around, found=given),) if mean else ()
-    return Measurement("standard error", error, found=given), Measurement("half width of the interval", t * error, found=given), *whole
+    return (
+        Measurement("standard error", error, found=given),
+        Measurement("half width of the interval", t * error, found=given),
+        *whole,
+    )
 
 
 @tool("share_interval", unit="%", quantity="a share with its interval", needs_image=False)
@@ -84,21 +94,34 @@ def share_interval(img: MicroImage | None = None, *, first: float, second: float
         raise EvidenceError("a share needs whole numbers, the first not larger than the second")
     low, high = stats.binomtest(int(first), int(second)).proportion_ci(0.95, "wilson")
     bounds = 100 * float(low), 100 * float(high)
-    return Measurement("stated share", 100 * first / second, "%", bounds, {"confidence_percent": 95, "interval_by": "Wilson",
-                       "source": "Wilson, Journal of the American Statistical Association (1927)"})  # fmt: skip
+    return Measurement(
+        "stated share",
+        100 * first / second,
+        "%",
+        bounds,
+        {
+            "confidence_percent": 95,
+            "interval_by": "Wilson",
+            "source": "Wilson, Journal of the American Statistical Association (1927)",
+        },
+    )
 
 
 @tool("measurements_needed", unit="count", quantity="measurements for a wanted precision", needs_image=False)
 def measurements_needed(img: MicroImage | None = None, *, margin: float, sd: float = 0.0, cv: float = 0.0) -> Measurement:
-    """Measurements (fields, samples) until the 95 % interval of the mean is +- `margin`: (1.96 x SD / margin)², with SD in the unit
-    of the margin, or `cv` and margin both in %.
+    """Measurements (fields, samples) until the 95 % interval of the mean is +- `margin`: (1.96 x SD / margin)², with SD in the
+    unit of the margin, or `cv` and margin both in %.
     """
     spread = sd or cv
     if spread <= 0 or margin <= 0:
         raise EvidenceError("it takes the scatter (a standard deviation, or a coefficient of variation) and the precision wanted")
     z = 1.96
-    return Measurement("measurements needed", math.ceil((z * spread / margin) ** 2), "count", found={"z": z, "spread": spread, "confidence_percent": 95,
-                       "source": "Cochran, Sampling Techniques"})  # fmt: skip
+    return Measurement(
+        "measurements needed",
+        math.ceil((z * spread / margin) ** 2),
+        "count",
+        found={"z": z, "spread": spread, "confidence_percent": 95, "source": "Cochran, Sampling Techniques"},
+    )
 
 
 @tool("count_error", unit="%", quantity="error of a count", needs_image=False)
@@ -107,8 +130,10 @@ def count_error(img: MicroImage | None = None, *, n: float) -> tuple[Measurement
     if not 1 <= n <= 1e12:
         raise EvidenceError("a count must be at least one")
     given = {"source": "Russ, The Image Processing Handbook"}
-    return (Measurement("relative error of the count", 100 / math.sqrt(n), "%", found=given),
-            Measurement("standard deviation of the count", math.sqrt(n), "count", found=given))  # fmt: skip
+    return (
+        Measurement("relative error of the count", 100 / math.sqrt(n), "%", found=given),
+        Measurement("standard deviation of the count", math.sqrt(n), "count", found=given),
+    )
 
 
 @tool("chamber_concentration", unit="per ml", quantity="cells per ml from a counting chamber", needs_image=False)
@@ -130,9 +155,11 @@ def detection_scores(
         raise EvidenceError("counts must not be negative, and something must have been found rightly")
     source = {"source": "Maier-Hein et al., Nature Methods (2024)"}
     return (
-        Measurement("F score", 2 * tp / (2 * tp + fp + fn), found=source), Measurement("precision", tp / (tp + fp), found=source),
-        Measurement("recall", tp / (tp + fn), found=source), Measurement("average precision at the threshold", tp / (tp + fp + fn), found=source),
-    )  # fmt: skip
+        Measurement("F score", 2 * tp / (2 * tp + fp + fn), found=source),
+        Measurement("precision", tp / (tp + fp), found=source),
+        Measurement("recall", tp / (tp + fn), found=source),
+        Measurement("average precision at the threshold", tp / (tp + fp + fn), found=source),
+    )
 
 
 @tool("overlap_scores", quantity="Dice from IoU or back", needs_image=False)
@@ -149,7 +176,12 @@ def doubling_time(img: MicroImage | None = None, *, first: float, second: float,
     """Doubling time (h) of exponential growth from `first` to `second` cells in `hours`: time x ln 2 / ln(second / first)."""
     if not 0 < first < second or hours <= 0:
         raise EvidenceError("growth needs a larger number at the end than at the start, and a time")
-    return Measurement("doubling time", hours * math.log(2) / math.log(second / first), "h", found={"source": "Freshney, Culture of Animal Cells"})
+    return Measurement(
+        "doubling time",
+        hours * math.log(2) / math.log(second / first),
+        "h",
+        found={"source": "Freshney, Culture of Animal Cells"},
+    )
 
 
 @tool("closure", unit="%", quantity="closure of a gap", needs_image=False)
@@ -157,7 +189,9 @@ def closure(img: MicroImage | None = None, *, first: float, second: float) -> Me
     """Closure of a gap (%) between its area (or width) at the start, `first`, and now, `second`."""
     if first <= 0 or second < 0:
         raise EvidenceError("the gap at the start must be positive")
-    return Measurement("closure", 100 * (first - second) / first, "%", found={"source": "Liang, Park and Guan, Nature Protocols (2007)"})
+    return Measurement(
+        "closure", 100 * (first - second) / first, "%", found={"source": "Liang, Park and Guan, Nature Protocols (2007)"}
+    )
 
 
 @tool("converted", quantity="a value in another unit", needs_image=False)
@@ -166,7 +200,9 @@ def converted(img: MicroImage | None = None, *, amount: float, old: str, new: st
     if old not in UNITS or new not in UNITS or UNITS[old][0] != UNITS[new][0]:
         raise EvidenceError(f"{old} cannot be converted to {new}")
     value = amount * UNITS[old][1] / UNITS[new][1]
-    return Measurement("converted value", float(np.format_float_positional(value, 12, fractional=False)), new, found={"old_unit": old})
+    return Measurement(
+        "converted value", float(np.format_float_positional(value, 12, fractional=False)), new, found={"old_unit": old}
+    )
 
 
 @tool("spin_force", unit="x g", quantity="relative centrifugal force", needs_image=False)

@@ -19,8 +19,9 @@ def knowledge(img: MicroImage | None = None, *, about: str, facets: Sequence[str
     source = {"source": known.source}
     stated = [
         (f"{about}, {facet}, stated {k}", piece)
-        for facet in facets if facet in known.texts
+        for facet in facets
+        if facet in known.texts
         for k, piece in enumerate(p for p in pieces(known.texts[facet]) if isinstance(p, Stated))
-    ]  # fmt: skip
+    ]
     head = Measurement(f"note on {about}", known.term or about, found=source)
     return head, *(Measurement(name, s.value, s.unit, found=source) for name, s in stated)

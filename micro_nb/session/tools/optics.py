@@ -1,4 +1,4 @@
-"""Calculators of optics and sampling: lengths in µm, wavelengths in nm; they need no image. What was given is kept as parameters."""
+"""Calculators of optics and sampling: lengths in µm, wavelengths in nm; they need no image. What is given stays a parameter."""
 
 from __future__ import annotations
 
@@ -135,9 +135,15 @@ def calibrated_pixel(img: MicroImage | None = None, *, bar_um: float, length_px:
 
 @tool("data_size", unit="MB", quantity="size of the raw data", needs_image=False)
 def data_size(
-    img: MicroImage | None = None, *, width_px: float, height_px: float, bits: float = 16.0, channels: float = 1.0, slices: float = 1.0,
+    img: MicroImage | None = None,
+    *,
+    width_px: float,
+    height_px: float,
+    bits: float = 16.0,
+    channels: float = 1.0,
+    slices: float = 1.0,
     frames: float = 1.0,
-) -> Measurement:  # fmt: skip
+) -> Measurement:
     """Uncompressed size (MB of a million bytes): width x height x channels x slices x frames x bits / 8."""
     _positive(width_px=width_px, height_px=height_px, bits=bits, channels=channels, slices=slices, frames=frames)
     stored = 8 * math.ceil(bits / 8)

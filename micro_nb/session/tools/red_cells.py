@@ -32,9 +32,10 @@ def red_cell_shape(img: MicroImage, *, eyes: str = FLOOR) -> tuple[Measurement, 
     found = {"cells": len(ratios), "source": "Bain, Blood Cells: A Practical Guide"}
     return (
         Measurement("name of the look", _name(ratio, pallor, float(np.mean(np.array(bulls) > _TARGET))), found=found),
-        Measurement("median axis ratio", ratio, found=found), Measurement("median central pallor", pallor, found=found),
+        Measurement("median axis ratio", ratio, found=found),
+        Measurement("median central pallor", pallor, found=found),
         Measurement("red cells looked at", len(ratios), "count", found=found),
-    )  # fmt: skip
+    )
 
 
 def _name(ratio: float, pallor: float, bull: float) -> str:
@@ -51,7 +52,9 @@ def _cells(img: MicroImage, eyes: str) -> tuple[list[float], list[float], list[f
     """Axis ratio, pallor and darkness of the very centre of every whole red cell."""
     if is_large(img):
         raise EvidenceError("this image is too large to measure every cell; ask about a part of it")
-    chosen = select(img, target="red blood cells", eyes=eyes, filters=[{"quantity": "touches_border", "op": "is", "value": False}])
+    chosen = select(
+        img, target="red blood cells", eyes=eyes, filters=[{"quantity": "touches_border", "op": "is", "value": False}]
+    )
     labels = chosen.objects.labels
     if labels is None or not len(chosen):
         return [], [], []
@@ -78,7 +81,7 @@ def _axis_ratio(mask: np.ndarray) -> float:
 
 
 def _pallor(dark: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
-    """By depth below the outline: 1 - absorbance of the inner part over that of the ring; centre minus inner ring, over the ring."""
+    """By depth below the outline: 1 - absorbance of the middle over that of the ring; and (centre - inner ring) / ring."""
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     depth = depth / max(float(depth.max()), 1.0)
     centre, inner, ring = (dark[(depth > low) & (depth <= high)] for low, high in ((0.85, 1.0), (0.5, 0.75), (0.25, 0.6)))
