@@ -9,10 +9,10 @@ from small_models import Scripted, call
 
 import micro_nb as mnb
 from micro_nb.errors import EvidenceError
-from micro_nb.session.answer import Answer
+from micro_nb.session.answer import Answer, Span
 from micro_nb.session.evidence import Evidence
 from micro_nb.session.llm import Reply, ToolCall
-from micro_nb.session.llm.grounding import ground
+from micro_nb.session.llm.grounding import caveats, ground
 from micro_nb.session.llm.parsing import spoken
 from micro_nb.session.llm.wording import worded
 from micro_nb.session.prose import verify
@@ -283,3 +283,18 @@ def test_numbers_stay_with_their_kinds():
         holds("There are {e2.value} red blood cells and {e1.value} white blood cells.")
     with pytest.raises(EvidenceError, match="another kind"):
         holds("3 red blood cells.")
+
+
+def test_what_makes_an_answer_unsure_stays_with_it():
+    plain = mnb.Session(discs(pixel_size=0.5)).ask("What is the mean area of the nuclei?")
+    assert plain.evidence[0].interval
+    dropped = told("What is the mean area of the nuclei?", "The mean area of the nuclei is {e1}.")[1]
+    assert dropped.text == plain.text
+    kept = "The mean area of the nuclei is {e1}, {e1.interval} at {e1.parameters.confidence_percent} % confidence."
+    assert told("What is the mean area of the nuclei?", kept)[1].worded_by
+
+
+def test_sentences_of_caution_are_kept():
+    base = Answer("There are 8 nuclei. All of them are counted: colour was not used.", 8, "count", spans=(Span(10, 11, 0),))
+    assert caveats(base, "8 nuclei.") == " All of them are counted: colour was not used."
+    assert caveats(base, base.text) == ""

@@ -19,7 +19,7 @@ from ..prose import Fact, Prose
 from ..query import Query
 from ..reading import clauses
 from . import prompts
-from .grounding import ground, medical
+from .grounding import caveats, ground, medical
 from .offered import offered
 from .planned import Refusal, checked, measured
 from .protocol import ChatError, ChatModel, Message, Reply, ToolCall
@@ -179,7 +179,7 @@ class _Turn:
         if not any(s.field.startswith("value") for s in spans):
             raise EvidenceError("the answer states no measured value; cite one, such as {e1.value}")
         answer = base or self._planned(spans)
-        shown = shown if base is not None else f"{shown} {_CHOSEN}"
+        shown += caveats(base, shown) if base is not None else f" {_CHOSEN}"
         kept = len(base.evidence) if base is not None else 0
         evidence, spans = _cited(self.evidence, spans, kept)
         return replace(answer, text=shown, evidence=evidence, spans=tuple(spans), worded_by=self.assistant.name)

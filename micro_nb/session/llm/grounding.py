@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from ...errors import EvidenceError
 from ...models.ontology import ontology
@@ -145,8 +146,29 @@ def _verdict(text: str, spans: Sequence[Span], evidence: Sequence[Evidence], bas
     value = base.value
     if isinstance(value, int | float) and not isinstance(value, bool) and str(value).lower() not in shown:
         raise EvidenceError("the answer leaves out the value that was asked for, {e1.value}")
-    if isinstance(value, str) and value.lower() not in text.lower():
+    if isinstance(value, str) and value != "none" and value.lower() not in text.lower():
         raise EvidenceError(f"the answer leaves out what was found, {value!r}")
+    _doubts(spans, base)
+
+
+def _doubts(spans: Sequence[Span], base: Answer) -> None:
+    """How sure a number is stays with it: its interval, its p-value, the sample it comes from."""
+    stated = {(s.index, s.field) for s in spans}
+    for s in base.spans:
+        doubt = not s.field.startswith(("value", "parameters.filters.", "parameters.called", "parameters.per"))
+        if doubt and (s.index, s.field) not in stated:
+            raise EvidenceError(f"the answer leaves out how sure that is, {{e{s.index + 1}.{s.field}}}")
+
+
+def caveats(base: Answer, text: str) -> str:
+    """Sentences of a composed answer behind the first that state no number, such as what was assumed, which the text lacks."""
+    starts = [0, *(m.end() for m in re.finditer(r"(?<=\.) (?=[A-Z])", base.text)), len(base.text)]
+    kept = ""
+    for start, stop in pairwise(starts[1:]):
+        sentence = base.text[start:stop].strip()
+        if sentence not in text and not any(start <= s.start < stop for s in base.spans):
+            kept += f" {sentence}"
+    return kept
 
 
 def _concepts(text: str, own: str, evidence: Sequence[Evidence]) -> None:
