@@ -85,11 +85,12 @@ def not_trained(many: str) -> Decline:
     )
 
 
-def not_understood(words: tuple[str, ...]) -> Decline:
-    """Words that could not be read; those with digits are not repeated."""
+def not_understood(words: tuple[str, ...], heard: str = "") -> Decline:
+    """Words that could not be read, and what was; words with digits are not repeated."""
     shown = [w for w in dict.fromkeys(words) if w.isalpha() and len(w) <= 24][:4]
     quoted = ", ".join(f"“{w}”" for w in shown)
-    return Decline(f"I do not understand {quoted or 'this question'}, so I cannot answer it.", ABILITIES)
+    told = f"I did understand that you ask for {heard}; please say the rest in other words. " if heard else ""
+    return Decline(f"I do not understand {quoted or 'this question'}, so I cannot answer it.", f"{told}{ABILITIES}")
 
 
 def wrong_dimension(quantity: str) -> Decline:

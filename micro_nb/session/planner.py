@@ -10,6 +10,7 @@ from ..data.image import MicroImage
 from .declines import DECLINES, Decline, kinds_unknown, no_channel, not_trained, not_understood, wrong_dimension
 from .dimensions import AREA_UNITS, LENGTH_UNITS, PHYSICAL_UNITS, QUANTITIES, fits, named
 from .eyes import FLOOR, knows, load
+from .hearing import heard
 from .lexicon import target
 from .plan_several import is_nuclear, several
 from .planner_knowledge import consulted
@@ -38,7 +39,7 @@ def plan(query: Query, img: MicroImage | None, eyes: str = FLOOR) -> Plan | Decl
     if img is None:
         return DECLINES["no image"] if query.task != "unknown" else not_understood(query.unread)
     if query.unread or query.task == "unknown":
-        return not_understood(query.unread)
+        return not_understood(query.unread, heard(query))
     fitted = _fitted(query, img)
     if isinstance(fitted, Decline):
         return fitted

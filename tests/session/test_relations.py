@@ -155,3 +155,9 @@ def test_uncertainty_is_told_from_what_touches_and_is_cut(scene):
     answer = mnb.Session(scene).ask("how reliable is the cell count?")
     assert "touch the border" in answer.text
     assert answer.evidence
+
+
+def test_what_was_understood_is_said_when_the_rest_is_asked_back(scene):
+    answer = mnb.Session(scene).ask("mean area of the zorbled cells in the left half")
+    assert "“zorbled”" in answer.text
+    assert "the mean area of cells in the left half" in answer.text

@@ -30,7 +30,7 @@ def unlikeness(table: pd.DataFrame) -> np.ndarray:
         for c in columns
         if len(v := table[c].to_numpy(float))
     ]
-    return np.sqrt(np.mean(np.square(off), axis=0)) if off else np.zeros(len(table))
+    return np.asarray(np.sqrt(np.mean(np.square(off), axis=0))) if off else np.zeros(len(table))
 
 
 def ranks_among(measured: np.ndarray, op: str, k: float) -> np.ndarray:
@@ -44,4 +44,4 @@ def ranks_among(measured: np.ndarray, op: str, k: float) -> np.ndarray:
 def _deviation(values: np.ndarray) -> np.ndarray:
     middle = np.nanmedian(values)
     spread = _SPREAD * np.nanmedian(np.abs(values - middle)) or float(np.nanstd(values)) or 1.0
-    return np.nan_to_num((values - middle) / spread)
+    return np.asarray(np.nan_to_num((values - middle) / spread))
