@@ -215,9 +215,7 @@ def wanted(text: str, new: Amounts, amounts: Amounts) -> Calculator | None:
     """
     plain = text.lower().replace("µ", "u").replace("μ", "u")
     asked = [c for c in CALCULATORS if re.search(c.asks, plain) and any(name in new for name in c.sure)]
-    asked += [
-        c for c in CALCULATORS if c not in asked and re.search(c.asks, plain) and not new and any(n in amounts for n in c.sure)
-    ]
+    asked += [c for c in CALCULATORS if c not in asked and re.search(c.asks, plain) and any(n in amounts for n in c.sure)]
     return min(asked, key=lambda c: bool(c.missing(completed(amounts))), default=None)
 
 

@@ -49,7 +49,7 @@ def otsu_fit(img: MicroImage, *, target: str = "objects", eyes: str = FLOOR) -> 
     if labels is None:
         return ()
     grey = _grey(img)
-    limit = float(threshold_otsu(grey))
+    limit = float(threshold_otsu(grey))  # type: ignore[no-untyped-call]
     masks = (grey > limit, grey <= limit)
     inside = labels > 0
     scores = [float((m & inside).sum() / max((m | inside).sum(), 1)) for m in masks]
@@ -69,7 +69,7 @@ def _joined(mask: np.ndarray, labels: np.ndarray) -> float:
     pairs, n = np.unique(np.stack([labels[both], parts[both]]), axis=1, return_counts=True)
     main = {int(obj): int(part) for obj, part in pairs[:, np.argsort(n)].T}  # the last one written is the largest share
     shared = np.bincount(list(main.values())) if main else np.zeros(1, int)
-    return sum(shared[part] > 1 for part in main.values()) / max(len(main), 1)
+    return float(sum(shared[part] > 1 for part in main.values()) / max(len(main), 1))
 
 
 @tool("touching", unit="%", quantity="share of the objects that touch another")

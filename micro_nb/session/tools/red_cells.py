@@ -96,4 +96,5 @@ def _absorbance(img: MicroImage, labels: np.ndarray) -> np.ndarray:
     pixels = img.plane().read().astype(np.float32)
     green = pixels if pixels.ndim == 2 else pixels[min(1, len(pixels) - 1)]
     clear = float(np.median(green[labels == 0])) if (labels == 0).any() else float(green.max())
-    return -np.log10(np.clip(green, 1, None) / max(clear, 1.0))
+    dark: np.ndarray = -np.log10(np.clip(green, 1, None) / max(clear, 1.0))
+    return dark
