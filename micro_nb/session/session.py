@@ -55,8 +55,8 @@ class Session:
     eyes : what finds the objects: ``"micro_d1"``, the built-in model; ``"floor"``, segmentation without trained weights; a model
         folder, or what :func:`micro_nb.load_model` gave. The floor also serves where the weights are missing, the image is too
         large to be looked at whole, or it has several planes.
-    llm : a language model that may plan measurements and word answers, and is held to the same law: a transformers model (a folder,
-        a hub id, or ``(model, tokenizer)``), an OpenAI-compatible server (``"http://localhost:11434/v1#model"``, or
+    llm : a language model that may plan measurements and word answers, and is held to the same law: a transformers model (a
+        folder, a hub id, or ``(model, tokenizer)``), an OpenAI-compatible server (``"http://localhost:11434/v1#model"``, or
         :class:`micro_nb.session.llm.Endpoint`), or any object with ``reply(messages, tools)``. None: answers are composed.
     log : where every turn is kept, before it is shown: a file; True, the log in the user's data folder; False, nowhere. Left out,
         ``settings.log`` decides: it is kept unless the environment says ``MICRO_NB_LOG=0``. A session that was asked nothing
