@@ -1,4 +1,4 @@
-"""What was drawn into a picture or lies on it and is no specimen: scale bars, arrows and patches of colour, text, pointers, debris.
+"""What was drawn into a picture or lies on it and is no specimen: scale bars, arrows, coloured patches, text, pointers, debris.
 
 Drawn things give themselves away by what optics cannot make: lines that run along a pixel row, areas of one exact colour, edges
 as sharp as a pixel. Things that lie in the light path are darker than any stain and have no colour.
@@ -25,14 +25,15 @@ _THICKEST = 8
 _EVEN, _EVEN_GREY = 0.25, 0.02  # deviation along a drawn line, of its contrast; of the whole range in a grey picture
 _SLENDER, _SAME = 6, 0.8  # length by thickness of a bar; share of its columns whose edge lies in one row
 _PATCH = 2.5e-4  # least area of a drawn patch or of debris, of the picture
+_INK = 0.2  # brightness of the rim that white letters stand on
 _LETTERS, _FEW = 3, 6  # letters of a legend; drawn patches of one picture
 _BRIGHT, _EXCESS, _GLOW = (
     0.3,
     0.08,
     0.25,
-)  # of a bright background; by how much red or green, or blue, of a drawn colour exceeds it
+)  # brightness of a bright background; by how much a drawn colour exceeds it
 _LARGEST = 0.05  # largest area of a drawn patch
-_NEUTRAL, _SHADE, _BLACK = 0.14, 0.62, 0.42
+_NEUTRAL, _SHADE, _BLACK = 0.14, 0.66, 0.42
 """Of the light let through by something on a stained slide: largest difference between colours of what has none; shadow; black."""
 _TINTED, _POINTER = 0.06, 0.12  # chroma of the stain; least length of a pointer, of the picture
 
@@ -64,7 +65,7 @@ def marks(seen: Whole) -> tuple[Mark, ...]:
 
 def _scale_bars(seen: Whole) -> list[Mark]:
     """Straight lines along pixel rows, of one colour, that end as sharply as they begin; overlapping ones are one bar."""
-    height, width = seen.grey.shape
+    width = seen.grey.shape[1]
     shortest = max(_SHORTEST, _LINE[0] * width)
     found: list[tuple[slice, slice, float]] = []
     planes = [*seen.colours] if seen.coloured else [seen.colours[0]]
@@ -79,7 +80,7 @@ def _lines(plane: np.ndarray, shortest: float, longest: float, coloured: bool) -
     for thick in (1, 3, _THICKEST):
         reach = thick + 1
         over = np.minimum(plane - _shifted(plane, reach), plane - _shifted(plane, -reach))
-        labels, n = ndi.label(over > _STEP)
+        labels, _ = ndi.label(over > _STEP)
         for k, place in enumerate(ndi.find_objects(labels)):
             tall, long = (s.stop - s.start for s in place)
             if not shortest <= long <= longest or tall > long:
@@ -118,7 +119,7 @@ def _straight(mask: np.ndarray, row: int, start: int, stop: int) -> bool:
     below = np.argmin(np.vstack([mask[row:, start:stop], np.zeros((1, stop - start), bool)]), axis=0)
     thick = int(np.median(above + below)) - 1
     same = [float(np.mean(np.abs(edge - np.median(edge)) < 1)) for edge in (above, below)]
-    return stop - start > _SLENDER * thick and min(same) > _SAME
+    return bool(stop - start > _SLENDER * thick and min(same) > _SAME)
 
 
 def _ends(plane: np.ndarray, row: int, start: int, stop: int, contrast: float) -> bool:
@@ -180,7 +181,12 @@ def _glyphs(seen: Whole, bars: list[Mark]) -> list[Mark]:
         ring = ndi.binary_dilation(labels[around] == k + 1, iterations=5) & ~ndi.binary_dilation(
             labels[around] == k + 1, iterations=2
         )
-        if 6 <= tall < 0.2 * height and mask.mean() < 0.85 and float(seen.grey[around][ring].max(initial=1)) < 0.15:
+        if (
+            6 <= tall < 0.2 * height
+            and mask.mean() < 0.85
+            and ring.any()
+            and float(np.percentile(seen.grey[around][ring], 80)) < _INK
+        ):
             found.append(_mark("text", seen, place, float(seen.grey[place][mask].mean()), mask))
     return found
 

@@ -32,18 +32,27 @@ _MARKS = {
     "pointer": r"\barrows?(?:head)?s?\b|\bpointers?\b|\bneedle\b|\bmarkers?\b(?= (?:in|on|at|drawn))|\bpointing at",
     "scribble": r"\bscribbl\w+|\bdoodl\w+|\bpen ?marks?\b|\bink\b|\bpaint(?:ed)?\b|\bcrayon|\bhand[- ]?drawn|\bdrawing\b|"
     r"\bdrawn (?:on|in|into|over)|\bmarked by hand",
-    "debris": r"\bdebris\b|\bdirt\w*|\bdust\b|\bartefacts?\b|\bartifacts?\b|\bjunk\b|\bcontaminat\w+|\bfluff\b|\blint\b|\bhairs?\b|"
+    "debris": r"\bdebris\b|\bdirt\w*|\bdust\b|\bartefacts?\b|\bartifacts?\b|\bjunk\b|\bcontaminat\w+|\bfluff\b|"
+    r"\blint\b|\bhairs?\b|"
     r"\bfibres? (?:on|in) the (?:slide|image|picture)|\bforeign\b|\bcrumbs?\b",
 }
-_WHERE = r"\bwhere|\bwhich (?:edge|side|corner|quadrant|half|part|border|quarter)|\bwhat (?:edge|side|corner|quadrant|part)\b|" \
-         r"\blocat|\bfind\b|\bpoint (?:to|out|at)|\bposition|\bcoord|\bbox\b|\bshow me\b|\bin which\b|\bwhereabouts"  # fmt: skip
+_WHERE = r"\bwhere|\bwhich (?:edge|side|corner|quadrant|half|part|border|quarter)|\bwhat (?:edge|side|corner|quadrant|" \
+    r"part)\b|" \
+         r"\blocat|\bfind\b|\bpoint (?:to|out|at)|\bposition|\bcoord|\bbox\b|\bshow me\b|\bin which\b|" \
+             r"\bwhereabouts"  # fmt: skip
 _WHAT = r"\bwhat(?:'?s| is| are| could| might| would|s)?\b|\bwhich type|\bwhat kind|\bexplain\b|\bidentify|\bname\b|\btype\?"
-_COUNTS = r"\bhow many|\bcount\b(?! it| that| this)|\bnumber of|\bhow (?:big|large|long|wide|much area)|\baverage|\b(?:the|and|give|what\S*|is) mean\b|\bmedian\b"
+_COUNTS = (
+    r"\bhow many|\bcount\b(?! it| that| this)|\bnumber of|\bhow (?:big|large|long|wide|much area)|\baverage|"
+    r"\b(?:the|and|give|what\S*|is) mean\b|\bmedian\b"
+)
 _ADVICE = r"\bshould i|\bhow (?:do|can|would|should|could) (?:i|you|we)|\bwhat to do|\bdisturb|\bremove|\bhow to\b|\bwhy\b"
-_MEASURED = r"|\bgene\b|\bprotein\b|what does|what do the|\bshow\?|colou?rs?\b|\barea of\b|\bdiameter|\bshapes?\b|\bsize\b|\bintensit|" \
+_MEASURED = r"|\bgene\b|\bprotein\b|what does|what do the|\bshow\?|colou?rs?\b|\barea of\b|\bdiameter|\bshapes?\b|" \
+    r"\bsize\b|\bintensit|" \
             r"\bbrightness|\bwidth|\blength|\bpredominant|\bratio\b|\bvalue\b|\bmean of\b|\bfraction|\bdensity"  # fmt: skip
-_CELL_OR = r"\bcells?\b[^.?]*\bor\b[^.?]*(?:dirt|dust|debris|arte?ifact|artefact|junk|noise|mark|stain|crystal|something else)|" \
-           r"(?:dirt|dust|debris|art[ei]fact|noise)\b[^.?]*\bor\b[^.?]*\bcells?\b|\bis (?:it|that|this) (?:really )?a cell\b"  # fmt: skip
+_CELL_OR = r"\bcells?\b[^.?]*\bor\b[^.?]*(?:dirt|dust|debris|arte?ifact|artefact|junk|noise|mark|stain|crystal|" \
+    r"something else)|" \
+           r"(?:dirt|dust|debris|art[ei]fact|noise)\b[^.?]*\bor\b[^.?]*\bcells?\b|\bis (?:it|that|" \
+               r"this) (?:really )?a cell\b"  # fmt: skip
 
 
 def seen_in(text: str, asked: tuple[Clause, ...], context: Context) -> Query | None:
@@ -79,7 +88,8 @@ def _follow_up(plain: str, before: Query | None) -> Query | None:
     if locates and not named and not re.search(r"\bcells?\b|\bnucle|\bparticle", plain):
         return replace(before, task="locate", also=())
     if before.quantity == "thing" and re.search(
-        r"call(?:ed)? (?:it|that|this)|\bname\b|what (?:is|would|could|might) .*\b(?:it|that)\b|what type|which type|identify it",
+        r"call(?:ed)? (?:it|that|this)|\bname\b|what (?:is|would|could|might) .*\b(?:it|that)\b|what type|which type|"
+        r"identify it",
         plain,
     ):
         return replace(before, task="classify", also=())
@@ -129,8 +139,15 @@ def _marks(plain: str, counts: bool) -> Query | None:
 
 def _oddities(plain: str, counts: bool) -> Query | None:
     """Whether something in the picture is no specimen, or not as the rest."""
-    no_cell = r"(?:anything|something|things?|objects?|stuff|structures?)[^.?]*\b(?:is|are|does|which|that|not)\b[^.?]*(?:n[o']t|not|no) (?:a |real |really )*(?:cells?|nucle\w+|part of|belong|specimen|sample|tissue|biolog\w+)"
-    odd = r"\b(?:any ?thing|something|what(?:'s| is)?)\b[^.?]*\b(?:odd|strange|weird|unusual|wrong|funny|suspicious|off|abnormal|out of place|stands? out|peculiar)\b"
+    no_cell = (
+        r"(?:anything|something|things?|objects?|stuff|structures?)[^.?]*\b(?:is|are|does|which|that|"
+        r"not)\b[^.?]*(?:n[o']t|not|no) (?:a |real |really )*(?:cells?|nucle\w+|part of|belong|specimen|sample|tissue|"
+        r"biolog\w+)"
+    )
+    odd = (
+        r"\b(?:any ?thing|something|what(?:'s| is)?)\b[^.?]*\b(?:odd|strange|weird|unusual|wrong|funny|suspicious|"
+        r"off|abnormal|out of place|stands? out|peculiar)\b"
+    )
     if counts or re.search(r"\bcells? (?:that|which) |patient|disease", plain):
         return None
     if re.search(no_cell, plain) or re.search(
@@ -148,7 +165,9 @@ def _rims(plain: str, counts: bool) -> Query | None:
     """Bands along an edge, dark corners."""
     if (
         re.search(
-            r"\bcorners?\b[^.?]*\b(?:black|dark|darker|shaded?|vignett\w*|missing)|\b(?:black|dark|darker|shad\w+)\b[^.?]*\bcorners?\b|\bvignett|\bblack (?:border|frame|surround|rim|margin)|\b(?:edges?|borders?|rim|surround) (?:is|are) (?:black|dark)",
+            r"\bcorners?\b[^.?]*\b(?:black|dark|darker|shaded?|vignett\w*|missing)|\b(?:black|dark|darker|"
+            r"shad\w+)\b[^.?]*\bcorners?\b|\bvignett|\bblack (?:border|frame|surround|rim|margin)|\b(?:edges?|"
+            r"borders?|rim|surround) (?:is|are) (?:black|dark)",
             plain,
         )
         and not counts
@@ -170,7 +189,8 @@ def _rims(plain: str, counts: bool) -> Query | None:
 def _gaps(plain: str, counts: bool) -> Query | None:
     """The gap of a scratched layer, holes in a lawn."""
     gap = re.search(
-        r"\bwounds?\b|\bscratch(?:ed)?\b|\bgaps?\b|\bcell[- ]?free\b|\bholes? in the (?:lawn|layer|monolayer|culture)|\bopen area\b|\bbare (?:area|patch)|\bclearing\b",
+        r"\bwounds?\b|\bscratch(?:ed)?\b|\bgaps?\b|\bcell[- ]?free\b|\bholes? in the (?:lawn|layer|monolayer|culture)|"
+        r"\bopen area\b|\bbare (?:area|patch)|\bclearing\b",
         plain,
     )
     if (
@@ -197,8 +217,10 @@ def _areas(plain: str, counts: bool) -> Query | None:
         r"%|percent|fraction|share|how much|proportion|cover", plain
     ):
         return _made("fraction", "membrane share")
-    if re.search(r"\b(?:dense|sparse|crowded|packed|thinly|sparsely|densely)\b[^.?]*(?:\bor\b|culture|cells|field|\?|$)", plain) and not counts \
-            and not re.search(_WHERE, plain) and re.search(r"\bor\b|^is|^are|culture|how (?:dense|crowded)|\blayer\b", plain):  # fmt: skip
+    if re.search(r"\b(?:dense|sparse|crowded|packed|thinly|sparsely|densely)\b[^.?]*(?:\bor\b|culture|cells|field|\?|" \
+        r"$)", plain) and not counts \
+            and not re.search(_WHERE, plain) and re.search(r"\bor\b|^is|^are|culture|how (?:dense|crowded)|" \
+                r"\blayer\b", plain):  # fmt: skip
         return _made("classify", "crowding")
     return None
 
@@ -209,14 +231,16 @@ def _blood(plain: str, counts: bool) -> Query | None:
         re.search(r"\bpallor\b|\bpale (?:cent(?:re|er)s?|middles?|zones?|areas?)\b", plain)
         and not counts
         and re.search(
-            r"\b(?:is|are|do|does|have|has|can|any)\b[^.?]*\b(?:visible|there|see|present|have|has|show|pale|pallor|normal|any)\b",
+            r"\b(?:is|are|do|does|have|has|can|any)\b[^.?]*\b(?:visible|there|see|present|have|has|show|pale|pallor|"
+            r"normal|any)\b",
             plain,
         )
         and not re.search(r"what does|mean\b|type|called", plain)
     ):
         return _made("presence", "pallor")
     if re.search(
-        r"\b(?:evenly|uniformly|equally|homogen\w+)\b[^.?]*\b(?:stain|separat|spread|distribut|colou?r|spaced)|\bwell separated\b|\bevenly\b.*\bseparat",
+        r"\b(?:evenly|uniformly|equally|homogen\w+)\b[^.?]*\b(?:stain|separat|spread|distribut|colou?r|spaced)|"
+        r"\bwell separated\b|\bevenly\b.*\bseparat",
         plain,
     ) and re.search(r"stain|separat|colou?r", plain):
         return _made("quality", "stained evenly")
@@ -234,11 +258,12 @@ def _looks(plain: str, counts: bool) -> Query | None:
         and not re.search(r"\bis the stain\b|\bcells?\b|\bone (?:cell|nucle)", plain)
         and (len(set(named)) > 1 or re.search(r"what (?:is|does|stain)", plain))
     ):
-        return _made("classify", "two stains")
+        return _made("classify", "two stains", " ".join(dict.fromkeys(named)))
     if re.search(r"\bhalo(?:s|es)?\b|\bbright rims?\b", plain) and not counts and not re.search(_ADVICE, plain):
         return _made("classify", "halos")
     if re.search(
-        r"colou?r\b[^.?]*\b(?:signal|fluoresc\w+|channel|label|glow\w*|light|emission)|(?:signal|fluoresc\w+|glow\w*|label)\b[^.?]*\bcolou?r",
+        r"colou?r\b[^.?]*\b(?:signal|fluoresc\w+|channel|label|glow\w*|light|emission)|(?:signal|fluoresc\w+|glow\w*|"
+        r"label)\b[^.?]*\bcolou?r",
         plain,
     ) and not re.search(r"%|share|fraction", plain):
         return _made("describe", "signal colour")
@@ -252,13 +277,21 @@ def _nature(plain: str, counts: bool) -> Query | None:
         and re.search(r"^(?:is|was|are|does|could)\b", plain)
         and re.search(r"\b(?:this|it|that)\b", plain)
         and re.search(
-            r"is (?:this|it|that) (?:really |even |actually )?(?:a |an )?(?:real )?(?:microscop\w+|micrograph)|taken (?:with|by|through|under) a microscope|from a microscope",
+            r"is (?:this|it|that) (?:really |even |actually )?(?:a |an )?(?:real )?(?:microscop\w+|micrograph)|"
+            r"taken (?:with|by|through|under) a microscope|from a microscope",
             plain,
         )
     ):
         return _made("classify", "microscope image")
+    if re.search(
+        r"^what (?:are|could) (?:the|these|those|all the) (?:\w+ )?(?:dots|spots|points|blobs|specks|little things)\b", plain
+    ):
+        return _made("classify", "recognise")
     alone = re.search(
-        r"\bwhat (?:kind of |type of |sort of )?(?:organisms?|animals?|creatures?|plants?|specimens?|materials?|samples?|substances?|tissues?|species)\b|\bwhich (?:organism|animal|creature|material|tissue|specimen)\b|\b(?:plant|animal) or (?:animal|plant)|\bwhat (?:is|was) (?:imaged|the (?:sample|specimen|material|organism|object))\b|what(?:'s| is| are) shown and how|how was it imaged",
+        r"\bwhat (?:kind of |type of |sort of )?(?:organisms?|animals?|creatures?|plants?|specimens?|materials?|"
+        r"samples?|substances?|tissues?|species)\b|\bwhich (?:organism|animal|creature|material|tissue|"
+        r"specimen)\b|\b(?:plant|animal) or (?:animal|plant)|\bwhat (?:is|was) (?:imaged|the (?:sample|"
+        r"specimen|material|organism|object))\b|what(?:'s| is| are) shown and how|how was it imaged",
         plain,
     )
     if alone and not counts and not re.search(r"alloy|composition|made (?:of|from)|cell line|strain|antibod", plain):
@@ -266,7 +299,10 @@ def _nature(plain: str, counts: bool) -> Query | None:
             "classify", "recognise", "organism" if re.search("organism|animal|creature|species|worm|plant", plain) else None
         )
     rival = re.search(
-        r"\b(?:yeast|bacteria|bacterium|worms?|embryo\w*|colon(?:y|ies)|tissue|cells?|nuclei|powder|steel|spores?|fungi|fungus|parasites?|mitochondria|platelets?)\b[^.?]* or (?:are (?:they|these) )?(?:a |an )?(?:budding )?(?:yeast|bacteria|bacterium|worms?|embryo|colon(?:y|ies)|tissue|cells?|nuclei|powder|steel|spores?|fungi|fungus|parasites?|mitochondria|platelets?)",
+        r"\b(?:yeast|bacteria|bacterium|worms?|embryo\w*|colon(?:y|ies)|tissue|cells?|nuclei|powder|steel|spores?|"
+        r"fungi|fungus|parasites?|mitochondria|platelets?)\b[^.?]* or (?:are (?:they|these) )?(?:a |"
+        r"an )?(?:budding )?(?:yeast|bacteria|bacterium|worms?|embryo|colon(?:y|ies)|tissue|cells?|nuclei|"
+        r"powder|steel|spores?|fungi|fungus|parasites?|mitochondria|platelets?)",
         plain,
     )
     if (
@@ -284,7 +320,10 @@ def _things(plain: str, counts: bool) -> Query | None:
     plain = re.sub(r"\b(?:white|red) (?:blood )?(?:cell|corpuscle)", r"blood cell", plain)
     if counts or re.search(_ADVICE + _MEASURED, plain):
         return None
-    look = rf"\b(?:the|that|this|those|these|a|an|one|some|theres|there's|is)\b(?: \w+)?(?: \w+)? (?:{_COLOURS}|big|large|huge|tiny|small|round|burst|broken|odd|strange|weird|irregular)\b"
+    look = (
+        rf"\b(?:the|that|this|those|these|a|an|one|some|theres|there's|is)\b(?: \w+)?(?: \w+)? (?:{_COLOURS}|big|"
+        rf"large|huge|tiny|small|round|burst|broken|odd|strange|weird|irregular)\b"
+    )
     noun = rf"\b(?:{_THING}|{_COLOURS})\b"
     found = re.search(rf"{look}[^.?]*{noun}", plain) or re.search(rf"\b(?:{_COLOURS})\b (?:\w+ )?(?:{_THING})\b", plain)
     if (
@@ -297,7 +336,8 @@ def _things(plain: str, counts: bool) -> Query | None:
     ):
         return _made("classify", "thing", plain)
     one = re.search(
-        rf"\b(?:one|a|an|single) (?:\w+ )?(?:cell|nucleus|object|particle|thing|spot)\b[^?]*\b(?:stained |is |looks? |very |much )*(?:{_COLOURS})",
+        rf"\b(?:one|a|an|single) (?:\w+ )?(?:cell|nucleus|object|particle|thing|spot)\b[^?]*\b(?:stained |is |looks? |"
+        rf"very |much )*(?:{_COLOURS})",
         plain,
     )
     single = re.search(rf"\b(?:the|a) (?:\w+ )?(?:{_COLOURS}) (?:\w+ )?(?:cell|thing|spot|blob|patch|object|mark|one)\b", plain)

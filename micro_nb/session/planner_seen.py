@@ -27,7 +27,9 @@ def seen(query: Query, img: MicroImage, eyes: str) -> Plan | Decline | None:
     if query.quantity == "halos":
         return Plan((Call("halos"), Call("appearance"), *_recognised(eyes)), "halos")
     if query.quantity == "two stains":
-        return Plan((Call("stains_by_colour"), *_recognised(eyes)), "two_stains")
+        return Plan(
+            (Call("stains_by_colour", {"colours": query.topic.split()} if query.topic else {}), *_recognised(eyes)), "two_stains"
+        )
     tool, wording = _SIMPLE[query.quantity or ""]
     return Plan((Call(tool),), wording)
 

@@ -14,6 +14,7 @@ from .tools.cell_shapes import PALE
 _KIND = {"scale bar": "scale bar", "text": "text", "pointer": "pointer or arrow", "scribble": "drawn mark", "debris": "debris",
          "any": "drawn mark or debris"}  # fmt: skip
 _LIMIT = (Fact(0, "parameters.pale_from"),)
+_ROUNDED = 1.6  # median ratio of long to short axis below which objects are rounded
 _OPEN = 2.0  # % of the picture from which the largest gap counts as open
 _DENSE, _CLOSE = 30.0, 1.6  # % covered, and distance of neighbours in diameters, of a dense culture
 _EVEN, _APART = 25.0, 50.0  # %: deviation of the brightness of evenly stained cells; share of cells that lie apart
@@ -265,15 +266,18 @@ def recognise(d: Draft, s: Subject) -> None:
     if likelier is not None:
         d.take(likelier)
         d.prose.say("To the model {it} is likelier (probability {p} among the words of the question).", it=(Fact(likelier),),
-                    p=(Fact(likelier, "parameters.probability"),))  # fmt: skip
+                    p=(Fact(likelier, "parameters.probability_among"),))  # fmt: skip
         ratio = next((k for k, e in enumerate(s.evidence) if e.quantity.startswith("median aspect_ratio")), None)
-        if ratio is not None:
-            form = "rounded, as budding yeast is" if s.number(ratio) < 1.6 else "elongated, as rods are"
+        if ratio is not None and any(w in str(s.query.topic) for w in ("yeast", "bacteri")):
+            form = "rounded, as budding yeast is" if s.number(ratio) < _ROUNDED else "elongated, as rods are"
             d.prose.say("The objects have a median long axis of {r} times the short one: {form}.", r=(Fact(ratio),), form=form)
     _say_recognised(d, s, "To the model it")
     counted = [k for k, e in enumerate(s.evidence) if "called" in e.parameters]
     if counted:
         d.prose.say("It finds {listed}.", listed=listing(s, counted))
+    specimen = s.find("specimen")
+    if specimen is not None and s.evidence[specimen].value == "agar plate":
+        d.prose.say("Separate dots on an {plate} are as a rule colonies.", plate=(Fact(specimen),))
     if likelier is None:
         at = s.find("specimen")
         d.take(at if at is not None else 0)

@@ -39,7 +39,8 @@ def understand(text: str, context: Context | None = None) -> Query:
         return Query("unknown", topic="undo", text=text)
     seen = seen_in(text, asked, context)
     if seen is not None:
-        return consult(replace(seen, text=text), text, context)
+        seen = replace(seen, text=text)
+        return seen if seen.quantity == "white cell type" else consult(seen, text, context)
     for clause in asked:
         size = stated_pixel_size(clause)
         if size is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -151,16 +152,16 @@ _STAIN_OF = {
 
 
 @tool("stains_by_colour", quantity="stained colours and the stains that give them")
-def stains_by_colour(img: MicroImage) -> tuple[Measurement, ...]:
+def stains_by_colour(img: MicroImage, *, colours: Sequence[str] = ()) -> tuple[Measurement, ...]:
     """The colours of a stained picture by their share of its coloured pixels, and which common stains give them: what a colour is
-    consistent with, never a proof.
+    consistent with, never a proof. With `colours` of these.
     """
     look = look_at(img)
     shares = {name: share for name, share in look.hues if share >= 0.03 * look.tinted}
     if not shares or not look.coloured:
         raise EvidenceError("the picture has no colours, so no stain can be told by its colour")
     found = {"source": "colours of common stains in transmitted light"} | {n: round(100 * s, 1) for n, s in shares.items()}
-    named = [_STAIN_OF[name] for name in shares if name in _STAIN_OF]
+    named = [_STAIN_OF[name] for name in (colours or shares) if name in _STAIN_OF]
     text = "; ".join(dict.fromkeys(named)) or "none of these is the colour of a common stain"
     return (
         Measurement("stained colours", " and ".join(shares), found=found),

@@ -121,15 +121,17 @@ def likelier(img: MicroImage, *, words: str, eyes: str = MICRO_D1) -> Measuremen
 
     known = ontology()
     named_ids = dict.fromkeys(m.id for m in known.sentence_concepts(words))
+    if len(named_ids) > 2:  # "are the cells yeast or bacteria": cells are no rival of either
+        named_ids.pop("cell", None)
     pictures = [_AS_SPECIMEN.get(name, name) for name in named_ids]
     if len(set(pictures)) < 2:
         raise EvidenceError("I do not know both of these words, so I cannot say which fits better")
-    table = classify(img, list(dict.fromkeys(pictures)), model=load(eyes).model, none_of_these=False, confidence=0.0)  # type: ignore[attr-defined]
+    table = classify(img, list(dict.fromkeys(pictures)), model=load(eyes).model, none_of_these=False, confidence=0.01)  # type: ignore[attr-defined]
     row = table.iloc[0]
     return Measurement(
         "likelier of the words",
         str(row["name"]),
-        found={"probability": round(float(row["probability"]), 3), "words_read": list(named_ids)},
+        found={"probability_among": round(float(row["probability"]), 3), "words_read": list(named_ids)},
     )
 
 

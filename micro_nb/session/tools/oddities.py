@@ -31,6 +31,7 @@ _MIDDLE = r"\b(?:middle|cent(?:re|er)|central)\b"
 _ODD = r"\b(?:odd|burst|broken|strange|weird|irregular|unusual|different)\b"
 _AREA = r"\b(?:bands?|areas?|regions?|holes?|patch(?:es)?|lines?|streaks?|stripes?|smudges?|clouds?|fibres?|fibers?)\b"
 _RARE = 0.12  # share of the objects up to which a kind is rare
+_DEEPER, _BLUER = 1.2, 0.05  # absorbance of red light, and blue less green, of nuclear stain beside red cells
 _RARITY = {True: 0.8, False: 0.3}  # what being of a rare kind adds to the score, where something odd is looked for and elsewhere
 _LINE_WORDS = r"\b(?:band|wall|stripe|strip|barrier|edge|thick|bar)\b"
 
@@ -93,7 +94,20 @@ def _candidates(img: MicroImage, seen: Whole, look: str, eyes: str) -> list[Cand
         found += _bands(img, seen, look)
     objects = [] if re.search(_AREA, look) else _objects(img, seen, look, eyes)
     regions = [] if any(c.score > 0.5 for c in (*found, *objects)) else _regions(img, seen, look)
+    _nucleated(objects, np.median(seen.colours, axis=(1, 2)))
     return [*found, *objects, *regions]
+
+
+def _nucleated(objects: list[Candidate], background: np.ndarray) -> None:
+    """Renames red cells that take away far more red light than the others: only nuclear stain does."""
+    red = [c for c in objects if is_kind(c.name, "red blood cell")]
+    if len(red) < 5:
+        return
+    taken = np.array([-np.log10(max(float(c.colour[0] / max(background[0], 0.05)), 0.01)) for c in red])
+    excess = np.array([float(c.colour[2] - c.colour[1]) for c in red])  # bluer than the haemoglobin of its neighbours
+    for c, t, e in zip(red, taken, excess, strict=True):
+        if t > _DEEPER * float(np.median(taken)) + 0.02 and e > _BLUER + float(np.median(excess)):
+            c.name = "nucleated cell, probably a white blood cell (leukocyte): it is stained as nuclei are, unlike the red cells"
 
 
 def _bands(img: MicroImage, seen: Whole, look: str) -> list[Candidate]:
@@ -119,11 +133,17 @@ def _objects(img: MicroImage, seen: Whole, look: str, eyes: str) -> list[Candida
     names = table["name"] if "name" in table else pd.Series(["object"] * len(table), index=table.index)
     common, size = names.value_counts(normalize=True), table["bbox_x1_px"] - table["bbox_x0_px"]
     out = []
+    if re.search(r"\bcells?\b", look):
+        table = table[[not is_kind(str(n), "platelet") for n in names]]
     for k, row in table.iterrows():
         box = tuple(float(row[f"bbox_{c}_px"]) for c in ("x0", "y0", "x1", "y1"))
         c = Candidate(str(names[k]), box, _colour(seen, box), _area(box) / float(np.prod(img.plane_shape)),  # type: ignore[arg-type]
                       found={**how, "certainty": round(float(row.get("score", 0.0)), 3)})  # fmt: skip
-        c.score = _fit(c, seen, look, img) + _RARITY[bool(re.search(_ODD, look))] * float(common[names[k]] < _RARE) + _size_fit(float(size[k]), size, look)
+        c.score = (
+            _fit(c, seen, look, img)
+            + _RARITY[bool(re.search(_ODD, look))] * float(common[names[k]] < _RARE)
+            + _size_fit(float(size[k]), size, look)
+        )
         out.append(c)
     return out
 
@@ -178,7 +198,7 @@ def _place_fit(box: Box, look: str, img: MicroImage) -> float:
 def _size_fit(size: float, sizes: pd.Series, look: str) -> float:
     rank = float((sizes < size).mean())
     if re.search(_ODD, look):
-        return 0.6 * abs(rank - 0.5)
+        return 0.6 * (rank - 0.5)
     return 0.5 * (rank - 0.5) if re.search(_BIG, look) else 0.5 * (0.5 - rank) if re.search(_SMALL, look) else 0.0
 
 
