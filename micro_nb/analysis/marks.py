@@ -34,7 +34,7 @@ _BRIGHT, _EXCESS, _GLOW = (
 )  # brightness of a bright background; by how much a drawn colour exceeds it
 _LARGEST = 0.05  # largest area of a drawn patch
 _NEUTRAL, _SHADE, _BLACK = 0.14, 0.66, 0.42
-"""Of the light let through by something on a stained slide: largest difference between colours of what has none; shadow; black."""
+"""Of the light that passes something on a stained slide: largest difference between colours of what has none; shadow; black."""
 _TINTED, _POINTER = 0.06, 0.12  # chroma of the stain; least length of a pointer, of the picture
 
 
@@ -139,7 +139,7 @@ def _merged(found: list[tuple[slice, slice, float]]) -> list[tuple[slice, slice,
 
 
 def _near(a: slice, b: slice, gap: int) -> bool:
-    return a.start - gap < b.stop and b.start - gap < a.stop
+    return bool(a.start - gap < b.stop and b.start - gap < a.stop)
 
 
 def _mark(kind: Kind, seen: Whole, place: Slices, contrast: float, inside: np.ndarray | None = None) -> Mark:

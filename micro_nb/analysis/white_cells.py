@@ -3,8 +3,8 @@ how much of the rest is stained by eosin.
 
 References
 ----------
-B. J. Bain, Blood Cells: A Practical Guide, 5th ed. (Wiley 2015): segmented nuclei and granules of granulocytes, round dense nuclei
-of lymphocytes, large indented nuclei of monocytes.
+B. J. Bain, Blood Cells: A Practical Guide, 5th ed. (Wiley 2015): segmented nuclei and granules of granulocytes, round dense
+nuclei of lymphocytes, large indented nuclei of monocytes.
 """
 
 from __future__ import annotations

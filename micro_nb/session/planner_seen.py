@@ -38,7 +38,8 @@ _SIMPLE = {
     "edge band": ("edge_band", "edge_band"), "dark corners": ("dark_corners", "dark_corners"), "gap": ("gap", "gap"),
     "gap share": ("gap", "gap_share"), "lawn gaps": ("gap", "lawn_gaps"), "where tissue": ("specimen_place", "where_tissue"),
     "membrane share": ("membrane_share", "membrane_share"), "white cell type": ("white_cell_type", "white_cell_type"),
-    "pallor": ("central_pallor", "pallor"), "crowding": ("crowding", "crowding"), "signal colour": ("signal_colour", "signal_colour"),
+    "pallor": ("central_pallor", "pallor"), "crowding": ("crowding", "crowding"),
+    "signal colour": ("signal_colour", "signal_colour"),
     "oddities": ("oddities", "oddities"), "stained evenly": ("even_stain", "stained_evenly"),
 }  # fmt: skip
 

@@ -31,8 +31,8 @@ def marks(d: Draft, s: Subject) -> None:
     if s.query.task == "measure":
         box = s.index("box")
         d.take(box)
-        d.prose.say("The {what} reaches from x = {x0} px to x = {x1} px; what length it stands for is written beside it, and I do "
-                    "not read text.", what=what, x0=(Fact(box, "value.0"),), x1=(Fact(box, "value.2"),))  # fmt: skip
+        d.prose.say("The {what} reaches from x = {x0} px to x = {x1} px; what length it stands for is written beside it, and I "
+                    "do not read text.", what=what, x0=(Fact(box, "value.0"),), x1=(Fact(box, "value.2"),))  # fmt: skip
         return
     d.value = True if s.query.task != "locate" else s.evidence[s.index("place")].value
     start = "Yes, there is" if s.query.task != "locate" else "There is"
@@ -47,8 +47,8 @@ def edge_band(d: Draft, s: Subject) -> None:
         d.prose.say("I find no dark band along an edge: the edge with a dark band is {0}.")
         return
     d.take(0)
-    d.prose.say("A dark band runs along the {0} edge: it is {darker} % darker than the rest, {thick} px thick and seen along {spans} % "
-                "of the edge.", darker=(Fact(s.index("darker")),), thick=(Fact(s.index("thickness")),),
+    d.prose.say("A dark band runs along the {0} edge: it is {darker} % darker than the rest, {thick} px thick and seen along "
+                "{spans} % of the edge.", darker=(Fact(s.index("darker")),), thick=(Fact(s.index("thickness")),),
                 spans=(Fact(s.index("share of the edge")),))  # fmt: skip
     d.prose.say("It is not a cell; a straight band along an edge looks like the wall or edge of a chamber, channel or plate.")
 
@@ -63,8 +63,8 @@ def dark_corners(d: Draft, s: Subject) -> None:
     if s.query.task != "locate":
         d.value = True
     d.prose.say("The dark corners are: {0}; the darkest has {1} % of the brightness of the lit field.")
-    d.prose.say("That is no defect of the data: the light ends there in a smooth edge, as at the border of a well, a field stop or an "
-                "aperture (vignetting). Measure inside the lit field and mask the corners.")  # fmt: skip
+    d.prose.say("That is no defect of the data: the light ends there in a smooth edge, as at the border of a well, a field "
+                "stop or an aperture (vignetting). Measure inside the lit field and mask the corners.")  # fmt: skip
 
 
 def gap(d: Draft, s: Subject) -> None:
@@ -127,8 +127,8 @@ def where_tissue(d: Draft, s: Subject) -> None:
 def membrane_share(d: Draft, s: Subject) -> None:
     """Share of the picture that is membrane."""
     d.take(0)
-    d.prose.say("About {0} % of the picture is membrane, taken as what is darker than the ground around it; other dark bodies are "
-                "counted with it.")  # fmt: skip
+    d.prose.say("About {0} % of the picture is membrane, taken as what is darker than the ground around it; other dark bodies "
+                "are counted with it.")  # fmt: skip
 
 
 def crowding(d: Draft, s: Subject) -> None:

@@ -9,10 +9,9 @@ from ...analysis.whole import whole
 from ...data.image import MicroImage
 from ...errors import EvidenceError
 from ..eyes import FLOOR
-from ..registry import Measurement, tool
+from ..registry import Measurement, run, tool
 from .found import box, select
 from .marks import placed
-from .red_cells import red_cell_shape
 
 SOURCE = "B. J. Bain, Blood Cells: A Practical Guide, 5th ed."
 PALE = 0.12
@@ -23,8 +22,8 @@ PALE = 0.12
 def white_cell_type(
     img: MicroImage, *, eyes: str = FLOOR, x: float | None = None, y: float | None = None
 ) -> tuple[Measurement, ...]:
-    """Of the largest white blood cell, or of that nearest to a point: the type its nucleus is consistent with, the segments of the
-    nucleus, the share of its convex outline that it fills, the share of the cell that it fills (%), and how red the rest is.
+    """Of the largest white blood cell, or of that nearest to a point: the type its nucleus is consistent with, the segments of
+    the nucleus, the share of its convex outline that it fills, the share of the cell that it fills (%), and how red the rest is.
     """
     chosen = select(img, eyes=eyes, target="white blood cells").table
     if not len(chosen):
@@ -61,7 +60,7 @@ def central_pallor(img: MicroImage, *, eyes: str = FLOOR) -> tuple[Measurement, 
     """Median pallor of the red cells: 1 - absorbance of the centre over that of the ring around it, so 0 where there is no pale
     centre, towards 1 in a ring; and how many cells were looked at.
     """
-    measured = {m.quantity: m for m in red_cell_shape(img, eyes=eyes)}
+    measured = {m.quantity: m for m in run("red_cell_shape", img, eyes=eyes)}
     how = {"pale_from": PALE, "source": SOURCE}
     pale, number = measured["median central pallor"], measured["red cells looked at"]
     return Measurement(pale.quantity, pale.value, found=how), Measurement(number.quantity, number.value, "count", found=how)

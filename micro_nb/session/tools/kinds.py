@@ -136,7 +136,7 @@ def likelier(img: MicroImage, *, words: str, eyes: str = MICRO_D1) -> Measuremen
 
 
 _AS_SPECIMEN = {
-    "yeast cell": "yeast culture", "yeast": "yeast culture", "bacterium": "bacteria culture", "worm": "C. elegans", "colony": "agar plate",
-    "tissue": "tissue section",
+    "yeast cell": "yeast culture", "yeast": "yeast culture", "bacterium": "bacteria culture", "worm": "C. elegans",
+    "colony": "agar plate", "tissue": "tissue section",
 }  # fmt: skip
 """Objects whose pictures the model knows by the specimen."""

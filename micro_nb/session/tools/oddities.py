@@ -15,15 +15,14 @@ from ...analysis.whole import Whole, whole
 from ...data.image import MicroImage
 from ...errors import EvidenceError
 from ..eyes import FLOOR, is_kind, made_by
-from ..registry import Measurement, tool
-from .cell_shapes import white_cell_type
+from ..registry import Measurement, run, tool
 from .found import select
 from .looked import all_named
 from .marks import CALLED, marks_of, placed
 
 Box = tuple[float, float, float, float]
-_HUE_OF = {"red": 0, "orange": 28, "brown": 25, "yellow": 60, "green": 120, "cyan": 180, "blue": 235, "purple": 275, "violet": 275,
-           "magenta": 310, "pink": 330}  # fmt: skip
+_HUE_OF = {"red": 0, "orange": 28, "brown": 25, "yellow": 60, "green": 120, "cyan": 180, "blue": 235, "purple": 275,
+           "violet": 275, "magenta": 310, "pink": 330}  # fmt: skip
 _BIG, _SMALL = r"\b(?:big|large|huge|giant|biggest|largest)\b", r"\b(?:small|tiny|little)\b"
 _ROWS = {"top": r"\b(?:top|upper|above)\b", "bottom": r"\b(?:bottom|lower|below)\b"}
 _COLS = {"left": r"\bleft\b", "right": r"\bright\b"}
@@ -72,7 +71,9 @@ def _white_cell(img: MicroImage, chosen: Candidate, eyes: str) -> tuple[Measurem
     if eyes == FLOOR or not is_kind(chosen.name, "white blood cell"):
         return ()
     try:
-        return white_cell_type(img, eyes=eyes, x=(chosen.box[0] + chosen.box[2]) / 2, y=(chosen.box[1] + chosen.box[3]) / 2)[:1]
+        return run(
+            "white_cell_type", img, eyes=eyes, x=(chosen.box[0] + chosen.box[2]) / 2, y=(chosen.box[1] + chosen.box[3]) / 2
+        )[:1]
     except EvidenceError:
         return ()  # its nucleus does not stand out
 
@@ -135,14 +136,15 @@ def _objects(img: MicroImage, seen: Whole, look: str, eyes: str) -> list[Candida
     out = []
     if re.search(r"\bcells?\b", look):
         table = table[[not is_kind(str(n), "platelet") for n in names]]
-    for k, row in table.iterrows():
+    for k in range(len(table)):
+        row, name, wide = table.iloc[k], str(names.loc[table.index].iloc[k]), float(size.loc[table.index].iloc[k])
         box = tuple(float(row[f"bbox_{c}_px"]) for c in ("x0", "y0", "x1", "y1"))
-        c = Candidate(str(names[k]), box, _colour(seen, box), _area(box) / float(np.prod(img.plane_shape)),  # type: ignore[arg-type]
+        c = Candidate(name, box, _colour(seen, box), _area(box) / float(np.prod(img.plane_shape)),  # type: ignore[arg-type]
                       found={**how, "certainty": round(float(row.get("score", 0.0)), 3)})  # fmt: skip
         c.score = (
             _fit(c, seen, look, img)
-            + _RARITY[bool(re.search(_ODD, look))] * float(common[names[k]] < _RARE)
-            + _size_fit(float(size[k]), size, look)
+            + _RARITY[bool(re.search(_ODD, look))] * float(common[name] < _RARE)
+            + _size_fit(wide, size, look)
         )
         out.append(c)
     return out
@@ -257,6 +259,6 @@ def _rare(img: MicroImage, eyes: str) -> list[tuple[float, str, Box]]:
     rare = table[[share[n] < _RARE and not is_kind(str(n), "platelet") for n in table["name"]]]
     if not len(rare) or len(table) < 8:
         return []
-    row = rare.loc[(rare["bbox_x1_px"] - rare["bbox_x0_px"]).idxmax()]
+    row = rare.iloc[int(np.argmax((rare["bbox_x1_px"] - rare["bbox_x0_px"]).to_numpy()))]
     box = tuple(float(row[f"bbox_{c}_px"]) for c in ("x0", "y0", "x1", "y1"))
     return [(0.3, f"{row['name']} (rare here)", box)]  # type: ignore[list-item]
