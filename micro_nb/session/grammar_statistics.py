@@ -28,6 +28,13 @@ _NEAR = (
 _PERCENT = re.compile(r"\bd(\d{1,2})\b")
 _TAUGHT = re.compile(r"(?:what (?:is|are|does) (?!the\b|their\b|its\b)|explain|define|why|how (?:do i|should|would)|should i)")
 _TOP = re.compile(r"\btop \d+\b")
+_WAYS: dict[tuple[str, Literal["max", "min"]], tuple[str, ...]] = {
+    ("area", "max"): ("large", "big", "larger", "bigger", "huge"), ("area", "min"): ("small", "tiny", "smaller"),
+    ("intensity", "max"): ("bright", "brighter"), ("intensity", "min"): ("dark", "dim", "darker"),
+    ("aspect_ratio", "max"): ("elongated",),
+}  # fmt: skip
+ALL = 1000
+"""Rows of a table that is to hold everything."""
 _PLACES = ("tiles", "tile", "areas", "parts", "regions", "corners", "part", "area", "region")
 
 
@@ -113,10 +120,11 @@ def _outliers(q: Query, c: Clause, shape: Shape) -> Query | None:
     if not c.has("statistics", "outliers") or c.has("superlative") or c.has("topic", "cell cycle"):
         return None
     named = next((v for v in c.values("quantity") if v in OBJECT_QUANTITIES), None)
+    way = next((w for w in _WAYS if c.says(*_WAYS[w])), None)
     task = "count" if c.has("ask", "count") else "locate" if c.has("ask", "locate") else "presence"
     return Query(
         cast(Literal["count"], task), q.target, "outliers", region=q.region, filters=q.filters,
-        topic=_SIZED.get(named, named) if named else None, unread=_read(q, c),
+        topic=_SIZED.get(named, named) if named else None, pick=Pick(*way) if way else None, unread=_read(q, c),
     )  # fmt: skip
 
 
@@ -133,6 +141,7 @@ def _ranking(q: Query, c: Clause, shape: Shape) -> Query | None:
     else:
         rising: Literal["max", "min"] = "min" if c.says("ascending", "smallest") else "max"
         by, order = (q.pick.by, q.pick.order) if q.pick else (measured_of(q, c), rising)
+    number = float(ALL) if number is None and c.says("all", "every", "each", "full") else number
     rest = tuple(f for f in q.filters if f.op not in ("max", "min") and not (top and isinstance(f.value, float)))
     region = None if top and q.region is not None and (q.region.name or "").startswith("top") else q.region
     return Query(

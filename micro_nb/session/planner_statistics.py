@@ -14,7 +14,7 @@ from .query import Pick, Query
 
 LISTED = 5
 """How many are listed where the question does not say."""
-MOST_LISTED = 50
+MOST_LISTED = 1000
 
 
 def statistical(query: Query, img: MicroImage) -> Plan | Decline | None:
@@ -52,7 +52,9 @@ def _ranking(query: Query, img: MicroImage) -> Plan:
 
 
 def _outliers(query: Query, img: MicroImage) -> Plan:
-    one = {"quantity": query.topic} if query.topic else {}
+    one: dict[str, Any] = {"quantity": query.topic} if query.topic else {}
+    if query.pick is not None:
+        one = {"quantity": query.pick.by, "order": query.pick.order}
     return Plan((Call("outliers", one | objects_given(query), query.region),), "outliers")
 
 

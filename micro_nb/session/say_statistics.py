@@ -11,6 +11,7 @@ from .prose import Fact, Parts
 
 _SPREAD = {"clustered": "clustered", "random": "spread at random", "regular": "spaced evenly"}
 _SIDES = {"above": "above", "below": "below", "left": "to the left of", "right": "to the right of"}
+_LISTED = 10  # rows in prose; the table holds all
 _TOP = {"max": "greatest", "min": "least"}
 
 
@@ -158,11 +159,12 @@ def ranking(d: Draft, s: Subject) -> None:
     d.take(first)
     rows: list[str | Fact] = []
     for k, e in enumerate(s.evidence):
-        if e.parameters.get("column") == by:
+        if e.parameters.get("column") == by and int(e.parameters["row"]) <= _LISTED:
             rows += ["; " if rows else "", Fact(k), s.unit(k), " at x = ", Fact(k + 1), " px, y = ", Fact(k + 2), " px (",
                      Fact(k + 3), ")"]  # fmt: skip
-    d.prose.say("Of {1} {many}{where}, the {0} of {order} {by}: {rows}.", many=s.many, where=s.where, order=_TOP[order],
-                by=named(by), rows=tuple(rows))  # fmt: skip
+    more = " (all of them in the table, the first here)" if s.number(0) > _LISTED else ""
+    d.prose.say("Of {1} {many}{where}, the {0} of {order} {by}{more}: {rows}.", many=s.many, where=s.where, order=_TOP[order],
+                by=named(by), more=more, rows=tuple(rows))  # fmt: skip
 
 
 def outliers(d: Draft, s: Subject) -> None:

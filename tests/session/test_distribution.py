@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scenes import BIG, discs, on_the_floor  # noqa: F401
 from test_spatial import dots, lattice
@@ -46,7 +46,8 @@ def test_a_histogram_holds_every_object_once_and_is_drawn(chat):
     assert chat.ask("histogram of the grey values").png[:4] == b"\x89PNG"
 
 
-@given(st.lists(st.floats(0.1, 1e4), min_size=2, max_size=60))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.floats(0.1, 1e4), min_size=2, max_size=40))
 def test_bins_hold_all_values_and_equal_weights_change_nothing(values):
     v = np.array(values)
     assert sum(histogram(v, np.ones(len(v)))["counts"]) == len(v)
@@ -102,3 +103,22 @@ def test_a_normal_sample_is_one_population(seed):
 def test_what_was_not_understood_is_asked_back(chat):
     assert chat.ask("are the fancy nuclei outliers of the zorblax?").declined
     assert chat.ask("D90 of the nuclei in mm, per litre of the frobnicator?").declined
+
+
+def test_unusually_large_ones_are_not_the_small_ones():
+    centres = lattice(40)
+    picture = dots(centres, radius=7).read().copy()
+    y, x = np.mgrid[:300, :300]
+    cleared = (y - 175) ** 2 + (x - 135) ** 2 <= 12**2
+    picture[cleared] = 20
+    picture[(y - 175) ** 2 + (x - 135) ** 2 <= 3**2] = 160
+    chat = mnb.Session(mnb.open_image(picture), log=False)
+    assert chat.ask("are there unusually small objects?").value is True
+    assert chat.ask("are there unusually large objects?").value is False
+
+
+def test_a_table_of_all_holds_all_and_prose_only_the_first(chat):
+    many = mnb.Session(dots(lattice(30), radius=6), log=False)
+    answer = many.ask("give me a table of all objects by area")
+    assert len(answer.table) == answer.evidence[1].value > 10
+    assert "in the table" in answer.text

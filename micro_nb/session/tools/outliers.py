@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,6 +33,7 @@ def outliers(
     img: MicroImage,
     *,
     quantity: str = "",
+    order: Literal["", "max", "min"] = "",
     limit: float = LIMIT,
     most: int = 5,
     region: Region | None = None,
@@ -42,7 +43,8 @@ def outliers(
     eyes: str = FLOOR,
 ) -> tuple[Measurement, ...]:
     """How many whole objects lie more than `limit` robust deviations (median, median absolute deviation) from the typical one in
-    area, elongation, outline or brightness (or in one `quantity`), and of the `most` extreme: in what, by how much, and where.
+    area, elongation, outline or brightness (or in one `quantity`; with `order` only above, "max", or below, "min"), and of the
+    `most` extreme: in what, by how much, and where.
     """
     chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
     need_all(chosen, "which objects are unlike the others")
@@ -52,13 +54,13 @@ def outliers(
     whole_only = Selection(whole, chosen.objects, chosen.found, True, chosen.drawn)
     names = [quantity] if quantity else list(_LEAST_SPREAD)
     scores = np.stack([deviations(whole_only, img, name, channel) for name in names])
-    worst = np.abs(scores).argmax(axis=0)
-    most_of_all = np.abs(scores).max(axis=0)
-    order = [int(k) for k in np.argsort(-most_of_all, kind="stable") if most_of_all[k] > limit]
+    sided = {"max": scores, "min": -scores}.get(order, np.abs(scores))
+    worst, most_of_all = sided.argmax(axis=0), sided.max(axis=0)
+    ranked = [int(k) for k in np.argsort(-most_of_all, kind="stable") if most_of_all[k] > limit]
     found = dict(chosen.found) | {"least_deviations": limit, "quantities": names}
-    out = [Measurement("outliers", len(order), "count", found=found),
+    out = [Measurement("outliers", len(ranked), "count", found=found),
            Measurement(f"number of whole {target}", len(whole), "count", found=found)]  # fmt: skip
-    for rank, k in enumerate(order[:most], 1):
+    for rank, k in enumerate(ranked[:most], 1):
         name, score = names[int(worst[k])], float(scores[worst[k], k])
         rows = listed(img, whole_only, k, rank, {"deviations": (abs(score), "")})
         how = Measurement(f"unusual, rank {rank}", _how(name, score), found={"row": rank, "column": "unusual"})
