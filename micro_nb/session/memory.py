@@ -128,7 +128,8 @@ def _carried(query: Query, clause: Clause, before: Query, context: Context) -> Q
     meant = one or (query.target is None and query.quantity is not None and query.statistic == "value")
     about_one = query.task == "locate" or query.quantity in OBJECT_QUANTITIES | {"ratio", "position"}
     if query.pick is None and before.pick is not None and not many and meant and about_one:
-        query = replace(query, pick=before.pick)
+        among = merged(before.filters, query.filters)  # the one that was chosen among those
+        query = replace(query, pick=before.pick, filters=among, region=query.region or _place(before))
     if query.pick is not None and _ranked(before) and not query.filters and not clause.has("ask", "total"):
         query = replace(query, filters=before.filters)  # "area of the smaller", of the two that were spoken of
     if many and not clause.has("ask", "total"):
