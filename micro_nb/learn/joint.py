@@ -23,6 +23,7 @@ from ..tasks.load import CALIBRATION, prepared
 from .align import Aligner, Aligning
 from .facts import facts_of
 from .features import concepts_seen, views
+from .floors import floors
 from .initial import imagenet_weights, load_imagenet
 from .layout import read_folder
 from .pictures import captioned, diseases
@@ -88,6 +89,7 @@ def build(
     losses = Aligner(model, seen, aligning).run()
     objects, images = concepts_seen(seen)
     model.calibration = {"object_concepts": [o for o in objects if o != "uncategorised"], "image_concepts": images}
+    model.calibration["least_certainty"] = floors(train, model)
     asked = ask(((s.dataset, opened(s), facts_of(s)) for s in held), model)
     model.calibration["presence"] = calibrated(asked)
     found = {"presence": figures(asked, model.calibration["presence"]).round(4).to_dict("records"), "loss": losses[-1]}

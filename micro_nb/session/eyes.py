@@ -81,9 +81,11 @@ class Trained:
         found = seen.layers["object"]
         labels = layer_array(np.asarray(found.labels), (), pixel_size=img.pixel_size)
         table = measure(img, labels)
-        names, _ = Vocabulary.of(self.model).names(object_vectors(seen, "object", self.model), "object")
+        vocabulary, vectors = Vocabulary.of(self.model), object_vectors(seen, "object", self.model)
+        names = np.array(vocabulary.names(vectors, "object")[0], object)
+        names[vocabulary.debris(vectors, found.certainty)] = ""
         at = table["label"].to_numpy(int) - 1
-        table["name"], table["score"] = np.array(names, object)[at], found.certainty[at]
+        table["name"], table["score"] = names[at], found.certainty[at]
         return Objects(table, labels, None, img.pixel_size, img.content_id, seen.to_dict())
 
     def everything(self, img: MicroImage, channel: str | None) -> Objects:

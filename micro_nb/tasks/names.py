@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -34,12 +35,14 @@ class Vocabulary:
     concepts : their names in the ontology, and names that a model was fine-tuned on.
     vectors : ``(C, D)`` unit vectors.
     scale, bias : cosine to log odds.
+    floors : concept -> least certainty of an object that bears its name; below it is taken for debris.
     """
 
     concepts: tuple[str, ...]
     vectors: np.ndarray
     scale: float
     bias: float
+    floors: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: MicroD1Model) -> Vocabulary:
@@ -47,7 +50,9 @@ class Vocabulary:
         extra = tuple(getattr(model.config, "extra_concepts", None) or {})
         concepts = (*model.calibration.get("object_concepts", ()), *extra)
         joint = model.joint
-        return cls(concepts, encode_text(list(concepts), model=model), float(joint.object_scale.exp()), float(joint.object_bias))
+        floors = model.calibration.get("least_certainty", {})
+        vectors = encode_text(list(concepts), model=model)
+        return cls(concepts, vectors, float(joint.object_scale.exp()), float(joint.object_bias), floors)
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -57,6 +62,13 @@ class Vocabulary:
     def log_odds(self, objects: np.ndarray, prompts: np.ndarray | None = None) -> np.ndarray:
         """``(N, P)`` of objects ``(N, D)`` and prompts ``(P, D)``, by default the concepts."""
         return np.asarray(objects @ (self.vectors if prompts is None else prompts).T * self.scale + self.bias)
+
+    def debris(self, objects: np.ndarray, certainty: np.ndarray) -> np.ndarray:
+        """``(N,) bool``: objects that look like a concept, and are seen with less certainty than its objects are."""
+        if not len(objects) or not self.floors:
+            return np.zeros(len(objects), bool)
+        least = np.array([self.floors.get(name, 0.0) for name in self.concepts])
+        return np.asarray(certainty < least[self.log_odds(objects).argmax(1)])
 
     def names(self, objects: np.ndarray, layer: str) -> tuple[list[str], np.ndarray]:
         """The name of each object of a layer, ``""`` where it has none there, and its probability."""

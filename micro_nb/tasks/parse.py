@@ -166,7 +166,9 @@ class _Chosen:
 def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Chosen:
     names, scores = {}, {}
     for layer, objects in seen.layers.items():
-        found, p = vocabulary.names(object_vectors(seen, layer, model), layer)
+        vectors = object_vectors(seen, layer, model)
+        found, p = vocabulary.names(vectors, layer)
+        found = ["" if bad else n for n, bad in zip(found, vocabulary.debris(vectors, objects.certainty), strict=True)]
         if seen.unfamiliar:
             found, p = [layer if layer == "object" else ""] * len(found), np.ones(len(found))
         names[layer], scores[layer] = np.array(found, object), p * objects.certainty
@@ -189,8 +191,9 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
     )  # fmt: skip
     image = image_vector(seen, model)
     vectors = {layer: object_vectors(seen, layer, model) for layer in seen.layers}
+    debris = {layer: vocabulary.debris(v, seen.layers[layer].certainty) for layer, v in vectors.items()}
     for prompt, vector in zip(prompts, encode_text(prompts, model=model), strict=True):
-        layer, meant, odds, presence = _one(prompt, vector, image, vectors, vocabulary, model, familiar=not seen.unfamiliar)
+        layer, meant, odds, presence = _one(prompt, vector, image, vectors, vocabulary, model, debris, not seen.unfamiliar)
         chosen.presence.append(presence)
         if presence.present is False:
             continue
@@ -202,7 +205,7 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
 
 def _one(
     prompt: str, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary,
-    model: MicroD1Model, *, familiar: bool,
+    model: MicroD1Model, debris: Mapping[str, np.ndarray], familiar: bool,
 ) -> tuple[str, np.ndarray, np.ndarray, Presence]:  # fmt: skip
     """Layer, objects and presence of one prompt."""
     concept, trained = meaning(prompt, vocabulary)
@@ -212,6 +215,7 @@ def _one(
     score = statistic(*parts(float(image @ vector), odds[meant], model), weights)
     if not trained:
         meant = np.ones(len(odds), bool) & (concept is not None)
+    meant = meant & ~debris[layer]
     return layer, meant, odds, judge(prompt, score, int(meant.sum()), trained=trained, calibration=model.calibration)
 
 
