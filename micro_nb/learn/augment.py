@@ -103,4 +103,4 @@ def _turned(x: np.ndarray, angle: float) -> np.ndarray:
     """Hues of ``(3, h, w)`` turned by an angle; brightness stays."""
     c, s = np.cos(angle), np.sin(angle)
     turn = np.linalg.inv(_YIQ) @ np.array([[1, 0, 0], [0, c, -s], [0, s, c]]) @ _YIQ
-    return np.einsum("ij,jhw->ihw", turn, x)
+    return np.asarray(np.einsum("ij,jhw->ihw", turn, x))

@@ -14,7 +14,15 @@ from .say_seen import SEEN_WORDINGS
 from .say_several import SEVERAL_WORDINGS
 from .say_statistics import STATISTICS_WORDINGS
 
-WORDINGS = OBJECT_WORDINGS | IMAGE_WORDINGS | SEVERAL_WORDINGS | SEEN_WORDINGS | STATISTICS_WORDINGS | KNOWLEDGE_WORDINGS | {"advise": advise}
+WORDINGS = (
+    OBJECT_WORDINGS
+    | IMAGE_WORDINGS
+    | SEVERAL_WORDINGS
+    | SEEN_WORDINGS
+    | STATISTICS_WORDINGS
+    | KNOWLEDGE_WORDINGS
+    | {"advise": advise}
+)
 
 
 def compose(wording: str, query: Query, evidence: tuple[Evidence, ...]) -> Draft:

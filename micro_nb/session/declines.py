@@ -46,8 +46,8 @@ DECLINES: Mapping[str, Decline] = {
         "Measure several fields of independent samples and compare their means.",
     ),
     "elsewhere": Decline("I cannot answer that; I only speak about microscope images.", ABILITIES),
-    "advice": Decline("I cannot advise on this: I have no note on it that I could stand behind, and I do not make one up.", ABILITIES),
-    "knowledge": Decline("I cannot explain this: I have no note on it that I could stand behind, and I do not make one up.", ABILITIES),
+    "advice": Decline("I cannot advise on this: I have no note on it to stand behind, and I do not make one up.", ABILITIES),
+    "knowledge": Decline("I cannot explain this: I have no note on it to stand behind, and I do not make one up.", ABILITIES),
     "planes": Decline(
         "This image has several planes, and I cannot tell which one you mean.",
         "Choose a plane, Session(img.sel(z=...)), or a projection, Session(img.sel(project='max')).",

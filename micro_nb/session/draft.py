@@ -87,7 +87,11 @@ class Subject:
                 parts.append(f"{joint} touching another" if f["value"] else f"{joint} touching no other")
             elif f["op"] in ("max", "min"):
                 end = "greatest" if f["op"] == "max" else "least"
-                parts += [f"{joint} among those of {end} {named(f['quantity'])} (", Fact(at, f"parameters.filters.{k}.value"), ")"]
+                parts += [
+                    f"{joint} among those of {end} {named(f['quantity'])} (",
+                    Fact(at, f"parameters.filters.{k}.value"),
+                    ")",
+                ]
             else:
                 words = {">": "above", ">=": "of at least", "<": "below", "<=": "of at most", "==": "of exactly"}[f["op"]]
                 parts += [f"{joint} with {article(f['quantity'])} {words} ",

@@ -152,7 +152,9 @@ def _explained(query: Query, text: str, context: Context) -> Query | None:
     sure = found.covered >= (0.75 if context.shape is None else 0.85)
     if _open(query) or context.shape is None:
         return _explain(found) if not here or sure or query.topic in _SOFT else None
-    compared = (general := _GENERAL.search(plain)) is not None and re.fullmatch(r"\s*(?:vs\.?|versus)\s*", general.group()) is not None
+    compared = (general := _GENERAL.search(plain)) is not None and re.fullmatch(
+        r"\s*(?:vs\.?|versus)\s*", general.group()
+    ) is not None
     if compared and query.target is not None:  # "area fraction of particles vs background?" measures
         return None
     return _explain(found) if sure and not here and general else None

@@ -81,7 +81,7 @@ def _cell(e: Evidence) -> tuple[Any, str] | None:
     if "kind" in e.parameters and "called" in e.parameters:
         return e.parameters["kind"], "count"
     match = _RANKED.match(e.quantity) or _OF_PARTS.match(e.quantity)
-    if match is None or isinstance(e.value, tuple) and match["column"] != "centre":
+    if match is None or (isinstance(e.value, tuple) and match["column"] != "centre"):
         return None
     row = match["row"]
     return (int(row) if row.isdigit() else row), f"{match['column']}{unit}"

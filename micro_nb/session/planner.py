@@ -47,7 +47,13 @@ def plan(query: Query, img: MicroImage | None, eyes: str = FLOOR) -> Plan | Decl
 
 
 def _planned(query: Query, img: MicroImage, eyes: str) -> Plan | Decline:
-    return seen(query, img, eyes) or several(query) or statistical(query, img) or _seen(query, img, eyes) or _PLANNERS[query.task](query, img)
+    return (
+        seen(query, img, eyes)
+        or several(query)
+        or statistical(query, img)
+        or _seen(query, img, eyes)
+        or _PLANNERS[query.task](query, img)
+    )
 
 
 def _fitted(query: Query, img: MicroImage) -> Query | Decline:

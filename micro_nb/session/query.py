@@ -109,7 +109,8 @@ class Query:
         places = {k: Region.from_dict(d[k]) if d.get(k) else None for k in ("region", "against")}
         picks = {k: Pick(**d[k]) if isinstance(d.get(k), Mapping) else d.get(k) for k in ("pick", "versus")}
         parts = {
-            **{k: tuple(Filter(**f) for f in d.get(k, ())) for k in ("filters", "standing")}, **{k: tuple(d.get(k, ())) for k in ("unread", "images")},
+            **{k: tuple(Filter(**f) for f in d.get(k, ())) for k in ("filters", "standing")},
+            **{k: tuple(d.get(k, ())) for k in ("unread", "images")},
             "claim": Claim(**d["claim"]) if d.get("claim") else None, "also": tuple(cls.from_dict(q) for q in d.get("also", ())),
         }  # fmt: skip
         parts["given"] = tuple((k, v) for k, v in d.get("given", ()))
