@@ -14,7 +14,7 @@ from ..models.ontology import ontology
 from .text import encode_text
 
 LEAST = 0.3
-_BEHIND = 3.0
+_BEHIND = 4.5
 """An object is never given a name that is less probable than this."""
 _BOTH = {"nucleus": ("object", "nucleus")}
 """Concepts that stand in more than one layer: a nucleus is the whole object where only nuclei show."""

@@ -33,7 +33,7 @@ UNITS = {
     "grey value": "",
     "": "",
 }
-SIZED = [q for q, d in dimensions.QUANTITIES.items() if d in ("length", "area") and q != "height"]
+SIZED = [q for q, d in dimensions.QUANTITIES.items() if d in ("length", "area") and q != "height" and not q.startswith("from_")]
 OBJECT = [q for q in dimensions.QUANTITIES if q not in ("count", "coverage", "height")]
 
 
