@@ -219,7 +219,7 @@ def _areas(plain: str, counts: bool) -> Query | None:
         return _made("fraction", "membrane share")
     if re.search(r"\b(?:dense|sparse|crowded|packed|thinly|sparsely|densely)\b[^.?]*(?:\bor\b|culture|cells|field|\?|" \
         r"$)", plain) and not counts \
-            and not re.search(_WHERE, plain) and re.search(r"\bor\b|^is|^are|culture|how (?:dense|crowded)|" \
+            and not re.search(_WHERE + r"|\bper\b", plain) and re.search(r"\bor\b|^is|^are|culture|how (?:dense|crowded)|" \
                 r"\blayer\b", plain):  # fmt: skip
         return _made("classify", "crowding")
     return None

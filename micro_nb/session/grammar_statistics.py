@@ -209,7 +209,7 @@ def _packing(q: Query, c: Clause, shape: Shape) -> Query | None:
     other = c.has("division") or c.has("ask", "locate", "count", "classify", "fraction") or len(c.values("part")) > 1
     if not c.has("statistics", "crowding") or other or c.has("topic") or c.has("operator") or not (c.question or c.starts_yes_no):
         return None
-    if c.has("quantity", *OBJECT_QUANTITIES - {"spacing"}) or c.says("which", "where", "most"):
+    if c.has("quantity", *OBJECT_QUANTITIES - {"spacing"}) or c.says("which", "where", "most", "per"):
         return None
     both = "or" in c.words or not c.starts_yes_no
     topic = None if both else "sparse" if c.says("sparse", "sparsely", "loosely") else "dense"

@@ -145,21 +145,21 @@ class Session:
         self.looks_with = resolve(self._eyes, self.img)
 
     @classmethod
-    def resume(cls, name: str = "last", *, img: Given = None, eyes: Any = None, log: Choice = None) -> Session:
+    def resume(cls, name: str = "last", *, img: Given = None, eyes: Any = None, log: Choice = None, llm: Any = None) -> Session:
         """Goes on with a logged conversation.
 
         Parameters
         ----------
         name : its :attr:`id`, the beginning of one, or ``"last"``.
         img : the image or images, where they were arrays in memory; others are opened where they were. Contents are compared.
-        eyes, log : as for a new session; left out, the eyes that were used, and the log in the user's data folder.
+        eyes, log, llm : as for a new session; left out, the eyes that were used, and the log in the user's data folder.
 
         Raises
         ------
         LogError : no such session, or its image is not there or not the same.
         """
         logged, images, path = recalled(name, img, log)
-        chat = cls(images, eyes=eyes or logged.eyes, log=path)
+        chat = cls(images, eyes=eyes or logged.eyes, log=path, llm=llm)
         if logged.about is not None:
             chat.use(logged.about)
         chat.id = logged.id
