@@ -89,7 +89,8 @@ def pattern(y: np.ndarray, x: np.ndarray, *, height: float, width: float) -> Pat
     p = _two_sided(index, by_chance)
     radius, excess, p_excess = _excess(points, drawn, height, width)
     crowded = p_excess is not None and p_excess < _RARE
-    spread: Spread = "clustered" if index < low or crowded else "regular" if index > high else "random"
+    unusual = p <= 0.05 or not drawn
+    spread: Spread = "clustered" if crowded or (unusual and index < low) else "regular" if unusual and index > high else "random"
     return Pattern(spread, index, (low, high), p, radius, excess, p_excess, _uneven(points, height, width), len(points))
 
 

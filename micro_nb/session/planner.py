@@ -23,6 +23,7 @@ from .query import Filter, Pick, Query
 from .slots import IMAGE_QUANTITIES, OBJECT_QUANTITIES
 
 _DIMENSION_OF = {"image_size": "width", "field": "width", "field_area": "area"}  # whose unit these take
+_MORPHOLOGY = (("diameter", "median"), ("aspect_ratio", "mean"), ("solidity", "mean"))
 _IN_UNITS = frozenset({"area", "diameter", "perimeter", "length", "width", "spacing", *_DIMENSION_OF})
 
 
@@ -127,11 +128,8 @@ def _seen(query: Query, img: MicroImage, eyes: str) -> Plan | None:
         return Plan((Call("kinds", {"target": target(query.target).many}, query.region),), "kinds")
     if query.task == "classify":
         return Plan((Call("appearance"), Call("recognised")), "appearance")
-    facts = (Call("appearance"), Call("image_size"), Call("bit_depth"), Call("channels"))
-    return Plan(
-        (*facts, Call("recognised"), Call("kinds"), Call("object_statistic", {"quantity": "diameter", "statistic": "median"})),
-        "describe",
-    )
+    facts = (Call("appearance"), Call("image_size"), Call("bit_depth"), Call("channels"), Call("recognised"), Call("kinds"))
+    return Plan(facts, "describe", tuple(_of_objects(q, s) for q, s in _MORPHOLOGY))
 
 
 def _count(query: Query, img: MicroImage) -> Plan | Decline:
@@ -271,8 +269,12 @@ def _classify(query: Query, img: MicroImage) -> Plan | Decline:
 
 
 def _describe(query: Query, img: MicroImage) -> Plan | Decline:
-    objects = (Call("count", {"target": "objects"}), Call("object_statistic", {"quantity": "diameter", "statistic": "median"}))
-    return Plan((Call("appearance"), Call("image_size"), Call("bit_depth"), Call("channels"), *objects), "describe")
+    facts = (Call("appearance"), Call("image_size"), Call("bit_depth"), Call("channels"), Call("count", {"target": "objects"}))
+    return Plan(facts, "describe", (_of_objects(*_MORPHOLOGY[0]),))
+
+
+def _of_objects(quantity: str, statistic: str) -> Call:
+    return Call("object_statistic", {"quantity": quantity, "statistic": statistic})
 
 
 def _quality(query: Query, img: MicroImage) -> Plan | Decline:

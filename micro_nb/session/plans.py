@@ -22,10 +22,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to measure and how to word it; ``wording`` names a function of ``compose``."""
+    """What to measure and how to word it; ``wording`` names a function of ``compose``.
+
+    ``more`` is measured where it can be, and left out where there is nothing to measure it on.
+    """
 
     calls: tuple[Call, ...]
     wording: str
+    more: tuple[Call, ...] = ()
 
 
 def objects_given(query: Query) -> dict[str, Any]:

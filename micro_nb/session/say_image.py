@@ -8,7 +8,7 @@ from ..models.ontology import ontology
 from .draft import Draft, Subject, lead, verdict
 from .eyes import is_kind
 from .prose import Fact, Parts
-from .say_objects import listing
+from .say_objects import listing, outline
 
 _SATURATED = 0.01  # % of samples at the top from which a picture is called saturated
 _COLOURED = 0.5  # % of the pixels from which a colour counts as there
@@ -250,6 +250,12 @@ def _describe_kinds(d: Draft, s: Subject, median: int | None) -> None:
         d.prose.say("It finds nothing that it has a name for ({n}).", n=(Fact(s.index("number of named objects")),))
     if median is not None:
         d.prose.say("The median diameter of all whole objects is {m}{unit}.", m=(Fact(median),), unit=s.unit(median))
+        ratio, solidity = s.index("mean aspect_ratio"), s.index("mean solidity")
+        d.prose.say(
+            "On average they are {words}: their long axis is {ratio} times the short one.",
+            words=outline(s.number(ratio), s.number(solidity)),
+            ratio=(Fact(ratio),),
+        )
 
 
 def _say_recognised(d: Draft, s: Subject, start: str) -> None:

@@ -144,14 +144,19 @@ def object_statistic(d: Draft, s: Subject) -> None:
             d.prose.say("The {other} is {value}{unit}.", other=other, value=(Fact(k),), unit=s.unit(k))
 
 
+ROUND = "close to round"
+
+
+def outline(ratio: float, solidity: float) -> str:
+    """What a mean axis ratio and a mean solidity look like."""
+    found = ["elongated (elliptical)"] * (ratio > _ELONGATED) + ["irregular or spread out"] * (solidity < _IRREGULAR)
+    return " and ".join(found) or ROUND
+
+
 def shape(d: Draft, s: Subject) -> None:
     """Round, elongated or irregular."""
     ratio, solidity = s.index("mean aspect_ratio"), s.index("mean solidity")
-    found = [word for word, holds in (("elongated (elliptical)", s.number(ratio) > _ELONGATED),
-                                      ("irregular or spread out", s.number(solidity) < _IRREGULAR)) if holds]  # fmt: skip
-    words = " and ".join(found) or "close to round"
-    on = "On average the"
-    d.value = words
+    d.value = words = outline(s.number(ratio), s.number(solidity))
     on = "On average the"
     worst = next((k for k, e in enumerate(s.evidence) if e.quantity.startswith("max aspect_ratio")), None)
     if worst is not None:
@@ -159,7 +164,7 @@ def shape(d: Draft, s: Subject) -> None:
         lead = "Yes, all of them" if d.value else "No, not all of them"
         d.prose.say("{lead}: the most elongated has a long axis {worst} times its short one.", lead=lead, worst=(Fact(worst),))
     elif s.query.topic == "round":
-        d.value = not found
+        d.value = words == ROUND
         on = "Yes, on average the" if d.value else "No, on average the"
     d.prose.say("{on} {many}{where} are {words}.", on=on, many=s.many, where=s.where, words=words)
     d.prose.say("Their long axis is {ratio} times the short one, and they fill a share of {solidity} of their convex outline.",

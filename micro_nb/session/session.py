@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -283,6 +284,9 @@ class Session:
             evidence = tuple(e for call in planned.calls for e in self.measure(call))
         except MicroNBError as error:
             return _failed(error)
+        for call in planned.more:
+            with suppress(EvidenceError):
+                evidence += self.measure(call)
         return self._worded(planned, query, evidence)
 
     def _worded(self, planned: Plan, query: Query, evidence: tuple[Evidence, ...]) -> Answer:
