@@ -139,9 +139,9 @@ def run(model: MicroD1Model, pixels: torch.Tensor, *, embed: bool = True) -> tup
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast):
         eyes = model.eyes[0]
         geometry, embedding = eyes(ready) if embed else (eyes.outlines(ready), ready[:, :0])
-    maps = geometry[0, ..., :rows, :cols].float()
-    maps[:, 0] = torch.sigmoid(maps[:, 0])
-    maps[:, 2:] *= OFFSET_UNIT
+        maps = geometry[0, ..., :rows, :cols].float()
+        maps[:, 0] = torch.sigmoid(maps[:, 0])
+        maps[:, 2:] *= OFFSET_UNIT
     return maps.flatten(0, 1).numpy(), embedding[0, :, : -(-rows // 2), : -(-cols // 2)].float().numpy()
 
 
