@@ -85,26 +85,38 @@ def parse(
     >>> found.presence.status.tolist()  # doctest: +SKIP
     ['present']
     """
-    asked = [prompts] if isinstance(prompts, str) else None if prompts is None else list(prompts)
-    if tile < 1 or (asked is not None and (not asked or any(not p.strip() for p in asked))):
-        raise PlanError(
-            f"tile={tile} must be at least 1" if tile < 1 else f"prompts={asked} must name something; None finds everything"
-        )
-    if out is not None and Path(out).exists():
-        raise WriteError(f"{out}: already exists; choose another name")
-    model, opened = model or load_model(), open_image(img)
-    if isinstance(model, Segmenter):
-        plane, _ = segmented_plane(opened, channel, project)
-        run: Callable[..., Objects] = partial(_adapted, plane, asked, model, tile=tile, diameter_px=diameter_px)
-    else:
-        plane, seen = look_at(opened, model, channel=channel, diameter_px=diameter_px, project=project)
-        run = partial(parse_seen, plane, seen, asked, model, tile=tile)
+    asked = _checked(prompts, tile, out)
+    plane, run = _ready(open_image(img), asked, model or load_model(), tile, channel, diameter_px, project)
     if out is None:
         _check_room(plane)
         return run()
     with tempfile.TemporaryDirectory(dir=Path(out).absolute().parent) as folder:
         run(folder=Path(folder)).save(out)
     return Objects.load(out)
+
+
+def _checked(prompts: str | Sequence[str] | None, tile: int, out: str | os.PathLike[str] | None) -> list[str] | None:
+    """What is asked for as a list, or None for everything; refused before an image is opened where it cannot be answered."""
+    if tile < 1:
+        raise PlanError(f"tile={tile} must be at least 1")
+    asked = [prompts] if isinstance(prompts, str) else None if prompts is None else list(prompts)
+    if asked is not None and (not asked or any(not p.strip() for p in asked)):
+        raise PlanError(f"prompts={asked} must name something; None finds everything")
+    if out is not None and Path(out).exists():
+        raise WriteError(f"{out}: already exists; choose another name")
+    return asked
+
+
+def _ready(
+    img: MicroImage, asked: Sequence[str] | None, model: MicroD1Model | Segmenter, tile: int, channel: int | str | None,
+    diameter_px: float | None, project: Projection | None,
+) -> tuple[MicroImage, Callable[..., Objects]]:  # fmt: skip
+    """The plane that is looked at, and what finds objects in it, with ``folder=`` for labels on disk."""
+    if isinstance(model, Segmenter):
+        plane, _ = segmented_plane(img, channel, project)
+        return plane, partial(_adapted, plane, asked, model, tile=tile, diameter_px=diameter_px)
+    plane, seen = look_at(img, model, channel=channel, diameter_px=diameter_px, project=project)
+    return plane, partial(parse_seen, plane, seen, asked, model, tile=tile)
 
 
 def _adapted(
@@ -184,39 +196,60 @@ def _same(names: np.ndarray, name: str) -> bool:
     return len(names) > 0 and bool((names == name).mean() > 0.5)
 
 
+@dataclass(frozen=True)
+class _Sight:
+    """What was seen, in the joint space: the image ``(D,)``, the objects of each layer ``(N, D)``, which of them are debris."""
+
+    image: np.ndarray
+    objects: Mapping[str, np.ndarray]
+    debris: Mapping[str, np.ndarray]
+    familiar: bool
+
+    @classmethod
+    def of(cls, seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Sight:
+        vectors = {layer: object_vectors(seen, layer, model) for layer in seen.layers}
+        debris = {layer: vocabulary.debris(v, seen.layers[layer].certainty) for layer, v in vectors.items()}
+        return cls(image_vector(seen, model), vectors, debris, not seen.unfamiliar)
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """What one prompt means: which objects of which layer, the log odds of each object there, and whether it is in the image."""
+
+    layer: str
+    objects: np.ndarray
+    odds: np.ndarray
+    presence: Presence
+
+
 def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: MicroD1Model) -> _Chosen:
     chosen = _Chosen(
         {layer: np.full(len(objects), "", object) for layer, objects in seen.layers.items()},
         {layer: np.zeros(len(objects)) for layer, objects in seen.layers.items()}, [],
     )  # fmt: skip
-    image = image_vector(seen, model)
-    vectors = {layer: object_vectors(seen, layer, model) for layer in seen.layers}
-    debris = {layer: vocabulary.debris(v, seen.layers[layer].certainty) for layer, v in vectors.items()}
+    sight = _Sight.of(seen, vocabulary, model)
     for prompt, vector in zip(prompts, encode_text(prompts, model=model), strict=True):
-        layer, meant, odds, presence = _one(prompt, vector, image, vectors, vocabulary, model, debris, not seen.unfamiliar)
-        chosen.presence.append(presence)
-        if presence.present is False:
+        meant = _meant(prompt, vector, sight, vocabulary, model)
+        chosen.presence.append(meant.presence)
+        if meant.presence.present is False:
             continue
-        score = expit(odds) * seen.layers[layer].certainty
-        better = meant & (score > chosen.score[layer])
-        chosen.name[layer][better], chosen.score[layer][better] = prompt, score[better]
+        score = expit(meant.odds) * seen.layers[meant.layer].certainty
+        better = meant.objects & (score > chosen.score[meant.layer])
+        chosen.name[meant.layer][better], chosen.score[meant.layer][better] = prompt, score[better]
     return chosen
 
 
-def _one(
-    prompt: str, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary,
-    model: MicroD1Model, debris: Mapping[str, np.ndarray], familiar: bool,
-) -> tuple[str, np.ndarray, np.ndarray, Presence]:  # fmt: skip
-    """Layer, objects and presence of one prompt."""
-    concept, trained = meaning(prompt, vocabulary)
-    trained = trained and familiar
-    layer, meant, odds = best_layer(vector, vectors, vocabulary, concept)
+def _meant(prompt: str, vector: np.ndarray, sight: _Sight, vocabulary: Vocabulary, model: MicroD1Model) -> _Meant:
+    concept, known = meaning(prompt, vocabulary)
+    trained = known and sight.familiar
+    layer, objects, odds = best_layer(vector, sight.objects, vocabulary, concept)
     weights = tuple(model.calibration.get("presence", {}).get("weights", (1.0, 1.0)))
-    score = statistic(*parts(float(image @ vector), odds[meant], model), weights)
+    score = statistic(*parts(float(sight.image @ vector), odds[objects], model), weights)
     if not trained:
-        meant = np.ones(len(odds), bool) & (concept is not None)
-    meant = meant & ~debris[layer]
-    return layer, meant, odds, judge(prompt, score, int(meant.sum()), trained=trained, calibration=model.calibration)
+        objects = np.full(len(odds), concept is not None)
+    objects = objects & ~sight.debris[layer]
+    presence = judge(prompt, score, int(objects.sum()), trained=trained, calibration=model.calibration)
+    return _Meant(layer, objects, odds, presence)
 
 
 def best_layer(
