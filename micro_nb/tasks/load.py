@@ -7,19 +7,16 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 from transformers.utils import logging
 
 from ..errors import ImageNotFoundError
 from ..models.micro_d1 import MicroD1Model, MicroD1Processor
-from ..models.micro_d1.modeling_micro_d1 import ConvNorm, TileNetwork
+from .eyes import Eyes
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "weights"
 CALIBRATION = "calibration.json"
@@ -78,9 +75,7 @@ def prepared(
 ) -> MicroD1Model:
     """A model in evaluation mode with its processor, calibration and ``weights_id``; also for a model made in memory."""
     model.eval().requires_grad_(False)
-    eyes = fused(model.tile)
-    eyes.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.eyes = (eyes,)  # a tuple, so that it is no part of what is saved
+    model.eyes = (Eyes(model.tile),)  # a tuple, so that it is no part of what is saved
     config = model.config
     model.processor = processor or MicroD1Processor(
         config.thumbnail_px, config.text_buckets, config.text_grams, config.text_words
@@ -88,15 +83,6 @@ def prepared(
     model.calibration = calibration or {}
     model.weights_id = weights_id(model)
     return model
-
-
-def fused(network: TileNetwork) -> TileNetwork:
-    """A copy of the tile network whose normalisations are part of its convolutions: the same maps, a quarter faster."""
-    copy = deepcopy(network).eval()
-    for block in [m for m in copy.modules() if isinstance(m, ConvNorm)]:
-        block[0] = fuse_conv_bn_eval(block[0], block[1])  # type: ignore[type-var, arg-type]
-        block[1] = nn.Identity()
-    return copy
 
 
 def weights_id(model: torch.nn.Module) -> str:

@@ -137,8 +137,7 @@ def run(model: MicroD1Model, pixels: torch.Tensor, *, embed: bool = True) -> tup
     fast = bool(torch.cpu._is_avx512_bf16_supported())
     ready = padded(pixels).to(memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast):
-        eyes = model.eyes[0]
-        geometry, embedding = eyes(ready) if embed else (eyes.outlines(ready), ready[:, :0])
+        geometry, embedding = model.eyes[0](ready, embed=embed)
         maps = geometry[0, ..., :rows, :cols].float()
         maps[:, 0] = torch.sigmoid(maps[:, 0])
         maps[:, 2:] *= OFFSET_UNIT

@@ -99,13 +99,23 @@ class Decoder(nn.Module):
         self.mix = nn.ModuleList(nn.Sequential(ConvNorm(w, w), ConvNorm(w, w)) for w in widths)
 
     def forward(self, pyramid: list[torch.Tensor]) -> list[torch.Tensor]:  # strides 2, 4, 8, 16
-        x = self.mix[0](self.lateral[0](pyramid[3]))
+        x = self.coarsest(pyramid[3])
         found = [x]
         for k, features in enumerate(reversed(pyramid[:3])):
-            up = F.interpolate(self.down[k](x), scale_factor=2, mode="bilinear", align_corners=False)
-            x = self.mix[k + 1](self.lateral[k + 1](features) + up)
+            x = self.step(k, x, features)
             found.append(x)
         return found[::-1]  # strides 2, 4, 8, 16
+
+    def coarsest(self, features: torch.Tensor) -> torch.Tensor:  # (B, 112, H/16, W/16)
+        """Where it begins."""
+        found: torch.Tensor = self.mix[0](self.lateral[0](features))
+        return found
+
+    def step(self, k: int, coarse: torch.Tensor, features: torch.Tensor) -> torch.Tensor:  # (B, F, h, w), (B, E, 2 h, 2 w)
+        """From one stride to the next finer one."""
+        up = F.interpolate(self.down[k](coarse), scale_factor=2, mode="bilinear", align_corners=False)
+        found: torch.Tensor = self.mix[k + 1](self.lateral[k + 1](features) + up)
+        return found
 
 
 class TileNetwork(nn.Module):
@@ -122,19 +132,18 @@ class TileNetwork(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # (B, 3, H, W), H and W multiples of 16
         fine, *coarse = self.decoder(self.encoder(pixels))
-        geometry = self._outlined(fine)
-        seen = self.embed[3](F.avg_pool2d(fine, 2)) + self.embed[2](coarse[0])
+        return self.outlined(self.geometry(fine)), self.embedded(F.avg_pool2d(fine, 2), coarse)
+
+    def outlined(self, geometry: torch.Tensor) -> torch.Tensor:  # (B, L * 4, H/2, W/2)
+        """By layers: ``(B, L, 4, H/2, W/2)``."""
+        return geometry.reshape(len(geometry), self.layers, len(GEOMETRY), *geometry.shape[2:])
+
+    def embedded(self, fine: torch.Tensor, coarse: list[torch.Tensor]) -> torch.Tensor:  # (B, F, H/4, W/4); strides 4, 8, 16
+        """Embeddings of pixels: ``(B, D, H/4, W/4)``."""
+        seen: torch.Tensor = self.embed[3](fine) + self.embed[2](coarse[0])
         for k, features in ((1, coarse[1]), (0, coarse[2])):
             seen = seen + F.interpolate(self.embed[k](features), size=seen.shape[2:], mode="bilinear", align_corners=False)
-        return geometry, seen  # (B, L, 4, H/2, W/2), (B, D, H/4, W/4)
-
-    def outlines(self, pixels: torch.Tensor) -> torch.Tensor:  # (B, 3, H, W)
-        """The geometry alone, for a first glance."""
-        return self._outlined(self.decoder(self.encoder(pixels))[0])
-
-    def _outlined(self, fine: torch.Tensor) -> torch.Tensor:  # (B, F, H/2, W/2)
-        found: torch.Tensor = self.geometry(fine)
-        return found.reshape(len(fine), self.layers, len(GEOMETRY), *fine.shape[2:])  # (B, L, 4, H/2, W/2)
+        return seen
 
 
 class GlobalEncoder(nn.Module):
@@ -265,7 +274,7 @@ class MicroD1Model(MicroD1PreTrainedModel):
     processor: MicroD1Processor
     calibration: dict[str, Any]
     weights_id: str
-    eyes: tuple[TileNetwork]
+    eyes: tuple[nn.Module]
 
     def __init__(self, config: MicroD1Config) -> None:
         super().__init__(config)
