@@ -8,8 +8,8 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,13 @@ import numpy as np
 import torch
 
 from ..errors import WriteError
-from ..progress import Progress, track
+from ..progress import track
 from ..tasks.embed import embed
 from ..tasks.load import load_model, prepared
 from ..tasks.parse import parse
 from ..tiles.objects import Objects
-from .crops import Crops
+from .finetune_loop import CHECK_EVERY, Checks, run, workfolder
 from .labelled import Labelled, read_labelled
-from .losses import geometry_loss
 from .metrics.instances import Overlap, score
 from .parallel import fast_bfloat16
 from .recipe import Recipe
@@ -32,7 +31,6 @@ from .trainer import Trainer, read_log
 from .training import Training
 from .tuner import Tuner
 
-_CHECK_EVERY, _PATIENCE, _CHECKED = 25, 4, 6
 _SHOWN = 12
 """Labelled images that the point of a new name is taken from."""
 
@@ -42,6 +40,9 @@ def finetune(
     partial: bool = False, seed: int = 0, batch: int = 4, edge: int = 160,
 ) -> Training:  # fmt: skip
     """Teaches a model a new kind of object; see :func:`micro_nb.learn.train.train`, which calls this.
+
+    Killed and called again with the same images, labels and settings, it goes on from its last check. Interrupted (Ctrl-C), it
+    writes the best model so far.
 
     Parameters
     ----------
@@ -62,22 +63,33 @@ def finetune(
     pairs = read_labelled(images, labels, partial=partial)
     old: Any = load_model(base) if isinstance(base, str | os.PathLike) else base
     learned_from, held = divided(pairs, seed)
+    start = time.perf_counter()
     before = figures(held, old, None, what="checking the base")
-    recipe = Recipe(
-        {"mine": 1.0}, name=name, initial="random", steps=steps, batch=batch, edge=edge, diameter=old.config.diameter_px,
-        rate=4e-4, encoder_rate=4e-5, warmup=min(20, steps), average=0.98, seed=seed, save_every=steps + 1,
-    )  # fmt: skip
-    with tempfile.TemporaryDirectory(prefix="micro-nb-") as work:
-        learner = Tuner(old.config, old.tile, bfloat16=fast_bfloat16("cpu"))
-        trainer = Trainer(recipe, _samples(learned_from, name), work, learner=learner)
-        checks = Checks(_samples(held, name), recipe, tuple(old.config.layers))
-        _run(trainer, checks)
-        lines = [line | {"validation": checks.at.get(line["step"])} for line in read_log(work)]
+    looks_s = (time.perf_counter() - start) / max(len(held), 1) * (len(held) + min(len(learned_from), _SHOWN))
+    recipe = _recipe(old, name, steps=steps, batch=batch, edge=edge, seed=seed)
+    work = workfolder(target, old, recipe, pairs)
+    trainer = Trainer(
+        recipe, _samples(learned_from, name), work, learner=Tuner(old.config, old.tile, bfloat16=fast_bfloat16("cpu"))
+    )
+    checks = Checks(_samples(held, name), recipe, tuple(old.config.layers), work)
+    checks.resume(trainer.step)
+    stopped = run(trainer, checks, other_s=looks_s)
+    lines = [line | {"validation": checks.at.get(line["step"])} for line in read_log(work)]
     model = renewed(old, checks.best or trainer.averaged())
     named(model, name, learned_from[:_SHOWN])
     write_model(model, target)
+    shutil.rmtree(work, ignore_errors=True)
     after = figures(held, model, [name], what="checking what was learned")
-    return Training(target, trainer.step, trainer.seconds, lines, before, after, tuple(pair.image.name for pair in held))
+    names = tuple(pair.image.name for pair in held)
+    return Training(target, trainer.step, trainer.seconds, lines, before, after, names, stopped)
+
+
+def _recipe(base: Any, name: str, **values: Any) -> Recipe:
+    """Rates low enough that what the base knows stays; a checkpoint at every check."""
+    return Recipe(
+        {"mine": 1.0}, name=name, initial="random", diameter=base.config.diameter_px, rate=4e-4, encoder_rate=4e-5,
+        warmup=min(20, values["steps"]), average=0.98, save_every=CHECK_EVERY, **values,
+    )  # fmt: skip
 
 
 def divided(pairs: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[Labelled]]:
@@ -90,56 +102,6 @@ def divided(pairs: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[
 
 def _samples(pairs: Sequence[Labelled], name: str) -> list[Any]:
     return [pair.sample(name, k) for k, pair in enumerate(pairs) if (pair.labels > 0).any()]
-
-
-@dataclass
-class Checks:
-    """Loss on the same crops of held-out images every time, and the weights that did best there.
-
-    Attributes
-    ----------
-    at : step -> loss.
-    best : weights of the tile network; None where nothing is held out.
-    """
-
-    samples: Sequence[Any]
-    recipe: Recipe
-    layers: tuple[str, ...]
-    at: dict[int, float] = field(default_factory=dict)
-    best: dict[str, torch.Tensor] | None = None
-
-    def look(self, trainer: Trainer) -> bool:
-        """Checks the averaged weights; True where they have not improved for too long."""
-        if not self.samples:
-            return False
-        if not hasattr(self, "_batches"):
-            crops = Crops(
-                self.samples, self.recipe.weights, self.layers, edge=self.recipe.edge, diameter=self.recipe.diameter, spread=0.1
-            )
-            self._batches = [crops.batch(k, 4) for k in range(_CHECKED)]
-        weights = trainer.averaged()
-        network = copy.deepcopy(trainer.model.network).eval()
-        network.load_state_dict(weights)
-        with torch.inference_mode():
-            losses = [geometry_loss(network(b.pixels.to(trainer.world.device))[0].cpu(), b.targets) for b in self._batches]
-        self.at[trainer.step] = found = float(np.mean([sum(float(v) for v in loss.values()) for loss in losses]))
-        if found <= min(self.at.values()):
-            self.best = weights
-        seen = list(self.at.values())
-        return len(seen) > _PATIENCE and min(seen[-_PATIENCE:]) > min(seen)
-
-
-def _run(trainer: Trainer, checks: Checks) -> None:
-    """Trains until done or no longer better."""
-    steps = trainer.recipe.steps
-    checks.look(trainer)
-    with Progress(f"fine-tuning on {trainer.recipe.name}", steps, "steps") as progress:
-        while trainer.step < steps:
-            done = trainer.step
-            trainer.advance(done + _CHECK_EVERY)
-            progress.advance(trainer.step - done)
-            if checks.look(trainer):
-                break
 
 
 def figures(pairs: Sequence[Labelled], model: Any, prompts: Sequence[str] | None, *, what: str = "checking") -> dict[str, float]:

@@ -17,6 +17,8 @@ from .shards import UNKNOWN, Sample, eight_bit, relabelled, typical_diameter
 
 _ENDS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".zarr", ".npy")
 _LARGEST = 65000
+_ASTRAY = 0.25
+"""Objects lie in one piece each. Where a larger share of what is labelled lies apart, the numbers are not those of objects."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +48,14 @@ def read_labelled(images: Any, labels: Any, *, partial: bool = False) -> list[La
     ----------
     images : a folder, or a list of paths, MicroImages and arrays ``(y, x)``, ``(3, y, x)`` or ``(y, x, 3)``.
     labels : a folder whose files have the same stems as the images (``a.png``, ``a.tif``; also ``a_label.png``, ``a_mask.png``),
-        or a list in the order of the images: integers, 0 background, -1 not known.
+        or a list in the order of the images: whole numbers, one for each object, 0 background, -1 not known.
     partial : background is not known either, as only some objects were labelled.
 
     Raises
     ------
     ImageNotFoundError : a folder holds nothing, or an image has no labels.
-    AxesError : sizes differ, or labels are no integers.
-    ValueError : the lists differ in length, or no object is labelled at all.
+    AxesError : sizes differ, or labels are no whole numbers in one plane.
+    ValueError : the lists differ in length, no object is labelled at all, or objects have no numbers of their own.
     """
     left, right = _listed(images), _listed(labels)
     if isinstance(labels, str | os.PathLike):
@@ -63,7 +65,32 @@ def read_labelled(images: Any, labels: Any, *, partial: bool = False) -> list[La
     found = [_pair(image, lab, partial=partial) for image, lab in zip(left, right, strict=True)]
     if not any((pair.labels > 0).any() for pair in found):
         raise ValueError(f"none of {len(found)} label images has an object (a number above 0)")
+    _check_numbered(found)
     return found
+
+
+def _check_numbered(pairs: Sequence[Labelled]) -> None:
+    """Refuses masks and maps of classes, in which objects share a number."""
+    labelled, apart = (sum(some) for some in zip(*(_apart(pair.labels) for pair in pairs), strict=True))
+    if apart > _ASTRAY * labelled:
+        raise ValueError(
+            f"{apart / labelled:.0%} of what is labelled in {len(pairs)} label images shares its number with another object: "
+            "these are masks, classes or pictures; give each object a number of its own, e.g. skimage.measure.label(mask > 0), "
+            "and part objects that touch"
+        )
+
+
+def _apart(labels: np.ndarray) -> tuple[int, int]:
+    """Labelled pixels, and how many of them lie outside the largest connected piece of their number."""
+    from skimage import measure
+
+    known = np.maximum(labels, 0)
+    parts = np.asarray(measure.label(known, background=0, connectivity=2))  # type: ignore[no-untyped-call]
+    part, first = np.unique(parts, return_index=True)
+    areas = np.bincount(parts.ravel())[1:]
+    largest = np.zeros(int(known.max(initial=0)) + 1, int)
+    np.maximum.at(largest, known.ravel()[first[part > 0]], areas)
+    return int(areas.sum()), int(areas.sum() - largest.sum())
 
 
 def _listed(things: Any) -> list[Any]:
@@ -100,18 +127,27 @@ def _stem(path: Path) -> str:
 
 def _pair(image: Any, labels: Any, *, partial: bool) -> Labelled:
     plane = _opened(image).plane()
-    if isinstance(labels, np.ndarray):
-        lab = labels
-    else:
-        lab = np.squeeze(np.asarray(_opened(labels).read()))
-    if lab.shape != plane.plane_shape or lab.dtype.kind not in "iub":
-        raise AxesError(
-            f"labels of {plane.name} are {lab.dtype} {lab.shape}; they must be integers of the image's size {plane.plane_shape}"
-        )
-    numbered = relabelled(np.maximum(lab.astype(np.int64), UNKNOWN))
+    if plane.sizes.get("c", 1) not in (1, 3):
+        raise ValueError(f"{plane.name} has {plane.sizes['c']} channels; give one or three: open_image(...).sel(c=...)")
+    numbered = relabelled(np.maximum(_whole_numbers(labels, plane).astype(np.int64), UNKNOWN))
     if numbered.max(initial=0) > _LARGEST:
         raise ValueError(f"labels of {plane.name} hold {numbered.max()} objects; at most {_LARGEST} an image")
     return Labelled(plane, np.where((numbered == 0) & partial, np.int32(UNKNOWN), numbered))
+
+
+def _whole_numbers(labels: Any, plane: MicroImage) -> np.ndarray:
+    """Labels as they were given, once they fit the image; floats are taken where they hold whole numbers, as Fiji writes them."""
+    lab = labels if isinstance(labels, np.ndarray) else np.squeeze(np.asarray(_opened(labels).read()))
+    said = f"labels of {plane.name} are {lab.dtype} {lab.shape}"
+    if lab.ndim != 2:
+        raise AxesError(
+            f"{said}, not one plane {plane.plane_shape}: a picture in colours is no label image; export a number for each object"
+        )
+    if lab.shape != plane.plane_shape:
+        raise AxesError(f"{said}, but the image is {plane.plane_shape}: they must be of one size, pixel for pixel")
+    if lab.dtype.kind not in "iubf" or (lab.dtype.kind == "f" and not (np.isfinite(lab) & (lab == np.round(lab))).all()):
+        raise AxesError(f"{said} and hold fractions: they must be whole numbers, 0 for background and one for each object")
+    return lab
 
 
 def _opened(thing: Any) -> MicroImage:

@@ -34,9 +34,11 @@ def train(
     ----------
     source : a recipe (a YAML file, the name of one in the package, or a :class:`Recipe`); or, with ``labels``, images: a folder
         or a list of paths, MicroImages and arrays.
-    labels : a folder of label images with the stems of the images, or a list: integers, 0 background, -1 not known.
+    labels : a folder of label images with the stems of the images, or a list: a whole number for each object, 0 background, -1
+        not known.
     out : where to write; ``runs/NAME`` by default. A recipe's run folder, or the folder of the fine-tuned model.
-    resume : go on with the run that ``out`` holds. It takes the same steps as if it had never stopped.
+    resume : go on with the run that ``out`` holds. It takes the same steps as if it had never stopped. Fine-tuning needs no
+        word: the same call goes on from where it was killed, and Ctrl-C ends it early with the best model so far.
     changes : values that replace the recipe's, such as ``{"batch": 4}``; recipes alone.
     base, name, partial, seed : fine-tuning alone: the model to start from, what the objects are called, whether background
         outside of labels is not known, and which images are held out.
@@ -68,8 +70,8 @@ def train(
     """
     if labels is None:
         return _follow(source, out, resume, dict(changes or {}) | ({"steps": steps} if steps else {}))
-    if resume or changes:
-        raise ValueError("resume and changes are for recipes; fine-tuning takes minutes and starts anew")
+    if changes:
+        raise ValueError("changes= is for recipes; fine-tuning takes base, name, steps, partial and seed")
     from .finetune import finetune  # it looks through parse, which recipes do not need
 
     target = Path(out) if out is not None else RUNS / "_".join(name.split())

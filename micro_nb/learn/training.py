@@ -24,6 +24,7 @@ class Training:
     before, after : figures on images held out, through ``parse``: ``ap50`` (TP / (TP + FP + FN) at IoU 0.5, the mean over
         images), ``found`` and ``true`` objects. Empty where nothing was held out.
     held_out : names of the images held out.
+    stopped : whether a fine-tuning was interrupted (Ctrl-C); the model is the best until then.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class Training:
     before: Mapping[str, float] = field(default_factory=dict)
     after: Mapping[str, float] = field(default_factory=dict)
     held_out: tuple[str, ...] = ()
+    stopped: bool = False
 
     @property
     def curve(self) -> pd.DataFrame:
@@ -42,7 +44,7 @@ class Training:
         return pd.DataFrame([dict(line) for line in self.lines])
 
     def __str__(self) -> str:
-        text = f"{self.steps} steps in {self.seconds:.0f} s; {self.folder}"
+        text = f"{self.steps} steps in {self.seconds:.0f} s{', interrupted' if self.stopped else ''}; {self.folder}"
         if self.after:
             before, after = self.before["ap50"], self.after["ap50"]
             text += f"; AP@0.5 on {len(self.held_out)} images held out: {before:.3f} before, {after:.3f} after"
@@ -53,4 +55,5 @@ class Training:
         return {
             "folder": str(self.folder), "steps": self.steps, "seconds": round(self.seconds, 1), "before": dict(self.before),
             "after": dict(self.after), "held_out": list(self.held_out), "last": dict(self.lines[-1]) if self.lines else {},
+            "stopped": self.stopped,
         }  # fmt: skip

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,12 +11,16 @@ import xarray as xr
 from PIL import Image
 from training_samples import TINY, discs
 
+from micro_nb.data.open import open_image
 from micro_nb.errors import AxesError, ImageNotFoundError, WriteError
 from micro_nb.learn import finetune as module
+from micro_nb.learn import finetune_loop
 from micro_nb.learn.crops import Crops
-from micro_nb.learn.finetune import Checks, divided, figures, named, renewed, write_model
+from micro_nb.learn.finetune import divided, figures, named, renewed, write_model
+from micro_nb.learn.finetune_loop import Checks
 from micro_nb.learn.labelled import read_labelled
 from micro_nb.learn.train import train
+from micro_nb.learn.trainer import Trainer
 from micro_nb.learn.tuner import Tuner
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
 from micro_nb.models.micro_d1.modeling_micro_d1 import TileNetwork
@@ -61,14 +66,26 @@ def test_images_and_labels_that_do_not_fit_say_why(folders, tmp_path):
     image, labels = discs(0).image[..., 0], discs(0).labels["object"]
     with pytest.raises(ValueError, match="2 images but 1 label"):
         read_labelled([image, image], [labels])
-    with pytest.raises(AxesError, match="integers of the image's size"):
+    with pytest.raises(AxesError, match="of one size, pixel for pixel"):
         read_labelled([image], [labels[:-1]])
-    with pytest.raises(AxesError, match="integers of the image's size"):
+    with pytest.raises(AxesError, match="hold fractions"):
         read_labelled([image], [labels / 2])
+    with pytest.raises(AxesError, match="picture in colours is no label image"):
+        read_labelled([image], [np.stack([labels] * 3, -1)])
+    with pytest.raises(ValueError, match=r"masks, classes or pictures.*skimage\.measure\.label"):
+        read_labelled([image], [labels > 0])
+    with pytest.raises(ValueError, match="has 2 channels; give one or three"):
+        read_labelled([open_image(np.stack([image, image]), axes="cyx")], [labels])
     with pytest.raises(ValueError, match="has an object"):
         read_labelled([image], [0 * labels])
     with pytest.raises(ImageNotFoundError, match="no such folder"):
         read_labelled(tmp_path / "nowhere", [labels])
+
+
+def test_labels_may_be_floats_that_hold_whole_numbers_and_objects_may_have_specks():
+    image, labels = discs(0).image[..., 0], discs(0).labels["object"].astype(np.float32)
+    labels[0, 0] = labels.max()
+    assert read_labelled([image], [labels])[0].labels.max() == labels.max()
 
 
 def test_a_fifth_is_held_out_and_the_same_fifth_each_time(folders):
@@ -92,7 +109,7 @@ def test_what_labels_do_not_speak_of_stays_as_the_base_has_it():
 def test_checking_keeps_the_best_weights_and_stops_when_nothing_improves(monkeypatch):
     checks = Checks([discs(1)], module.Recipe({"discs": 1.0}, edge=64), ("object", "nucleus", "organelle"))
     losses = iter([3.0, 1.0, 2.0, 2.0, 2.0, 2.0])
-    monkeypatch.setattr(module, "geometry_loss", lambda *_: {"loss": current[0]})
+    monkeypatch.setattr(finetune_loop, "geometry_loss", lambda *_: {"loss": current[0]})
     network, stops, current = TileNetwork(MicroD1Config(**TINY)), [], [0.0]
     weights = network.state_dict()
     for step in range(6):
@@ -149,6 +166,75 @@ def test_five_lines_make_a_model_folder_from_folders(base, folders, tmp_path):
     assert load_model(done.folder).config.diameter_px == 22
     with pytest.raises(WriteError, match="already exists"):
         train(folders / "images", folders / "labels", base=base, out=tmp_path / "model")
+
+
+def stopped_at(monkeypatch, step: int, error: type[BaseException]) -> None:
+    """The next step after ``step`` fails."""
+    learn = Trainer.learn
+
+    def failing(self, batch):
+        if self.step >= step:
+            raise error
+        return learn(self, batch)
+
+    monkeypatch.setattr(Trainer, "learn", failing)
+
+
+def test_the_same_call_goes_on_where_it_was_killed_and_comes_out_the_same(base, folders, tmp_path, monkeypatch):
+    monkeypatch.setattr(finetune_loop, "CHECK_EVERY", 2)
+    monkeypatch.setattr(module, "CHECK_EVERY", 2)
+    call = {"base": base, "name": "disc", "steps": 6}
+    train(folders / "images", folders / "labels", out=tmp_path / "whole", **call)
+    with monkeypatch.context() as patch:
+        stopped_at(patch, 5, SystemExit)
+        with pytest.raises(SystemExit):
+            train(folders / "images", folders / "labels", out=tmp_path / "killed", **call)
+    assert [p.name for p in tmp_path.glob("*killed*")] == [".killed.training"]
+    taken = []
+    monkeypatch.setattr(Trainer, "learn", lambda self, batch, real=Trainer.learn: taken.append(self.step) or real(self, batch))
+    train(folders / "images", folders / "labels", out=tmp_path / "killed", **call)
+    assert taken == [4, 5]
+    first, second = (load_model(tmp_path / name) for name in ("whole", "killed"))
+    assert first.weights_id == second.weights_id
+    assert {p.name for p in tmp_path.iterdir()} == {"whole", "killed"}
+
+
+def test_an_unfinished_run_on_other_labels_is_not_gone_on_with(base, folders, tmp_path):
+    pairs = read_labelled(folders / "images", folders / "labels")
+    recipe = module._recipe(base, "disc", steps=6, batch=4, edge=64, seed=0)
+    work = finetune_loop.workfolder(tmp_path / "model", base, recipe, pairs)
+    (work / "state.pt").touch()
+    assert (finetune_loop.workfolder(tmp_path / "model", base, recipe, pairs) / "state.pt").exists()
+    assert not (finetune_loop.workfolder(tmp_path / "model", base, recipe, pairs[:-1]) / "state.pt").exists()
+
+
+def test_an_interrupted_fine_tuning_writes_the_best_model_so_far(base, folders, tmp_path, monkeypatch):
+    stopped_at(monkeypatch, 3, KeyboardInterrupt)
+    done = train(folders / "images", folders / "labels", base=base, name="disc", steps=6, out=tmp_path / "model")
+    assert (done.steps, done.stopped) == (3, True)
+    assert "interrupted" in str(done)
+    assert load_model(tmp_path / "model").config.embed_dim == base.config.embed_dim
+
+
+def test_interrupted_before_the_first_step_there_is_no_model(base, folders, tmp_path, monkeypatch):
+    stopped_at(monkeypatch, 0, KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        train(folders / "images", folders / "labels", base=base, steps=6, out=tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_how_long_it_will_take_is_said_beforehand(base, folders, tmp_path, monkeypatch):
+    said = []
+
+    class Told(finetune_loop.Progress):
+        def __enter__(self):
+            said.append(self.what)
+            return super().__enter__()
+
+    monkeypatch.setattr(finetune_loop, "Progress", Told)
+    train(folders / "images", folders / "labels", base=base, name="disc", steps=2, out=tmp_path / "model")
+    assert len(said) == 1
+    assert re.fullmatch(r"fine-tuning on disc, about \d+ s at most", said[0])
 
 
 def test_colour_pictures_may_come_as_arrays_of_either_order():
