@@ -1,8 +1,8 @@
 """A second, finer look where something much smaller than the other objects shows: fragments among nuclei, platelets among cells.
 
 An image is looked at in the scale of its typical objects. What is less than half as wide covers a few map pixels there, too few
-for an outline. Where small objects, or faint signs of them, lie apart from the others, the network looks again, at a third of the
-pitch; what it then finds, and is small, replaces what was found of it at first. The rest of the image is not looked at again.
+for an outline. Where small objects, or faint signs of them, lie apart from the others, the network looks again at these places,
+at a third of the pitch; what it then finds there, and is small, replaces what was found of it at first.
 """
 
 from __future__ import annotations
@@ -22,12 +22,15 @@ FINER = 3
 """How many times finer the second look is."""
 SMALL = 0.5
 """Small objects are less wide than this share of the typical diameter."""
-_FAINT, _RIM = 0.3, 3
-"""Foreground probability that is a sign of an object, farther than this many map pixels from a larger one."""
+_FAINT, _LIKELY, _RIM = 0.3, 0.5, 3
+"""A sign of an object: foreground of the first probability that somewhere reaches the second, farther than this many map pixels
+from a larger object."""
 _SURE, _APART, _SAME = 0.87, 0.1, 0.4
 """Mean probability of what is kept; how much of it may lie on a larger object; how much of an object it covers to replace it."""
-_WINDOW, _MARGIN, _LEAST = 256, 32, 6
-"""Map pixels: windows of the finer look, what is seen around them, and the least area of an object."""
+_BLOCK, _MARGIN, _LEAST = 64, 24, 6
+"""Map pixels: of the first look, along what is looked at again in one piece at most; of the finer look, seen around it, and the
+least area of an object."""
+_ROUND, _STRIDE = np.ones((3, 3), bool), 8
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,11 @@ def look_closer(
     areas = np.bincount(labels.ravel())
     large = areas >= limit
     large[0] = False
-    grid = TileGrid(finer.shape, tile=_WINDOW)
-    wanted = sorted(set(_signs(labels, large, read, first, finer.pitch)))
-    cores = [grid.at(row * grid.cols + col).core for row, col in wanted]
-    found = [part for core in cores if (part := _looked(finer, core, labels, large, limit, decoding)) is not None]
+    found = [
+        part
+        for place, signs in _signs(labels, large, read, first)
+        if (part := _looked(first.pitch, finer, place, signs, labels, large, limit, decoding)) is not None
+    ]
     if not found:
         return None
     hit, count, patches = np.zeros(len(areas), int), 0, []
@@ -95,41 +99,67 @@ def look_closer(
 
 
 def _signs(
-    labels: np.ndarray, large: np.ndarray, read: Callable[[Slices], np.ndarray], first: TileMaps, pitch: int
-) -> Iterator[tuple[int, int]]:
-    """Row and column of the finer look's windows in which something small may lie."""
+    labels: np.ndarray, large: np.ndarray, read: Callable[[Slices], np.ndarray], first: TileMaps
+) -> Iterator[tuple[Slices, np.ndarray]]:
+    """Where something small may lie: places of the first look, and which of their map pixels are on or near signs of it."""
     step, half = first.pitch, first.pitch // 2
     for tile in first.grid:
         rows, cols = (slice(s.start * step + half, s.stop * step, step) for s in tile.core)
         of_large = large[labels[rows, cols]]
-        faint = read(tile.core)[: of_large.shape[0], : of_large.shape[1]] > _FAINT
-        y, x = np.nonzero(faint & ~ndi.binary_dilation(of_large, iterations=_RIM))
-        places = [((at + s.start) * step + half) // (pitch * _WINDOW) for at, s in zip((y, x), tile.core, strict=True)]
-        yield from zip(*(p.tolist() for p in places), strict=True)
+        seen = read(tile.core)[: of_large.shape[0], : of_large.shape[1]]
+        signs, count = ndi.label((seen > _FAINT) & ~ndi.binary_dilation(of_large, iterations=_RIM), _ROUND)
+        peaks = ndi.maximum(seen, signs, np.arange(count + 1))
+        likely = (signs > 0) & (peaks > _LIKELY)[signs]
+        near = ndi.binary_dilation(likely, _ROUND, iterations=_RIM)
+        for block in TileGrid(near.shape, tile=_BLOCK):
+            groups, _ = ndi.label(near[block.core], _ROUND)
+            for k, (y, x) in enumerate(ndi.find_objects(groups), 1):
+                place = _moved((y, x), (block.core[0].start, block.core[1].start))
+                if likely[place].any():
+                    yield _moved(place, (tile.core[0].start, tile.core[1].start)), groups[y, x] == k
+
+
+def _moved(place: Slices, by: tuple[int, int]) -> Slices:
+    (y, x), (dy, dx) = place, by
+    return slice(y.start + dy, y.stop + dy), slice(x.start + dx, x.stop + dx)
 
 
 def _looked(
-    maps: TileMaps, core: Slices, labels: np.ndarray, large: np.ndarray, limit: float, decoding: Decoding
-) -> Found | None:
-    """Small objects whose middle lies in a window."""
-    rows, cols = (slice(max(0, s.start - _MARGIN), min(n, s.stop + _MARGIN)) for s, n in zip(core, maps.shape, strict=True))
-    seen, step = maps.look((rows, cols), _MARGIN), maps.pitch
+    step: int, maps: TileMaps, place: Slices, signs: np.ndarray, labels: np.ndarray, large: np.ndarray, limit: float,
+    decoding: Decoding,
+) -> Found | None:  # fmt: skip
+    """Small objects whose middle lies on or near the signs at a place of a first look of pitch ``step``."""
+    rows, cols = (_around(s, step / maps.pitch, n) for s, n in zip(place, maps.shape, strict=True))
+    seen, fine = maps.look((rows, cols), 0), maps.pitch
     foreground = seen.geometry[0].astype(np.float32)
     found = objects_of(seen.geometry[:4].astype(np.float32), decoding)
     area = np.maximum(np.bincount(found.ravel()), 1)
-    beside = large[labels[tuple(slice(s.start * step, s.stop * step, step) for s in (rows, cols))]]
+    beside = large[labels[tuple(slice(s.start * fine, s.stop * fine, fine) for s in (rows, cols))]]
     at = np.indices(found.shape) + np.array([rows.start, cols.start])[:, None, None]
     certainty, on_large, y, x = (np.bincount(found.ravel(), v.ravel()) / area for v in (foreground, beside, *at))
-    good = (area >= _LEAST) & (area * step**2 < limit) & (certainty > _SURE) & (on_large < _APART)
-    for middle, s in zip((y, x), core, strict=True):
-        good &= (middle >= s.start) & (middle < s.stop)
+    good = (area >= _LEAST) & (area * fine**2 < limit) & (certainty > _SURE) & (on_large < _APART)
+    good &= _on(signs, *((middle + 0.5) * fine / step - s.start for middle, s in zip((y, x), place, strict=True)))
     good[0] = False
     if not good.any():
         return None
     numbers = (np.cumsum(good) * good)[found].astype(np.int32)
     pooled = _pooled(numbers, seen.embedding.astype(np.float32) * seen.unit[:, None, None])
-    patch = enlarge((rows, cols), numbers, step, labels.shape, smooth=True)
+    patch = enlarge((rows, cols), numbers, fine, labels.shape, smooth=True)
     return Found([patch], pooled, certainty[good].astype(np.float32))
+
+
+def _around(span: slice, times: float, n: int) -> slice:
+    """A span of the first look in map pixels of the finer one, with a margin; it begins at a multiple of the network's stride."""
+    start = int(span.start * times - _MARGIN) // _STRIDE * _STRIDE
+    return slice(max(0, start), min(n, int(np.ceil(span.stop * times)) + _MARGIN))
+
+
+def _on(signs: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Which places lie on a sign."""
+    row, col = np.floor(y).astype(int), np.floor(x).astype(int)
+    inside = (row >= 0) & (row < signs.shape[0]) & (col >= 0) & (col < signs.shape[1])
+    found: np.ndarray = inside & signs[row.clip(0, signs.shape[0] - 1), col.clip(0, signs.shape[1] - 1)]
+    return found
 
 
 def _pooled(numbers: np.ndarray, embedding: np.ndarray) -> np.ndarray:
