@@ -13,7 +13,7 @@ from .dimensions import named
 from .evidence import Evidence
 from .printing import unit_words
 from .registry import get
-from .tools.found import select
+from .tools.chosen import select
 
 if TYPE_CHECKING:
     import pandas as pd

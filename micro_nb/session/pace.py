@@ -6,7 +6,8 @@ import time
 
 from ..data.image import MicroImage
 from .plans import Call
-from .tools.found import select, tiles_of
+from .tools.chosen import select
+from .tools.found import tiles_of
 
 SAMPLED = frozenset(["count", "density", "coverage", "share_of_objects", "object_statistic", "distribution", "percentile"])
 """Tools that can estimate from a sample of the tiles."""

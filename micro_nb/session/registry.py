@@ -56,6 +56,15 @@ class Measurement:
             object.__setattr__(self, "interval", _plain(self.interval))
 
 
+def facts(found: Mapping[str, Any], *rows: tuple[Any, ...]) -> tuple[Measurement, ...]:
+    """Measurements ``(quantity, value, unit, interval)`` that were found in one way; a row may end after its value.
+
+    >>> [m.unit for m in facts({"seed": 0}, ("spread", "random"), ("radius", 2.5, "um"))]
+    ['', 'um']
+    """
+    return tuple(Measurement(*row, found=found) for row in rows)  # type: ignore[misc] # no row is so long
+
+
 @dataclass(frozen=True)
 class Tool:
     """A registered function and what may be known of it without calling it."""

@@ -15,8 +15,10 @@ from ...data.image import MicroImage
 from ...errors import MicroNBError
 from ..eyes import FLOOR
 from ..registry import Measurement, tool
-from .counting import coverage, number_of
-from .found import is_large, select, values
+from .chosen import select
+from .contact import plane_of
+from .counting import coverage
+from .found import is_large
 from .quality import quality
 
 Facts = tuple[Measurement, ...]
@@ -130,7 +132,7 @@ def field_variation(img: MicroImage, *, target: str = "objects", eyes: str = FLO
 @as_far_as_possible
 def how_many(img: MicroImage, *, target: str = "objects", eyes: str = FLOOR) -> Facts:
     """How many objects, and the error (%) that counting so many brings: 100 / sqrt(N)."""
-    counted = number_of(select(img, target=target, eyes=eyes), target)
+    counted = select(img, target=target, eyes=eyes).number
     n = float(counted.value or 0)  # type: ignore[arg-type]
     again = Measurement("objects found", counted.value, "count", counted.interval, counted.found)
     return (again, Measurement("counting error", 100 / math.sqrt(n), "%")) if n else (again,)
@@ -140,18 +142,17 @@ def how_many(img: MicroImage, *, target: str = "objects", eyes: str = FLOOR) -> 
 @as_far_as_possible
 def area_share(img: MicroImage, *, target: str = "objects", eyes: str = FLOOR) -> Facts:
     """Share of the area (%) that the objects cover."""
-    covered = coverage(img, target=target, eyes=eyes)
-    return covered if isinstance(covered, tuple) else (covered,)
+    return (coverage(select(img, target=target, eyes=eyes)),)
 
 
 @tool("span", unit="px", quantity="median diameter in pixels")
 @as_far_as_possible
 def span(img: MicroImage, *, target: str = "objects", eyes: str = FLOOR) -> Facts:
     """Median diameter of the objects in pixels, whatever the scale."""
-    table = select(img, target=target, eyes=eyes).table
-    if not len(table):
+    chosen = select(img, target=target, eyes=eyes)
+    if not len(chosen):
         return ()
-    across, _ = values(table, "diameter", img=img, unit="px")
+    across, _ = chosen.values("diameter", "px")
     return (Measurement("pixels across a typical object", float(np.median(across)), "px"),)
 
 
@@ -176,10 +177,9 @@ def _labels(img: MicroImage, target: str, eyes: str) -> np.ndarray | None:
     if is_large(img):
         return None
     chosen = select(img, target=target, eyes=eyes)
-    labels = chosen.objects.labels
-    if labels is None or len(chosen) < 2:
+    if chosen.objects.labels is None or len(chosen) < 2:
         return None
-    plane = np.asarray((labels.isel(layer=0) if "layer" in labels.dims else labels).values)
+    plane = plane_of(chosen.objects)
     return np.where(np.isin(plane, chosen.table["label"].to_numpy()), plane, 0)
 
 

@@ -10,8 +10,9 @@ from ...data.image import MicroImage
 from ...errors import EvidenceError
 from ..eyes import FLOOR
 from ..registry import Measurement, run, tool
-from .found import box, select
+from .chosen import select
 from .marks import placed
+from .quantities import box
 
 SOURCE = "B. J. Bain, Blood Cells: A Practical Guide, 5th ed."
 PALE = 0.12

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 from skimage.segmentation import expand_labels
 
@@ -17,11 +14,10 @@ from ...errors import EvidenceError
 from ..eyes import FLOOR
 from ..registry import Measurement, tool
 from .appearance import look_at
+from .chosen import Filters, select, spread
 from .contact import plane_of
-from .found import need_all, objects_only, select, spread
 from .frame import pixel_box
 
-Filters = Sequence[Mapping[str, Any]]
 _MOST_PIXELS = 1 << 24
 _RING = 0.35  # width of the ring of cytoplasm, of the diameter of the nucleus
 _GAP_PX = 1  # pixels between nucleus and ring, where the two signals mix
@@ -49,7 +45,7 @@ def colocalisation(
     mask = None
     if within:
         chosen = select(img, target=within, eyes=eyes)
-        need_all(chosen, "what lies in objects")
+        chosen.need_all("what lies in objects")
         mask = plane_of(chosen.objects)[rows, cols] > 0
     if a.size > _MOST_PIXELS:
         raise EvidenceError("this image is too large to be compared as a whole; ask about a part: Session(img.sel(region=...))")
@@ -88,14 +84,14 @@ def compartments(
         )
     measured_in = channel_of(img, signal) if signal else next(n for n in names if n != stain)
     chosen = select(img, region=region, filters=filters, channel=stain, eyes=eyes, target="nuclei")
-    need_all(chosen, "the ratio of every nucleus")
+    chosen.need_all("the ratio of every nucleus")
     ratios, labels = _ratios(img, plane_of(chosen.objects), measured_in)
     ratios = ratios[np.isin(labels, chosen.table["label"].to_numpy(int))]
     ratios = ratios[np.isfinite(ratios)]
     if len(ratios) < 2:
         raise EvidenceError("too few nuclei with cytoplasm around them were found to compare the two")
     made = bootstrap(ratios, np.median)
-    found = dict(chosen.found) | spread(made, objects_only(chosen)) | {
+    found = dict(chosen.found) | spread(made, chosen.between_objects) | {
         "signal": measured_in, "nuclear": stain, "ring_share_of_diameter": _RING, "brighter_above": _NUCLEAR}  # fmt: skip
     middle = float(np.median(ratios))
     where = "nuclear" if middle >= _NUCLEAR else "cytoplasmic" if middle <= _EQUAL else "evenly shared"

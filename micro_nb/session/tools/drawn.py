@@ -15,11 +15,19 @@ from ...data.region import Region
 
 @dataclass(frozen=True)
 class Drawn:
-    """A random sample of the tiles of a large image, and the arithmetic from it to the whole."""
+    """A random sample of the tiles of a large image, and the arithmetic from it to the whole.
+
+    Attributes
+    ----------
+    sample : the tiles and the objects in them.
+    region : the place it stands for; None for the whole plane, ``shape (y, x)``.
+    made_by : how it was drawn and what looked at it, JSON values.
+    """
 
     sample: ObjectSample
     region: Region | None
     shape: tuple[int, int]
+    made_by: dict[str, Any]
 
     @property
     def recipe(self) -> dict[str, Any]:

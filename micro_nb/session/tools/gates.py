@@ -2,69 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from ...analysis.quality import quality as judge
 from ...data.image import MicroImage
-from ...data.region import Region
 from ...errors import EvidenceError
 from ..eyes import FLOOR
-from ..registry import Measurement, tool
+from ..registry import Measurement, facts, tool
+from .chosen import Filters, Selection, select
 from .contact import groups
-from .counting import number_of
-from .found import Selection, is_large, select, values
+from .found import is_large
 from .frame import place_words
+from .object_tool import object_tool
 from .typical import expected, fits_typical, typical_size
 
-Filters = Sequence[Mapping[str, Any]]
 SATURATED = 1.0  # % of a tile's pixels from which it is left out
 DOUBTFUL = 0.6  # score below which an object is one the model is not sure of
 _NORMAL = 1.96
 _FEW = 3
 
 
-@tool("count_with_doubts", unit="count", quantity="number of objects, and what makes it uncertain")
-def count_with_doubts(
-    img: MicroImage,
-    *,
-    region: Region | None = None,
-    filters: Filters = (),
-    channel: str | None = None,
-    target: str = "objects",
-    eyes: str = FLOOR,
-) -> tuple[Measurement, ...]:
+@object_tool("count_with_doubts", unit="count", quantity="number of objects, and what makes it uncertain")
+def count_with_doubts(chosen: Selection) -> tuple[Measurement, ...]:
     """The count with a 95 % interval from the scores of the objects (each taken as the probability that it is right), and how
     many of them the border cuts, touch another (where two may be one, or one two), or have a low score.
     """
-    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
-    n = number_of(chosen, target)
-    if chosen.drawn is None and len(chosen):
-        n = _scored(n, chosen)
-    cut = int(chosen.table["touches_border"].sum())
-    found = dict(chosen.found) | {"doubtful_below": DOUBTFUL}
-    doubts = [Measurement("objects cut by the border", cut, "count", found=found)]
-    if chosen.drawn is None:
-        labels = set(chosen.table["label"].to_numpy(int).tolist())
-        together = sum(len(labels & set(g)) for g in groups(chosen.objects))
-        doubts.append(Measurement("objects that touch another", together, "count", found=found))
+    seen_whole = chosen.drawn is None
+    n = _scored(chosen.number, chosen) if seen_whole and len(chosen) else chosen.number
+    doubts: list[tuple[str, int, str]] = [("objects cut by the border", int(chosen.table["touches_border"].sum()), "count")]
+    if seen_whole:
+        together = sum(len(chosen.labels & set(g)) for g in groups(chosen.objects))
+        doubts.append(("objects that touch another", together, "count"))
     if _has_scores(chosen):
         unsure = int((chosen.table["score"].to_numpy(float) < DOUBTFUL).sum())
-        doubts.append(Measurement("objects with a low score", unsure, "count", found=found))
-    return (n, *doubts)
+        doubts.append(("objects with a low score", unsure, "count"))
+    return n, *facts({**chosen.found, "doubtful_below": DOUBTFUL}, *doubts)
 
 
 @tool("gated_count", unit="count", quantity="number of objects in tiles that are fit to be measured")
 def gated_count(
-    img: MicroImage,
-    *,
-    filters: Filters = (),
-    channel: str | None = None,
-    target: str = "objects",
-    eyes: str = FLOOR,
+    img: MicroImage, *, filters: Filters = (), channel: str | None = None, target: str = "objects", eyes: str = FLOOR
 ) -> tuple[Measurement, ...]:
     """How many objects lie in tiles that are in focus and not saturated, and how many in all; the share of the image (%) that is
     left out, why, and where; and the density relative to that of the whole image (times).
@@ -73,58 +51,49 @@ def gated_count(
         raise EvidenceError(
             "this image is too large to be gated tile by tile; ask about a part of it: Session(img.sel(region=...))"
         )
-    chosen = select(img, filters=filters, channel=channel, eyes=eyes, target=target)
+    chosen = select(img, filters=filters, channel=channel, target=target, eyes=eyes)
     tiles = unfit_tiles(img, channel)
     out = tiles[tiles["unfit"] != ""]
-    dropped = np.zeros(len(chosen), bool)
-    y, x = (chosen.table[f"centroid_{a}_px"].to_numpy(float) for a in "yx")
-    boxes = out[["y0_px", "x0_px", "y1_px", "x1_px"]].to_numpy(float)
-    for y0, x0, y1, x1 in boxes:
-        dropped |= (y >= y0) & (y < y1) & (x >= x0) & (x < x1)
-    areas = (tiles["y1_px"] - tiles["y0_px"]) * (tiles["x1_px"] - tiles["x0_px"])
-    lost = float(areas[tiles["unfit"] != ""].sum() / areas.sum())
-    kept = int((~dropped).sum())
-    found = dict(chosen.found) | {"saturated_percent": SATURATED, "tiles": len(tiles)}
-    places = list(dict.fromkeys(place_words(img, (y0 + y1) / 2, (x0 + x1) / 2) for y0, x0, y1, x1 in boxes))
-    named = (Measurement("where", ", ".join(places[:_FEW]), found=found), Measurement("why", _reasons(out), found=found))
-    dense = kept / (1 - lost) / len(chosen) if lost < 1 and len(chosen) else None
-    return (
-        Measurement(f"number of {target} in fit tiles", kept, "count", found=found),
-        Measurement(f"number of {target}", len(chosen), "count", found=found),
-        Measurement("tiles left out", len(out), "count", found=found),
-        Measurement("area left out", 100 * lost, "%", found=found),
-        *(named if len(out) else ()),
-        *((Measurement("relative density", dense, "times", found=found),) if dense is not None and len(out) else ()),
-    )
+    lost = _area(out) / _area(tiles)
+    kept = len(chosen) - int(_inside(chosen, out).sum())
+    rows = [
+        (f"number of {target} in fit tiles", kept, "count"),
+        (f"number of {target}", len(chosen), "count"),
+        ("tiles left out", len(out), "count"),
+        ("area left out", 100 * lost, "%"),
+    ]
+    more: list[tuple[str, object, str]] = [
+        ("where", _places(img, out), ""),
+        ("why", " and ".join(sorted(set(out["unfit"]))), ""),
+    ]
+    if lost < 1 and len(chosen):
+        more.append(("relative density", kept / (1 - lost) / len(chosen), "times"))
+    return facts({**chosen.found, "saturated_percent": SATURATED, "tiles": len(tiles)}, *rows, *(more if len(out) else ()))
 
 
-@tool("plausible_size", quantity="whether sizes fit what objects of a kind have")
-def plausible_size(
-    img: MicroImage, *, channel: str | None = None, target: str = "objects", eyes: str = FLOOR
-) -> tuple[Measurement, ...]:
+@object_tool("plausible_size", quantity="whether sizes fit what objects of a kind have", takes=("channel", "target", "eyes"))
+def plausible_size(chosen: Selection) -> tuple[Measurement, ...]:
     """Whether the median diameter (µm) of whole objects lies in the range that is typical of their kind, or within three times of
     it, and the pixel size (µm) that would bring it to the middle of that range.
     """
-    chosen = select(img, channel=channel, eyes=eyes, target=target)
-    typical = typical_size(chosen.found, target)
-    if img.pixel_size is None:
+    typical, scale = typical_size(chosen.found, chosen.target), chosen.img.pixel_size
+    if scale is None:
         raise EvidenceError("this image has no pixel size, so it cannot be said whether it fits; pass pixel_size= to open_image")
     if typical is None:
-        raise EvidenceError(f"I know no typical size of {target}, so I cannot say whether the pixel size fits")
-    whole = chosen.table[~chosen.table["touches_border"].to_numpy(bool)]
-    if not len(whole):
-        raise EvidenceError(f"I find no whole {target}, so nothing can be compared with what is typical")
-    size, _ = values(whole, "diameter" if typical.of == "diameter" else "width", img=img, unit="um")
+        raise EvidenceError(f"I know no typical size of {chosen.target}, so I cannot say whether the pixel size fits")
+    if not len(chosen.whole):
+        raise EvidenceError(f"I find no whole {chosen.target}, so nothing can be compared with what is typical")
+    size, _ = chosen.whole.values("diameter" if typical.of == "diameter" else "width", "um")
     median = float(np.median(size))
-    found = dict(chosen.found) | expected(typical)
-    return (
-        Measurement("plausible", fits_typical(median, typical), found=found),
-        Measurement("median size", median, "um", found=found),
-        Measurement("least typical size", typical.low_um, "um", found=found),
-        Measurement("greatest typical size", typical.high_um, "um", found=found),
-        Measurement("pixel size", img.pixel_size["x"], "um", found=found),
-        Measurement("pixel size that would fit", img.pixel_size["x"] * typical.typical_um / median, "um", found=found),
-        Measurement(f"number of whole {target}", len(whole), "count", found=found),
+    return facts(
+        {**chosen.found, **expected(typical)},
+        ("plausible", fits_typical(median, typical)),
+        ("median size", median, "um"),
+        ("least typical size", typical.low_um, "um"),
+        ("greatest typical size", typical.high_um, "um"),
+        ("pixel size", scale["x"], "um"),
+        ("pixel size that would fit", scale["x"] * typical.typical_um / median, "um"),
+        (f"number of whole {chosen.target}", len(size), "count"),
     )
 
 
@@ -138,8 +107,28 @@ def unfit_tiles(img: MicroImage, channel: str | None) -> pd.DataFrame:
     return tiles.drop_duplicates(["row", "col"]).reset_index(drop=True)
 
 
-def _reasons(out: pd.DataFrame) -> str:
-    return " and ".join(sorted(set(out["unfit"])))
+def _area(tiles: pd.DataFrame) -> float:
+    return float(((tiles["y1_px"] - tiles["y0_px"]) * (tiles["x1_px"] - tiles["x0_px"])).sum())
+
+
+def _boxes(tiles: pd.DataFrame) -> np.ndarray:
+    """``(n, 4)``: y0, x0, y1, x1."""
+    return tiles[["y0_px", "x0_px", "y1_px", "x1_px"]].to_numpy(float)
+
+
+def _inside(chosen: Selection, tiles: pd.DataFrame) -> np.ndarray:
+    """Which objects have their centre in one of these tiles."""
+    y, x = chosen.centres
+    inside = np.zeros(len(chosen), bool)
+    for y0, x0, y1, x1 in _boxes(tiles):
+        inside |= (y >= y0) & (y < y1) & (x >= x0) & (x < x1)
+    return inside
+
+
+def _places(img: MicroImage, tiles: pd.DataFrame) -> str:
+    """Where tiles lie, the first few places in words."""
+    places = (place_words(img, (y0 + y1) / 2, (x0 + x1) / 2) for y0, x0, y1, x1 in _boxes(tiles))
+    return ", ".join(list(dict.fromkeys(places))[:_FEW])
 
 
 def _has_scores(chosen: Selection) -> bool:

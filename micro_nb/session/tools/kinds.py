@@ -12,10 +12,11 @@ from ...data.region import Region
 from ...errors import EvidenceError
 from ...models.ontology import ontology
 from ...models.wording import plural
-from ..eyes import FLOOR, MICRO_D1, concept_of, load, made_by, named
-from ..registry import Measurement, tool
-from .found import select, values
+from ..eyes import MICRO_D1, concept_of, load, made_by, named
+from ..registry import Measurement, facts, tool
+from .chosen import Selection
 from .looked import all_named
+from .object_tool import object_tool
 
 _PICTURE = ("modality", "stain", "specimen")
 _TOO_WIDE = ("microscopy", "light microscopy")
@@ -36,25 +37,18 @@ def kinds(
     if concept != "object" and len(table):
         own = table[named(table, concept)]
         table = own if len(own) else table
-    counts = table["name"].value_counts().head(_SHOWN)
-    if not len(counts):
-        return (
-            Measurement("most frequent kind", "none that I know", found=how),
-            Measurement("number of named objects", 0, "count", found=how),
-        )
+    counts = {str(n): int(k) for n, k in table["name"].value_counts().head(_SHOWN).items()}
     return (
-        Measurement("most frequent kind", str(counts.index[0]), found=how),
-        Measurement("number of named objects", len(table), "count", found=how),
-        *(
-            Measurement(
-                f"number of {plural(str(n))}",
-                int(k),
-                "count",
-                found=how | {"kind": str(n), "called": str(n) if k == 1 else plural(str(n))},
-            )
-            for n, k in counts.items()
-        ),
-    )
+        *facts(how, ("most frequent kind", next(iter(counts), "none that I know")),
+               ("number of named objects", len(table), "count")),
+        *(m for name, n in counts.items() for m in _counted(name, n, how)),
+    )  # fmt: skip
+
+
+def _counted(name: str, n: int, how: Mapping[str, Any]) -> tuple[Measurement, ...]:
+    """How many there are of a kind, and what so many of it are called."""
+    many = plural(name)
+    return facts({**how, "kind": name, "called": name if n == 1 else many}, (f"number of {many}", n, "count"))
 
 
 @tool("recognised", quantity="modality, stain and specimen")
@@ -80,36 +74,26 @@ def _wider(modality: str) -> str | None:
     return above[-1] if above else None
 
 
-@tool("compare_kinds", quantity="one kind of object against another")
-def compare_kinds(
-    img: MicroImage,
-    *,
-    against: str,
-    target: str = "objects",
-    quantity: str = "diameter",
-    region: Region | None = None,
-    channel: str | None = None,
-    eyes: str = FLOOR,
-) -> tuple[Measurement, ...]:
+@object_tool("compare_kinds", quantity="one kind of object against another", takes=("target", "region", "channel", "eyes"))
+def compare_kinds(chosen: Selection, *, against: str, quantity: str = "diameter") -> tuple[Measurement, ...]:
     """Mean quantity (or "count") of the kind `target` and of the kind `against`, and how many times the first is the second."""
-    both = [select(img, region=region, channel=channel, eyes=eyes, target=word) for word in (target, against)]
-    if quantity == "count":
-        numbers, unit = [float(len(chosen)) for chosen in both], "count"
-    else:
-        for chosen, word in zip(both, (target, against), strict=True):
-            if not len(chosen):
-                raise EvidenceError(f"I find no {word} there, so there is nothing to compare")
-        measured = [values(chosen.table, quantity, img=img, channel=channel) for chosen in both]
-        numbers, unit = [float(np.nanmean(v)) for v, _ in measured], measured[0][1]
-    a, b = ((int(n) if unit == "count" else n) for n in numbers)
-    stem = "number" if unit == "count" else f"mean {quantity}"
-    times = (Measurement("ratio of the two", numbers[0] / numbers[1], "times", found=both[0].found),) if numbers[1] else ()
+    both = (chosen, chosen.instead(target=against))
+    stem = "number" if quantity == "count" else f"mean {quantity}"
+    (a, unit), (b, _) = ((len(one), "count") if quantity == "count" else _mean(one, quantity) for one in both)
     return (
-        Measurement("which is more", "equal" if a == b else target if a > b else against, found=both[0].found),
-        Measurement(f"{stem} of {target}", a, unit, found=both[0].found),
-        Measurement(f"{stem} of {against}", b, unit, found=both[1].found),
-        *times,
-    )
+        *facts(chosen.found, ("which is more", "equal" if a == b else chosen.target if a > b else against),
+               (f"{stem} of {chosen.target}", a, unit)),
+        *facts(both[1].found, (f"{stem} of {against}", b, unit)),
+        *facts(chosen.found, *([("ratio of the two", a / b, "times")] if b else [])),
+    )  # fmt: skip
+
+
+def _mean(chosen: Selection, quantity: str) -> tuple[float, str]:
+    """Mean of a quantity over objects, and its unit."""
+    if not len(chosen):
+        raise EvidenceError(f"I find no {chosen.target} there, so there is nothing to compare")
+    measured, unit = chosen.values(quantity)
+    return float(np.nanmean(measured)), unit
 
 
 @tool("likelier", quantity="which of the words of a question fits best")

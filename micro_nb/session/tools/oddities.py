@@ -16,7 +16,7 @@ from ...data.image import MicroImage
 from ...errors import EvidenceError
 from ..eyes import FLOOR, is_kind, made_by
 from ..registry import Measurement, run, tool
-from .found import select
+from .chosen import select
 from .looked import all_named
 from .marks import CALLED, marks_of, placed
 

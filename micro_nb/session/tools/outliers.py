@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from ...data.image import MicroImage
-from ...data.region import Region
 from ...errors import EvidenceError
 from ..dimensions import named
-from ..eyes import FLOOR
-from ..registry import Measurement, tool
+from ..registry import Measurement, facts
+from .chosen import Selection
 from .distribution import listed
-from .found import Selection, need_all, select, values
+from .object_tool import object_tool
 
-Filters = Sequence[Mapping[str, Any]]
 LIMIT = 3.5
 """Robust deviations beyond which a value is an outlier (Iglewicz & Hoaglin 1993)."""
 LEAST = 8
@@ -28,49 +24,39 @@ _TWICE, _HALF = ("larger", "more elongated", "smoother in outline", "brighter"),
 _WORDS = dict(zip(_LEAST_SPREAD, zip(_TWICE, _HALF, strict=True), strict=True))
 
 
-@tool("outliers", unit="count", quantity="objects that differ from the others")
+@object_tool(
+    "outliers", unit="count", quantity="objects that differ from the others", all_for="which objects are unlike the others"
+)
 def outliers(
-    img: MicroImage,
-    *,
-    quantity: str = "",
-    order: Literal["", "max", "min"] = "",
-    limit: float = LIMIT,
-    most: int = 5,
-    region: Region | None = None,
-    filters: Filters = (),
-    channel: str | None = None,
-    target: str = "objects",
-    eyes: str = FLOOR,
+    chosen: Selection, *, quantity: str = "", order: Literal["", "max", "min"] = "", limit: float = LIMIT, most: int = 5
 ) -> tuple[Measurement, ...]:
     """How many whole objects lie more than `limit` robust deviations (median, median absolute deviation) from the typical one in
     area, elongation, outline or brightness (or in one `quantity`; with `order` only above, "max", or below, "min"), and of the
     `most` extreme: in what, by how much, and where.
     """
-    chosen = select(img, region=region, filters=filters, channel=channel, eyes=eyes, target=target)
-    need_all(chosen, "which objects are unlike the others")
-    whole = chosen.table[~chosen.table["touches_border"].to_numpy(bool)]
+    whole = chosen.whole
     if len(whole) < LEAST:
-        raise EvidenceError(f"too few whole {target} were found there to say which of them is unusual")
-    whole_only = Selection(whole, chosen.objects, chosen.found, True, chosen.drawn)
+        raise EvidenceError(f"too few whole {chosen.target} were found there to say which of them is unusual")
     names = [quantity] if quantity else list(_LEAST_SPREAD)
-    scores = np.stack([deviations(whole_only, img, name, channel) for name in names])
+    scores = np.stack([deviations(whole, name) for name in names])
     sided = {"max": scores, "min": -scores}.get(order, np.abs(scores))
     worst, most_of_all = sided.argmax(axis=0), sided.max(axis=0)
     ranked = [int(k) for k in np.argsort(-most_of_all, kind="stable") if most_of_all[k] > limit]
-    found = dict(chosen.found) | {"least_deviations": limit, "quantities": names}
-    out = [Measurement("outliers", len(ranked), "count", found=found),
-           Measurement(f"number of whole {target}", len(whole), "count", found=found)]  # fmt: skip
+    out = facts(
+        {**chosen.found, "least_deviations": limit, "quantities": names},
+        ("outliers", len(ranked), "count"),
+        (f"number of whole {chosen.target}", len(whole), "count"),
+    )
     for rank, k in enumerate(ranked[:most], 1):
         name, score = names[int(worst[k])], float(scores[worst[k], k])
-        rows = listed(img, whole_only, k, rank, {"deviations": (abs(score), "")})
-        how = Measurement(f"unusual, rank {rank}", _how(name, score), found={"row": rank, "column": "unusual"})
-        out += [*rows[:1], how, *rows[1:]]
-    return tuple(out)
+        first, *rows = listed(whole, k, rank, {"deviations": (abs(score), "")})
+        out += (first, *facts({"row": rank, "column": "unusual"}, (f"unusual, rank {rank}", _how(name, score))), *rows)
+    return out
 
 
-def deviations(chosen: Selection, img: MicroImage, quantity: str, channel: str | None) -> np.ndarray:
+def deviations(chosen: Selection, quantity: str) -> np.ndarray:
     """Signed robust deviations of a quantity from its median; of areas and axis ratios on a logarithmic scale."""
-    measured, _ = values(chosen.table, quantity, img=img, channel=channel)
+    measured, _ = chosen.values(quantity)
     if quantity in _ON_LOG_SCALE:
         measured = np.log(np.maximum(measured, 1e-9))
     middle = np.nanmedian(measured)

@@ -9,7 +9,9 @@ from ...data.image import MicroImage
 from ...errors import EvidenceError
 from ..eyes import FLOOR
 from ..registry import Measurement, tool
-from .found import is_large, select
+from .chosen import select
+from .contact import plane_of
+from .found import is_large
 
 _LONG = 1.25  # median axis ratio from which cells are called elliptocytes or ovalocytes
 _VERY_LONG = 1.6
@@ -55,10 +57,9 @@ def _cells(img: MicroImage, eyes: str) -> tuple[list[float], list[float], list[f
     chosen = select(
         img, target="red blood cells", eyes=eyes, filters=[{"quantity": "touches_border", "op": "is", "value": False}]
     )
-    labels = chosen.objects.labels
-    if labels is None or not len(chosen):
+    if chosen.objects.labels is None or not len(chosen):
         return [], [], []
-    plane = np.asarray((labels.isel(layer=0) if "layer" in labels.dims else labels).values)
+    plane = plane_of(chosen.objects)
     dark = _absorbance(img, plane)
     wanted = set(chosen.table["label"].to_numpy(int)[:_MOST])
     ratios, pallors, bulls = [], [], []

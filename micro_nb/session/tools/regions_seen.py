@@ -9,11 +9,10 @@ from ...analysis.membranes import DEVIATIONS, SIGMA, membranes
 from ...analysis.whole import whole
 from ...data.image import MicroImage
 from ...errors import EvidenceError
-from ..eyes import FLOOR
-from ..registry import Measurement, tool
-from .found import need_all, select
-from .frame import place_words
+from ..registry import Measurement, facts, tool
+from .chosen import Selection
 from .marks import placed
+from .object_tool import object_tool
 
 _QUADRANTS = ("top left", "top right", "bottom left", "bottom right")
 
@@ -75,27 +74,26 @@ def membrane_share(img: MicroImage) -> Measurement:
     return Measurement("share of dark lines and bodies", 100 * float(membranes(whole(img, 1 << 23)).mean()), "%", found=found)
 
 
-@tool("crowding", quantity="how densely the cells lie")
-def crowding(img: MicroImage, *, channel: str | None = None, eyes: str = FLOOR) -> tuple[Measurement, ...]:
+@object_tool("crowding", quantity="how densely the cells lie", takes=("channel", "eyes"), all_for="how densely the cells lie")
+def crowding(chosen: Selection) -> tuple[Measurement, ...]:
     """Share of the picture (%) that objects cover, their number, and the median distance between the centres of neighbours in
     diameters: about one where they touch.
     """
-    chosen = select(img, channel=channel, eyes=eyes, target="objects")
-    need_all(chosen, "how densely the cells lie")
     if not len(chosen):
         raise EvidenceError("I find no objects there, so there is no density")
-    table = chosen.table
-    spacing = next(c for c in table.columns if c.startswith("nearest_neighbour"))
-    diameter = next(c for c in table.columns if c.startswith("equivalent_diameter"))
-    apart = float(np.nanmedian(table[spacing])) / float(np.median(table[diameter])) if len(table) > 1 else 0.0
-    area = next(c for c in table.columns if c in ("area_px2", "area_um2"))
-    pixel = 1.0 if area == "area_px2" or img.pixel_size is None else img.pixel_size["y"] * img.pixel_size["x"]
-    covered = 100 * float(table[area].sum()) / pixel / float(np.prod(img.plane_shape))
-    return (
-        Measurement("area covered by objects", min(covered, 100.0), "%", found=chosen.found),
-        Measurement("number of objects", len(table), "count", found=chosen.found),
-        Measurement("distance of neighbours in diameters", apart, found=chosen.found),
+    (areas, _), (spacing, _), (across, _) = (chosen.values(q) for q in ("area", "spacing", "diameter"))
+    scale = chosen.img.pixel_size
+    covered = 100 * float(areas.sum()) / (scale["y"] * scale["x"] if scale else 1.0) / float(np.prod(chosen.img.plane_shape))
+    return facts(
+        chosen.found,
+        ("area covered by objects", min(covered, 100.0), "%"),
+        ("number of objects", len(chosen), "count"),
+        ("distance of neighbours in diameters", _times(spacing, across) if len(chosen) > 1 else 0.0),
     )
+
+
+def _times(spacing: np.ndarray, across: np.ndarray) -> float:
+    return float(np.nanmedian(spacing)) / float(np.median(across))
 
 
 @tool("halos", quantity="bright rims beside dark ones")
@@ -110,8 +108,3 @@ def halos(img: MicroImage) -> tuple[Measurement, ...]:
         Measurement("bright rims above the background", 100 * (high - middle) / spread, "%"),
         Measurement("dark parts below the background", 100 * (middle - low) / spread, "%"),
     )
-
-
-def place_of(img: MicroImage, box: tuple[float, float, float, float]) -> str:
-    """A box in words."""
-    return place_words(img, (box[1] + box[3]) / 2, (box[0] + box[2]) / 2)
