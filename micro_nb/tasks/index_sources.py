@@ -17,9 +17,9 @@ from ..data.open import open_image
 from ..errors import MicroNBError
 from ..progress import track
 from .concept_space import ConceptSpace
-from .index_manifest import Of
+from .index_manifest import MANIFEST, Of
 from .index_rows import ImageRows, rows_of
-from .index_store import Batch
+from .index_store import CONCEPTS, Batch
 from .vectors import as_stored
 
 SUFFIXES = (".tif", ".tiff", ".svs", ".ndpi", ".scn", ".qptiff", ".btf", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".zarr", ".ozx")
@@ -147,15 +147,21 @@ def _joined(rows: list[ImageRows], sources: list[dict[str, Any]]) -> Batch:
     return Batch(as_stored(np.concatenate([one.vectors for one in rows])), table, sources, pictures, joined)
 
 
-def _below(folder: Path) -> Iterable[Path]:
-    """Images in a folder and below, in order of name; a zarr store is one image, hidden folders are not looked into."""
+def _below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterable[Path]:
+    """Images in a folder and below, in order of name; a zarr store is one image.
+
+    Not looked into: hidden folders, folders that lead back up, and indices, whose thumbnails are no images.
+    """
+    here = folder.resolve()
+    if here in above or all((folder / name).is_file() for name in (MANIFEST, CONCEPTS)):
+        return
     for entry in sorted(folder.iterdir(), key=lambda p: p.name):
         if entry.name.startswith("."):
             continue
         if entry.name.lower().endswith(SUFFIXES):
             yield entry
         elif entry.is_dir():
-            yield from _below(entry)
+            yield from _below(entry, above | {here})
 
 
 def _is_zarr(path: str | os.PathLike[str]) -> bool:

@@ -137,9 +137,12 @@ class Store:
         """All rows; the column ``source`` is the position in :meth:`sources`."""
         tables, first = [], 0
         for part in self.manifest.parts:
-            table = self._table(part)
+            table, images = self._table(part), len(self._sources(part))
+            if len(table) and int(table["source"].max()) >= images:
+                path = self.folder / part.name / _SOURCES
+                raise CorruptImageError(f"{path}: lists {images} images, fewer than the table names; build the index anew")
             table["source"] += first
-            first += len(self._sources(part))
+            first += images
             tables.append(table)
         whole = pd.concat(tables, ignore_index=True)
         counts = [c for c in whole.columns if c.startswith("n_")]
@@ -196,7 +199,11 @@ class Store:
         return table
 
     def _sources(self, part: Part) -> list[dict[str, Any]]:
-        return list(json.loads((self.folder / part.name / _SOURCES).read_text("utf-8")))
+        path = self.folder / part.name / _SOURCES
+        try:
+            return list(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise CorruptImageError(f"{path}: cannot be read ({error}); build the index anew") from None
 
 
 def check_place(folder: Path, *, overwrite: bool) -> None:

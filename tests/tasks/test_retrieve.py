@@ -282,6 +282,15 @@ def test_what_cannot_be_read_is_passed_over_in_a_folder_and_raised_where_it_was_
         Index.build([], tmp_path / "other")
 
 
+def test_an_index_among_the_images_and_links_in_circles_add_nothing(tmp_path):
+    images = write(tmp_path / "images", "rods", "mixed")
+    (images / "manifest.json").write_text("{}")  # anybody's, and no index
+    (images / "around").symlink_to(images, target_is_directory=True)
+    index = Index.build(images, images / "index")
+    assert index.append(images) == 0
+    assert sorted(names(index.sources)) == ["mixed", "rods"]
+
+
 def test_wrong_words_are_refused(tmp_path):
     with pytest.raises(ValueError, match="of='cells' is not one of"):
         Index.build(PICTURES["rods"], tmp_path / "index", of="cells")
@@ -293,6 +302,15 @@ def test_a_spoilt_file_is_named(tmp_path):
     Index.build(PICTURES["rods"], tmp_path / "index")
     (tmp_path / "index" / "part-0000" / "vectors.npy").write_bytes(b"no array")
     with pytest.raises(CorruptImageError, match=r"vectors\.npy"):
+        Index.open(tmp_path / "index")
+
+
+@pytest.mark.parametrize(("spoilt", "said"), [("[]", "lists 0 images"), ("[{", "cannot be read"), (None, "cannot be read")])
+def test_a_spoilt_list_of_images_is_named(tmp_path, spoilt, said):
+    Index.build(PICTURES["rods"], tmp_path / "index")
+    path = tmp_path / "index" / "part-0000" / "sources.json"
+    path.unlink() if spoilt is None else path.write_text(spoilt)
+    with pytest.raises(CorruptImageError, match=rf"sources\.json: {said}"):
         Index.open(tmp_path / "index")
 
 
