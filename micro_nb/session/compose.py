@@ -7,6 +7,8 @@ from .evidence import Evidence
 from .prose import Fact, Prose
 from .query import Query
 from .say_advice import advise
+from .say_calculators import CALCULATOR_WORDINGS
+from .say_comparisons import COMPARISON_WORDINGS
 from .say_image import IMAGE_WORDINGS
 from .say_knowledge import KNOWLEDGE_WORDINGS
 from .say_objects import OBJECT_WORDINGS
@@ -16,11 +18,13 @@ from .say_statistics import STATISTICS_WORDINGS
 
 WORDINGS = (
     OBJECT_WORDINGS
+    | COMPARISON_WORDINGS
     | IMAGE_WORDINGS
     | SEVERAL_WORDINGS
     | SEEN_WORDINGS
     | STATISTICS_WORDINGS
     | KNOWLEDGE_WORDINGS
+    | CALCULATOR_WORDINGS
     | {"advise": advise}
 )
 

@@ -1,10 +1,10 @@
-"""Sentences about objects: how many, how large, where, more or fewer."""
+"""Sentences about objects: how many, of which kinds, how large, of what shape, where."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from .dimensions import STATISTICS, named, quantity_of
+from .dimensions import STATISTICS, named
 from .draft import Draft, Subject, article, lead, verdict
 from .eyes import concept_of, is_kind
 from .lexicon import target
@@ -207,49 +207,6 @@ def _several(d: Draft, s: Subject) -> None:
         )
 
 
-def busiest(d: Draft, s: Subject) -> None:
-    """Which part holds most, or fewest."""
-    d.take(0)
-    more = "Fewer" if s.query.statistic == "min" else "More"
-    d.prose.say("{more} {many} lie at the {0} than in any other part: {held} of {total}.", more=more, many=s.many,
-                held=(Fact(held(s, 0)),), total=(Fact(len(s.evidence) - 1),))  # fmt: skip
-
-
-def compare(d: Draft, s: Subject) -> None:
-    """Two regions: which has more, whether one has, or by how much."""
-    here, there = (r.name or "marked region" if r else "whole image" for r in (s.query.region, s.query.against))
-    unit = s.unit(1) + (f" {s.many}" if s.evidence[1].unit == "count" else "")
-    both: Parts = (Fact(1), f"{unit} in the {here}, ", Fact(2), f"{unit} in the {there}")
-    statistic, quantity = quantity_of(s.evidence[1].quantity) or ("", "")
-    what = f"the {statistic} {named(quantity)} is " if statistic else ""
-    d.take(3 if s.query.topic == "difference" else 0)
-    if s.query.topic == "difference":
-        d.prose.say("By {3}{unit}: {both}.", unit=s.unit(3), both=both)
-    elif s.query.topic == "fewer" and s.evidence[0].value != "equal":
-        d.value = there if s.evidence[0].value == here else here
-        d.prose.say("There is less in the {less}: {what}{both}.", less=str(d.value), what=what, both=both)
-    elif s.query.topic in ("yes or no", "fewer, yes or no"):
-        d.value = s.evidence[0].value == (here if s.query.topic == "yes or no" else there)
-        d.prose.say("{yes}: {both}.", yes="Yes" if d.value else "No", both=both)
-    elif s.evidence[0].value == "equal":
-        d.prose.say("They are equal: {what}{both}.", what=what, both=both)
-    elif what:
-        d.prose.say("It is larger in the {0}: {what}{both}.", what=what, both=both)
-    else:
-        d.prose.say("There is more in the {0}: {both}.", both=both)
-
-
-def ratio(d: Draft, s: Subject) -> None:
-    """One object against another."""
-    d.take(0)
-    holds = verdict(s.number(0), s, "times")
-    other = "the typical (median) one" if s.query.versus in ("median", None) else "the next in rank"
-    d.prose.say("{lead}{the} {which} {one} has {0} times the area of {other}: {1}{unit} against {2}{unit}.", lead=lead(holds),
-                the="the" if lead(holds) else "The", which=which(s), one=s.one, other=other, unit=s.unit(1))  # fmt: skip
-    if holds is not None:
-        d.value, d.unit = holds, ""
-
-
 def which(s: Subject) -> str:
     """How the one object is called: "second largest"."""
     pick = s.query.pick
@@ -261,11 +218,6 @@ def which(s: Subject) -> str:
 def _place(s: Subject) -> Parts:
     centre = s.index("centre")
     return (Fact(s.index("place")), ", centred at x = ", Fact(centre, "value.0"), " px, y = ", Fact(centre, "value.1"), " px")
-
-
-def held(s: Subject, part: int) -> int:
-    """The evidence that counts the part which evidence ``part`` names."""
-    return next(k for k, e in enumerate(s.evidence) if e.quantity.endswith(f", {s.evidence[part].value}"))
 
 
 def _interval(s: Subject, index: int) -> Parts:
@@ -316,31 +268,6 @@ def listing(s: Subject, counted: list[int]) -> Parts:
     return tuple(parts)
 
 
-def compare_kinds(d: Draft, s: Subject) -> None:
-    """One kind of object against another."""
-    d.take(0)
-    other, winner = target(s.query.rival).many, str(s.evidence[0].value)
-    unit = s.unit(1)
-    if s.evidence[1].unit == "count":
-        both: Parts = (Fact(1), f" {s.many} and ", Fact(2), f" {other}")
-    else:
-        what = named(str(s.evidence[1].parameters["quantity"]))
-        both = (f"the mean {what} of the {s.many} is ", Fact(1), f"{unit}, that of the {other} ", Fact(2), unit)
-    ratio = s.find("ratio of the two")
-    times: Parts = (", so ", Fact(ratio), " times as much") if ratio is not None and s.evidence[1].unit != "count" else ()
-    smaller = s.query.topic in ("smaller", "smaller, yes or no")
-    if str(s.query.topic).endswith("yes or no"):
-        d.value = winner == (other if smaller else s.many)
-        start = "Yes, " if d.value else "No, "
-    else:
-        start = (
-            "They are equal: "
-            if winner == "equal"
-            else f"The {winner} are {'more' if s.evidence[1].unit == 'count' else 'larger'}: "
-        )
-    d.prose.say("{start}{both}{times}.", start=start, both=both, times=times)
-
-
 def _assumed(d: Draft, s: Subject) -> None:
     """Says what is assumed where the word means more than the segmentation knows."""
     kind = s.evidence[0].parameters.get("kind")
@@ -356,8 +283,7 @@ def _assumed(d: Draft, s: Subject) -> None:
 OBJECT_WORDINGS: dict[str, Callable[[Draft, Subject], None]] = {
     f.__name__: f
     for f in (
-        count, presence, kinds, compare_kinds, empty, coverage, confluent, share_of_objects, majority, density, object_statistic,
-        shape, polarity,
-        object_value, locate, busiest, compare, ratio,
+        count, presence, kinds, empty, coverage, confluent, share_of_objects, majority, density, object_statistic, shape,
+        polarity, object_value, locate,
     )
 }  # fmt: skip

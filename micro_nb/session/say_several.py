@@ -9,7 +9,8 @@ import numpy as np
 from .dimensions import named
 from .draft import Draft, Subject
 from .prose import Fact, Parts
-from .say_objects import SUPERLATIVES, held, which
+from .say_comparisons import held
+from .say_objects import SUPERLATIVES, which
 
 FEW = 6  # objects whose places are all told
 _ALIKE = {"area": 25.0, "aspect_ratio": 10.0, "intensity": 15.0}  # % of the mean within which people call things alike

@@ -7,6 +7,7 @@ import pytest
 from skimage import data
 
 import micro_nb as mnb
+from micro_nb.session.tools.oddities import look_words
 from micro_nb.session.understand import understand
 
 
@@ -87,6 +88,11 @@ def test_a_described_thing_is_named_and_then_boxed():
     x0, y0, x1, y1 = chat.ask("box it for me").value
     assert x0 <= 50 <= x1
     assert y0 <= 55 <= y1
+
+
+def test_words_for_a_look_come_in_one_order_whatever_the_process():
+    assert look_words("the bright white hole") == ("white", "bright")
+    assert look_words("the burst cell with red dots") == ()
 
 
 def test_a_picture_without_marks_has_no_oddities_on_the_floor():

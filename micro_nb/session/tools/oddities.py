@@ -57,7 +57,7 @@ def described_thing(img: MicroImage, *, look: str, eyes: str = FLOOR) -> tuple[M
     chosen = max(_candidates(img, seen, look, eyes), key=lambda c: c.score, default=None)
     if chosen is None or chosen.score <= 0:
         raise EvidenceError("I find nothing of that look in the picture")
-    how = {**chosen.found, "words": sorted(_words(look)), "fit": round(float(chosen.score), 3)}
+    how = {**chosen.found, "words": sorted(look_words(look)), "fit": round(float(chosen.score), 3)}
     return (
         Measurement("what it looks like", chosen.name, found=how),
         *placed(img, chosen.box, how),
@@ -78,9 +78,10 @@ def _white_cell(img: MicroImage, chosen: Candidate, eyes: str) -> tuple[Measurem
         return ()  # its nucleus does not stand out
 
 
-def _words(look: str) -> set[str]:
+def look_words(look: str) -> tuple[str, ...]:
+    """Words for colour and brightness, in the order of the palette: always the same one for the same question."""
     look = look.split(" with ")[0]  # "the burst cell with red dots": the dots are red, not the cell
-    return {w for w in (*_HUE_OF, "black", "white", "dark", "bright", "grey") if re.search(rf"\b{w}\b", look)}
+    return tuple(w for w in (*_HUE_OF, "black", "white", "dark", "bright", "grey") if re.search(rf"\b{w}\b", look))
 
 
 def _candidates(img: MicroImage, seen: Whole, look: str, eyes: str) -> list[Candidate]:
@@ -154,7 +155,7 @@ def _regions(img: MicroImage, seen: Whole, look: str) -> list[Candidate]:
     """Connected areas of a colour that the words name."""
     out = []
     grey = ndi.gaussian_filter(seen.grey, 2)
-    for word in _words(look):
+    for word in look_words(look):
         if word in _HUE_OF:
             mask = (_hue_distance(seen.colours, word) < 22) & (seen.chroma > 0.12)
         else:
@@ -175,7 +176,7 @@ def _regions(img: MicroImage, seen: Whole, look: str) -> list[Candidate]:
 
 def _fit(c: Candidate, seen: Whole, look: str, img: MicroImage) -> float:
     """How well colour and place fit, from about -1 to 1.5."""
-    words, total = _words(look), _place_fit(c.box, look, img)
+    words, total = look_words(look), _place_fit(c.box, look, img)
     background = np.median(seen.colours, axis=(1, 2))
     through = c.colour / np.maximum(background, 0.05)  # as if the background were white
     for word in words:
