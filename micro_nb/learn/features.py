@@ -87,7 +87,7 @@ def _turned(image: np.ndarray, turn: int, flip: bool) -> np.ndarray:
 def _embedded(planes: torch.Tensor, model: MicroD1Model, pitch: int) -> np.ndarray:
     """``(D, h, w)`` of an image ``(1, 3, H, W)``."""
     rows, cols = (n // pitch * pitch for n in planes.shape[2:])
-    return run(model, resampled(planes[:, :, :rows, :cols], pitch))[1]
+    return run(model, resampled(planes[:, :, :rows, :cols], pitch))[1].numpy()
 
 
 def _small(sample: Sample) -> np.ndarray:

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 
 from ..data.image import MicroImage
 from ..models.micro_d1 import MicroD1Model
-from ..models.micro_d1.processing_micro_d1 import grey_bounds, normalise, padded, three_channels
+from ..models.micro_d1.processing_micro_d1 import grey_bounds, normalise, padded, planes
 from ..tiles.plan import Slices, TileGrid
 
 WINDOW = 768
@@ -92,7 +92,7 @@ class TileMaps:
     def glance(self, core: Slices, halo: int) -> np.ndarray:
         """``(L * 4, h, w) float32`` geometry of a core, read with a small halo and not kept."""
         reads, inner = self._around(core, halo)
-        return run(self.model, self.pixels(reads), embed=False)[0][(slice(None), *inner)]
+        return run(self.model, self.pixels(reads), embed=False)[0][(slice(None), *inner)].numpy()
 
     def _around(self, core: Slices, halo: int) -> tuple[Slices, Slices]:
         """A core with its halo, inside the plane, and where the core lies in that."""
@@ -105,30 +105,29 @@ class TileMaps:
         reads, inner = self._around(core, halo)
         geometry, embedding = run(self.model, self.pixels(reads))
         half = tuple(slice(s.start // 2, -(-s.stop // 2)) for s in inner)
-        coded, unit = _coded(embedding[(slice(None), *half)])
-        return Tiled(geometry[(slice(None), *inner)].astype(np.float16), coded, unit)
+        return Tiled(geometry[(slice(None), *inner)].half().numpy(), *_coded(embedding[(slice(None), *half)]))
 
     def pixels(self, place: Slices) -> torch.Tensor:
         """``(1, 3, 2 h, 2 w)`` network pixels of map pixels ``place``; what leaves the plane repeats its rim."""
         height, width = self.plane.plane_shape
         box = tuple(slice(s.start * self.pitch, min(s.stop * self.pitch, n)) for s, n in zip(place, (height, width), strict=True))
         lead = (slice(None),) * (len(self.plane.axes) - 2)
-        image = torch.from_numpy(three_channels(normalise(self.plane.read(0, (*lead, *box)), self.bounds)))[None]
+        image = torch.from_numpy(planes(normalise(self.plane.read(0, (*lead, *box)), self.bounds)))[None]
         rows, cols = (s.stop - s.start for s in place)
         missing = rows * self.pitch - image.shape[2], cols * self.pitch - image.shape[3]
         image = F.pad(image, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else image
-        return resampled(image, self.pitch)
+        return resampled(image, self.pitch).expand(-1, 3, -1, -1)
 
 
 def resampled(image: torch.Tensor, pitch: int) -> torch.Tensor:
-    """``(1, 3, pitch h, pitch w)`` to ``(1, 3, 2 h, 2 w)``: area averages, or interpolation where the pitch is 1."""
+    """``(1, C, pitch h, pitch w)`` to ``(1, C, 2 h, 2 w)``: area averages, or interpolation where the pitch is 1."""
     size = tuple(n // pitch * 2 for n in image.shape[2:])
     if pitch == 1:
         return F.interpolate(image, size=size, mode="bilinear", align_corners=False)
     return image if pitch == 2 else F.interpolate(image, size=size, mode="area")
 
 
-def run(model: MicroD1Model, pixels: torch.Tensor, *, embed: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def run(model: MicroD1Model, pixels: torch.Tensor, *, embed: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
     """Geometry ``(L * 4, h, w)`` with foreground as a probability and offsets in map pixels; embedding ``(D, h / 2, w / 2)``.
 
     Without ``embed`` the embedding is empty, and the network is run as far as its geometry.
@@ -141,7 +140,7 @@ def run(model: MicroD1Model, pixels: torch.Tensor, *, embed: bool = True) -> tup
         maps = geometry[0, ..., :rows, :cols].float()
         maps[:, 0] = torch.sigmoid(maps[:, 0])
         maps[:, 2:] *= OFFSET_UNIT
-    return maps.flatten(0, 1).numpy(), embedding[0, :, : -(-rows // 2), : -(-cols // 2)].float().numpy()
+    return maps.flatten(0, 1), embedding[0, :, : -(-rows // 2), : -(-cols // 2)].float()
 
 
 OFFSET_UNIT = 16.0
@@ -159,6 +158,6 @@ def plane_bounds(plane: MicroImage) -> tuple[float, float]:
     return grey_bounds(np.concatenate([p.reshape(*p.shape[:-2], 1, -1) for p in parts], axis=-1))
 
 
-def _coded(embedding: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    unit = np.maximum(np.abs(embedding).max((1, 2)), 1e-6) / 127
-    return np.rint(embedding / unit[:, None, None]).astype(np.int8), unit.astype(np.float32)
+def _coded(embedding: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    unit = embedding.abs().amax((1, 2)).clamp(min=1e-6) / 127
+    return (embedding / unit[:, None, None]).round().to(torch.int8).numpy(), unit.numpy()

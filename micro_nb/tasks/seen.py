@@ -27,7 +27,7 @@ from ..tiles.labels import MemoryLabels, ZarrLabels, open_labels
 from ..tiles.plan import Slices
 from .decode import Decoding, objects_of
 from .familiar import unfamiliar
-from .network import HALO, WINDOW, TileMaps, plane_bounds
+from .network import HALO, WINDOW, Tiled, TileMaps, plane_bounds
 from .scale import Scale, find_scales
 from .second import Found, closer_pitch, look_closer
 
@@ -168,7 +168,12 @@ class Look:
         read, decoding = self.windows_at(scale.pitch).read, self.decodings.get(name, Decoding())
         part = slice(4 * k, 4 * k + 4)
         run = partial(
-            assemble, lambda place: read(place)[part], maps.shape, lambda g: objects_of(g, decoding), window=WINDOW, margin=HALO
+            assemble,
+            lambda place: read(place, part),
+            maps.shape,
+            lambda g: objects_of(torch.from_numpy(g).float().numpy(), decoding),
+            window=WINDOW,
+            margin=HALO,
         )
         if self.folder is None:
             sink = MemoryLabels(self.plane.plane_shape, factor=maps.pitch, smooth=True)
@@ -190,7 +195,9 @@ class Look:
         if closer_pitch(pitch) == pitch:
             return layer
         first, finer = self.maps_at(pitch), self.maps_at(closer_pitch(pitch))
-        more = look_closer(layer.labels, layer.scale.diameter_px, lambda place: read(place)[4 * k], first, finer, decoding)
+        more = look_closer(
+            layer.labels, layer.scale.diameter_px, lambda place: read(place, slice(4 * k, 4 * k + 1))[0], first, finer, decoding
+        )
         return layer if more is None else layer.joined(*more)
 
     def thumbnail(self) -> np.ndarray:
@@ -215,17 +222,16 @@ class _Moments:
         self.found: list[tuple[np.ndarray, np.ndarray, int]] = []
         self.boxes: list[tuple[int, int, int, int]] = []
 
-    def add(self, place: Slices, embedding: np.ndarray) -> None:  # (D, h / 2, w / 2)
+    def add(self, place: Slices, seen: Tiled) -> None:
         """Takes in a window, tile by tile."""
-        step = TILE // 2
+        step, embedding = TILE // 2, torch.from_numpy(seen.embedding)  # (D, h / 2, w / 2)
         for y in range(0, embedding.shape[1], step):
             for x in range(0, embedding.shape[2], step):
-                cells = embedding[:, y : y + step, x : x + step].reshape(len(embedding), -1)
-                self.found.append(
-                    (cells.sum(1, dtype=np.float64), np.einsum("dc,dc->d", cells, cells, dtype=np.float64), cells.shape[1])
-                )
+                cells = embedding[:, y : y + step, x : x + step].float()
+                sums, squares = cells.sum((1, 2)).double().numpy(), (cells * cells).sum((1, 2)).double().numpy()
+                self.found.append((sums * seen.unit, squares * seen.unit.astype(np.float64) ** 2, cells[0].numel()))
                 top, left = (place[0].start + 2 * y) * self.pitch, (place[1].start + 2 * x) * self.pitch
-                height, width = (2 * n * self.pitch for n in embedding[0, y : y + step, x : x + step].shape)
+                height, width = (2 * n * self.pitch for n in cells.shape[1:])
                 self.boxes.append((top, left, min(top + height, self.shape[0]), min(left + width, self.shape[1])))
 
     def summary(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -251,20 +257,19 @@ class _Pooling:
     def write(self, place: Slices, labels: np.ndarray) -> None:
         """Stores a window and the sums of its objects."""
         self.sink.write(place, labels)
-        present, inverse = np.unique(labels, return_inverse=True)
-        if present.size == 1 and present[0] == 0 and self.moments is None:
+        inside = np.flatnonzero(labels)
+        if inside.size == 0 and self.moments is None:
             return
         seen = self.maps.at(place)
-        embedding = seen.embedding.astype(np.float32) * seen.unit[:, None, None]
         if self.moments is not None:
-            self.moments.add(place, embedding)
-        embedding = embedding.reshape(len(embedding), -1)
-        inside = labels.ravel() > 0
-        row, cell = inverse.ravel()[inside], _cells(labels.shape)[inside]
-        weights = sparse.csr_array((np.ones(row.size, np.float32), (row, cell)), shape=(present.size, embedding.shape[1]))
-        certain = np.bincount(row, seen.geometry[self.foreground].ravel()[inside], minlength=present.size)
-        sums = np.column_stack([weights @ embedding.T, certain, np.bincount(row, minlength=present.size)])
-        self.parts.append((present[present > 0], sums[present > 0]))
+            self.moments.add(place, seen)
+        if inside.size:
+            numbers = labels.ravel()[inside]
+            least, row = int(numbers.min()), numbers - numbers.min()
+            count = np.bincount(row)
+            certain = np.bincount(row, seen.geometry[self.foreground].ravel()[inside].astype(np.float32))
+            sums = np.column_stack([_summed(seen, row, _cells(labels.shape)[inside]), certain, count])
+            self.parts.append((least + np.flatnonzero(count), sums[count > 0]))
 
     def relabel(self, numbers: np.ndarray) -> None:
         """Joins what lies on both sides of seams."""
@@ -277,6 +282,16 @@ class _Pooling:
         """Pooled embeddings ``(N, D)`` and certainties ``(N,)``."""
         means = self.total[:, :-1] / np.maximum(self.total[:, -1:], 1)
         return means[:, :-1].astype(np.float32), means[:, -1].astype(np.float32)
+
+
+def _summed(seen: Tiled, row: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """``(N, D)`` sums of the embeddings of ``cell``, one a map pixel, for each ``row``."""
+    used = np.zeros(seen.embedding[0].size, bool)
+    used[cell] = True
+    weights = sparse.csr_array((np.ones(row.size, np.float32), (row, (np.cumsum(used) - 1)[cell])))
+    embedding = seen.embedding.reshape(len(seen.embedding), -1)[:, used]
+    summed: np.ndarray = (weights @ embedding.T.astype(np.float32)) * seen.unit
+    return summed
 
 
 def _cells(shape: tuple[int, ...]) -> np.ndarray:

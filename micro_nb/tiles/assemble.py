@@ -55,12 +55,12 @@ class TiledMaps:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _bytes: int = field(default=0, init=False, repr=False)
 
-    def read(self, place: Slices) -> np.ndarray:
-        """``(k, h, w)`` maps of any window inside the plane."""
+    def read(self, place: Slices, which: slice = slice(None)) -> np.ndarray:
+        """``(k, h, w)`` maps of any window inside the plane; all, or those meant by ``which``."""
         rows, cols = place
         out: np.ndarray | None = None
         for tile in self._meeting(place):
-            part, (cy, cx) = self._tile(tile), tile.core
+            part, (cy, cx) = self._tile(tile)[which], tile.core
             y0, y1 = max(rows.start, cy.start), min(rows.stop, cy.stop)
             x0, x1 = max(cols.start, cx.start), min(cols.stop, cx.stop)
             if out is None:

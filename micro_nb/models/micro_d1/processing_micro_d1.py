@@ -121,12 +121,18 @@ def grey_bounds(image: np.ndarray) -> tuple[float, float]:
     return low, max(high, low + max(1e-6, 1.0 if image.dtype.kind in "iu" else 0.0))
 
 
+def planes(image: np.ndarray) -> np.ndarray:
+    """``(1, y, x)`` or ``(3, y, x)`` of ``(y, x)`` or of one or three channels ``(c, y, x)``."""
+    found = image[None] if image.ndim == 2 else image
+    if found.ndim != 3 or len(found) not in (1, 3):
+        raise ValueError(f"a picture has one channel (y, x) or three (3, y, x); got {image.shape}: choose channels first")
+    return found
+
+
 def three_channels(image: np.ndarray) -> np.ndarray:
     """``(3, y, x)`` of ``(y, x)`` or of one or three channels ``(c, y, x)``."""
-    planes = image[None] if image.ndim == 2 else image
-    if planes.ndim != 3 or len(planes) not in (1, 3):
-        raise ValueError(f"a picture has one channel (y, x) or three (3, y, x); got {image.shape}: choose channels first")
-    return np.array(np.broadcast_to(planes, (3, *planes.shape[1:])))
+    found = planes(image)
+    return np.array(np.broadcast_to(found, (3, *found.shape[1:])))
 
 
 def padded(planes: torch.Tensor, multiple: int = 16) -> torch.Tensor:
