@@ -65,11 +65,12 @@ def in_strips(
     Parameters
     ----------
     run : parts of the inputs ``(B, C, h, W)`` to parts of the results; a row of the result depends on rows near it.
-    inputs : their rows, and those of the results, are multiples of the rows of the smallest, or of half of them where there is
-        one input, which may be looked at by every second row.
+    inputs : their rows, and those of the results, are multiples of the rows of the smallest, or of half of them where it is one
+        input with an even number of rows, which may be looked at by every second row.
     width : how many times as much memory as the first input the widest features take.
     """
-    units = max(1, min(t.shape[2] for t in inputs) // (2 if len(inputs) == 1 else 1))
+    least = min(t.shape[2] for t in inputs)
+    units = least // 2 if len(inputs) == 1 and least % 2 == 0 else least
     per_unit = inputs[0].numel() * inputs[0].element_size() * width / units
     step = max(4 * _MARGIN, int(STRIP_BYTES / per_unit))
     if step + 2 * _MARGIN >= units:

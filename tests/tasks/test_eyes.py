@@ -18,7 +18,7 @@ def model() -> MicroD1Model:
     return MicroD1Model(MicroD1Config()).eval()
 
 
-@pytest.mark.parametrize("shape", [(16, 16), (48, 640), (400, 96), (208, 304)])
+@pytest.mark.parametrize("shape", [(16, 16), (48, 640), (400, 96), (208, 304), (432, 32)])
 @pytest.mark.parametrize("strip", [1, 1 << 18, 1 << 40])
 def test_maps_are_those_of_the_whole_network(
     model: MicroD1Model, shape: tuple[int, int], strip: int, monkeypatch: pytest.MonkeyPatch
