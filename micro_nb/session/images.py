@@ -138,6 +138,9 @@ class Album(Mapping[str, MicroImage]):
         except KeyError:
             raise EvidenceError(f"no image is named {name!r}; there are {', '.join(self._images) or 'none'}") from None
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._images
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._images)
 

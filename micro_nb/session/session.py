@@ -152,12 +152,13 @@ class Session:
         Parameters
         ----------
         name : its :attr:`id`, the beginning of one, or ``"last"``.
-        img : the image or images, where they were arrays in memory; others are opened where they were. Contents are compared.
+        img : the image or images, where they were arrays in memory; others are opened where they were. Contents are compared,
+            and a warning names the images that are not there any more.
         eyes, log, llm : as for a new session; left out, the eyes that were used, and the log in the user's data folder.
 
         Raises
         ------
-        LogError : no such session, or its image is not there or not the same.
+        LogError : no such session, or the image that was spoken of last is not there or not the same.
         """
         logged, images, path = recalled(name, img, log)
         chat = cls(images, eyes=eyes or logged.eyes, log=path, llm=llm)
@@ -254,7 +255,7 @@ class Session:
         if held:
             taken = replace(taken, answer=held[-1].answer)
             before = held[-1].query.images or tuple(self.images)[:1]  # asked while there was but one
-            if len(before) == 1 and before[0] != self.about:
+            if len(before) == 1 and before[0] != self.about and before[0] in self.images:
                 self.use(before[0])
         self.turns.append(taken)
         if recall.pixel_size(self.turns) != recall.pixel_size(self.turns[:-1]):

@@ -8,6 +8,7 @@ from scenes import discs, on_the_floor  # noqa: F401
 import micro_nb as mnb
 from micro_nb.errors import LogError
 from micro_nb.session.log.book import load
+from micro_nb.session.log.resume import MissingImageWarning
 from micro_nb.session.log.verify import verify
 
 
@@ -79,6 +80,26 @@ def test_several_images_come_back_with_the_one_that_is_spoken_of(saved, tmp_path
     assert again.ask("How many nuclei are in the treated one?").value == 8
     assert {c.outcome for c in verify(load(chat.id, log))} <= {"identical", "not checked"}
     assert sum(c.outcome == "identical" for c in verify(load(chat.id, log))) >= 2
+
+
+def test_images_that_are_gone_are_named_and_the_others_come_back(tmp_path, log):
+    names = ("first", "second", "third")
+    for k, name in enumerate(names):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.roll(discs().read(), 7 * k, axis=0))
+    chat = mnb.Session({name: mnb.open_image(tmp_path / f"{name}.tif") for name in names}, log=log)
+    for question in ("How many nuclei?", "and in the second image?", "How many nuclei are in the third one?"):
+        chat.ask(question)
+    (tmp_path / "second.tif").unlink()
+    with pytest.warns(MissingImageWarning, match="without one image.*second: the image of this session cannot be opened"):
+        again = mnb.Session.resume(chat.id, log=log)
+    assert list(again.images) == ["first", "third"]
+    assert again.about == "third"
+    assert again.ask("undo that").text == chat.turns[1].answer.text
+    assert again.about == "third"  # the image the answer was about is not there
+    assert again.ask("How many nuclei are in the first one?").value == 8
+    (tmp_path / "first.tif").unlink()
+    with pytest.raises(LogError, match="cannot be opened"):
+        mnb.Session.resume(chat.id, log=log)
 
 
 def test_a_session_without_an_image_is_resumed(log):

@@ -1,7 +1,8 @@
-"""A logged conversation and the image it was about, found and opened again."""
+"""A logged conversation and the images it was about, found and opened again."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,10 @@ from .book import Choice, LoggedSession, LoggedTurn, load
 from .database import default_path
 
 
+class MissingImageWarning(UserWarning):
+    """A conversation goes on without one of its images."""
+
+
 def recalled(name: str, given: Given, log: Choice) -> tuple[LoggedSession, dict[str, MicroImage], Path]:
     """The conversation of this name, its images, and the log it stands in.
 
@@ -27,16 +32,32 @@ def recalled(name: str, given: Given, log: Choice) -> tuple[LoggedSession, dict[
 
     Raises
     ------
-    LogError : no such session, an image cannot be opened, or it is not the image the session was about.
+    LogError : no such session, or the image that was spoken of last cannot be opened or is another one. Of other images this is
+        a :class:`MissingImageWarning`, and the conversation goes on without them.
     """
     path = default_path() if log is None or isinstance(log, bool) else Path(log)
     logged, offered = load(name, path), list(Album.of(given).values())
-    images = {}
+    images, lost = {}, {}
     for title, key in logged.album.items():
         about = logged.images[key]
         fitting = [img for img in offered if img.content_id == about["content_id"]] or (offered if len(logged.album) == 1 else [])
-        images[title] = reopened(about, *fitting[:1])
+        try:
+            images[title] = reopened(about, *fitting[:1])
+        except LogError as error:
+            if title == logged.about:
+                raise
+            lost[title] = str(error)
+    if lost:
+        _say_lost(lost)
     return logged, images, path
+
+
+def _say_lost(lost: Mapping[str, str]) -> None:
+    """Names the images a conversation goes on without, and why."""
+    why = "; ".join(f"{title}: {reason}" for title, reason in lost.items())
+    many = "these images, which are" if len(lost) > 1 else "one image, which is"
+    text = f"the session goes on without {many} not there as before; give what can be found as img=. {why}"
+    warnings.warn(text, MissingImageWarning, stacklevel=4)
 
 
 def reopened(about: Mapping[str, Any], img: MicroImage | None = None) -> MicroImage:
