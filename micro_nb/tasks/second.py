@@ -80,11 +80,8 @@ def look_closer(
     areas = np.bincount(labels.ravel())
     large = areas >= limit
     large[0] = False
-    found = [
-        part
-        for place, signs in _signs(labels, large, read, first)
-        if (part := _looked(first.pitch, finer, place, signs, labels, large, limit, decoding)) is not None
-    ]
+    closer = _Closer(labels, large, limit, finer, first.pitch, decoding)
+    found = [part for place, signs in _signs(labels, large, read, first) if (part := closer.look(place, signs)) is not None]
     if not found:
         return None
     hit, count, patches = np.zeros(len(areas), int), 0, []
@@ -124,28 +121,48 @@ def _moved(place: Slices, by: tuple[int, int]) -> Slices:
     return slice(y.start + dy, y.stop + dy), slice(x.start + dx, x.stop + dx)
 
 
-def _looked(
-    step: int, maps: TileMaps, place: Slices, signs: np.ndarray, labels: np.ndarray, large: np.ndarray, limit: float,
-    decoding: Decoding,
-) -> Found | None:  # fmt: skip
-    """Small objects whose middle lies on or near the signs at a place of a first look of pitch ``step``."""
-    rows, cols = (_around(s, step / maps.pitch, n) for s, n in zip(place, maps.shape, strict=True))
-    seen, fine = maps.look((rows, cols), 0), maps.pitch
-    foreground = seen.geometry[0].astype(np.float32)
-    found = objects_of(seen.geometry[:4].astype(np.float32), decoding)
-    area = np.maximum(np.bincount(found.ravel()), 1)
-    beside = large[labels[tuple(slice(s.start * fine, s.stop * fine, fine) for s in (rows, cols))]]
-    at = np.indices(found.shape) + np.array([rows.start, cols.start])[:, None, None]
-    certainty, on_large, y, x = (np.bincount(found.ravel(), v.ravel()) / area for v in (foreground, beside, *at))
-    good = (area >= _LEAST) & (area * fine**2 < limit) & (certainty > _SURE) & (on_large < _APART)
-    good &= _on(signs, *((middle + 0.5) * fine / step - s.start for middle, s in zip((y, x), place, strict=True)))
-    good[0] = False
-    if not good.any():
-        return None
-    numbers = (np.cumsum(good) * good)[found].astype(np.int32)
-    pooled = _pooled(numbers, seen.embedding.astype(np.float32) * seen.unit[:, None, None])
-    patch = enlarge((rows, cols), numbers, fine, labels.shape, smooth=True)
-    return Found([patch], pooled, certainty[good].astype(np.float32))
+@dataclass(frozen=True)
+class _Closer:
+    """The finer look at places of a first one of pitch ``step``.
+
+    Attributes
+    ----------
+    labels, large : objects of the first look, and which of them are not small.
+    limit : area in pixels of level 0 that small objects stay below.
+    """
+
+    labels: np.ndarray
+    large: np.ndarray
+    limit: float
+    maps: TileMaps
+    step: int
+    decoding: Decoding
+
+    def look(self, place: Slices, signs: np.ndarray) -> Found | None:
+        """Small objects whose middle lies on or near the signs at a place."""
+        pitch = self.maps.pitch
+        rows, cols = (_around(s, self.step / pitch, n) for s, n in zip(place, self.maps.shape, strict=True))
+        seen = self.maps.look((rows, cols), 0)
+        geometry = seen.geometry[:4].astype(np.float32)
+        found = objects_of(geometry, self.decoding)
+        beside = self.large[self.labels[tuple(slice(s.start * pitch, s.stop * pitch, pitch) for s in (rows, cols))]]
+        area, certainty, on_large, y, x = _means(found, geometry[0], beside, *np.indices(found.shape))
+        good = (area >= _LEAST) & (area * pitch**2 < self.limit) & (certainty > _SURE) & (on_large < _APART)
+        middles = (((at + s.start + 0.5) * pitch / self.step) for at, s in zip((y, x), (rows, cols), strict=True))
+        good &= _on(signs, *(middle - s.start for middle, s in zip(middles, place, strict=True)))
+        good[0] = False
+        if not good.any():
+            return None
+        numbers = (np.cumsum(good) * good)[found].astype(np.int32)
+        pooled = _pooled(numbers, seen.embedding.astype(np.float32) * seen.unit[:, None, None])
+        patch = enlarge((rows, cols), numbers, pitch, self.labels.shape, smooth=True)
+        return Found([patch], pooled, certainty[good].astype(np.float32))
+
+
+def _means(labels: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Area of each label, at least 1, and the mean of each of ``values`` under it."""
+    area = np.maximum(np.bincount(labels.ravel()), 1)
+    return area, *(np.bincount(labels.ravel(), v.ravel()) / area for v in values)
 
 
 def _around(span: slice, times: float, n: int) -> slice:
