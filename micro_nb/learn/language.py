@@ -1,6 +1,6 @@
 """Micro-D1 ``small``: a language model learns, by LoRA and a projector, to read what Micro-D1 saw and to word evidence.
 
-    python -m micro_nb.learn.language small runs/small
+    micro-nb train small --out runs/small
 
 The eyes and the language model's own weights stay as they are. What is kept is the adapter and the projector.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import os
-import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from ..errors import ImageNotFoundError, MissingExtraError
+from ..errors import ImageNotFoundError, MissingExtraError, WriteError
 from ..models.micro_d1 import MicroD1ForConditionalGeneration, MicroD1Model
 from ..models.micro_d1.language_micro_d1 import IGNORED
 from ..models.ontology import ontology
@@ -29,10 +29,11 @@ from ..tasks.load import load_model, quiet
 from .facts import known
 from .features import Features, views
 from .lessons import Lesson, lessons
-from .recipe import RECIPES, RecipeError, read_data
+from .recipe import RUNS, RecipeError, entries, read_data
 from .scenes import generated
 from .shards import Sample
 from .split import Split
+from .training import Training
 
 PROJECTOR, ADAPTER, LOG, CARD = "projector.safetensors", "adapter", "log.csv", "small.json"
 
@@ -71,16 +72,7 @@ class LanguageRecipe:
         ------
         RecipeError : it is not there, or names what no such recipe has.
         """
-        import yaml
-
-        file = RECIPES / f"{os.fspath(path)}.yaml"
-        file = file if file.is_file() else Path(path)
-        if not file.is_file():
-            raise RecipeError(f"{path}: no such recipe; give 'small' or a .yaml file")
-        found = yaml.safe_load(file.read_text(encoding="utf-8")) | changes
-        if unknown := sorted(set(found) - {f.name for f in fields(cls)}):
-            raise RecipeError(f"{file}: {', '.join(unknown)} is no part of a recipe for language")
-        return cls(**found)
+        return cls(**entries(path, tuple(f.name for f in fields(cls)), changes)[1])
 
     def features(self, eyes: MicroD1Model) -> list[Features]:
         """What the eyes see of the scenes and of the training part of the data."""
@@ -189,6 +181,24 @@ class LanguageTrainer:
         return rise * (0.55 + 0.45 * float(np.cos(np.pi * min(1.0, step / max(1, self.recipe.steps)))))
 
 
+def teach(source: Any, *, out: str | os.PathLike[str] | None, changes: Mapping[str, Any]) -> Training:
+    """Follows a recipe for language: what ``micro_nb.train`` does with one.
+
+    Raises
+    ------
+    RecipeError : the recipe cannot be followed.
+    WriteError : ``out`` holds a training already.
+    """
+    recipe = replace(source, **changes) if isinstance(source, LanguageRecipe) else LanguageRecipe.load(source, **changes)
+    folder = Path(out) if out is not None else RUNS / recipe.name
+    if (folder / CARD).exists():
+        raise WriteError(f"{folder} holds a training of language, which is not gone on with; choose another folder with out=")
+    began, trainer = time.perf_counter(), LanguageTrainer(recipe)
+    trainer.run(folder)
+    lines = [{"step": step, "loss": loss} for step, loss in enumerate(trainer.losses, 1)]
+    return Training(folder, len(lines), time.perf_counter() - began, lines)
+
+
 def told(samples: Sequence[Sample], seen: Sequence[Features]) -> list[Features]:
     """Views with what their sample says of modality and specimen, which generated scenes know and others are told by data set."""
     each, out = len(seen) // len(samples), []
@@ -250,7 +260,7 @@ def load_language(
 
     at = Path(folder)
     if not (at / CARD).is_file():
-        raise ImageNotFoundError(f"{at}: no {CARD} here; give the folder that micro_nb.learn.language wrote")
+        raise ImageNotFoundError(f"{at}: no {CARD} here; give the folder of a training of language")
     recipe = LanguageRecipe(**json.loads((at / CARD).read_text(encoding="utf-8")))
     language = language if language is not None else _language(recipe.language)[0]
     model = MicroD1ForConditionalGeneration.joined(
@@ -266,15 +276,3 @@ def _language(where: str) -> tuple[Any, Any]:
 
     with quiet():
         return AutoModelForCausalLM.from_pretrained(where, use_safetensors=True), AutoTokenizer.from_pretrained(where)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """``python -m micro_nb.learn.language RECIPE OUT [name=value ...]``."""
-    name, out, *given = arguments
-    recipe = LanguageRecipe.load(name)
-    changes = {k: type(getattr(recipe, k))(v) for k, v in (pair.split("=", 1) for pair in given)}
-    print(LanguageTrainer(replace(recipe, **changes)).run(out))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

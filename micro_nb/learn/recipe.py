@@ -13,6 +13,8 @@ from .shards import Sample, read_shards
 from .split import Split
 
 RECIPES = Path(__file__).parent / "recipes"
+RUNS = Path("runs")
+"""Where runs are kept that are given no place."""
 
 
 class RecipeError(MicroNBError, ValueError):
@@ -87,16 +89,7 @@ class Recipe:
         ------
         RecipeError : the file does not exist or names what no recipe has.
         """
-        file = RECIPES / f"{os.fspath(path)}.yaml"
-        file = file if file.is_file() else Path(path)
-        if not file.is_file():
-            known = ", ".join(p.stem for p in RECIPES.glob("*.yaml"))
-            raise RecipeError(f"{path}: no such recipe; give a .yaml file, or one of the package: {known}")
-        found = _yaml(file) | changes
-        if unknown := sorted(set(found) - {f.name for f in fields(cls)}):
-            raise RecipeError(
-                f"{file}: {', '.join(unknown)} is no part of a recipe; there is {', '.join(f.name for f in fields(cls))}"
-            )
+        file, found = entries(path, tuple(f.name for f in fields(cls)), changes)
         if "weights" not in found:
             raise RecipeError(f"{file}: weights are missing: the share of each source in a batch")
         recipe = cls(**found)
@@ -112,6 +105,25 @@ class Recipe:
 
             found += generated(self.scenes, seed=self.seed)
         return found
+
+
+def entries(path: str | os.PathLike[str], known: Sequence[str], changes: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
+    """The file of a recipe and what it says, with changes.
+
+    Raises
+    ------
+    RecipeError : the file does not exist, or names what is not among ``known``.
+    """
+    file = _file(path)
+    found = _yaml(file) | dict(changes)
+    if unknown := sorted(set(found) - set(known)):
+        raise RecipeError(f"{file}: {', '.join(unknown)} is no part of a recipe; there is {', '.join(known)}")
+    return file, found
+
+
+def teaches_language(source: Any) -> bool:
+    """Whether a recipe, or the file of one, teaches a language model: it names the model as ``language``."""
+    return "language" in _yaml(_file(source)) if isinstance(source, str | os.PathLike) else hasattr(source, "language")
 
 
 def read_data(place: str | os.PathLike[str]) -> Iterator[Sample]:
@@ -132,6 +144,16 @@ def _found(place: str, beside: Path) -> str:
             f"data: {place} is no folder here nor beside the recipe; say where it is, such as data=[path/to/train_val]"
         )
     return str(here[0])
+
+
+def _file(path: str | os.PathLike[str]) -> Path:
+    """A recipe of the package by its name, or a file."""
+    file = RECIPES / f"{os.fspath(path)}.yaml"
+    file = file if file.is_file() else Path(path)
+    if not file.is_file():
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.yaml")))
+        raise RecipeError(f"{path}: no such recipe; give a .yaml file, or one of the package: {known}")
+    return file
 
 
 def _yaml(file: Path) -> dict[str, Any]:

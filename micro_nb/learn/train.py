@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import WriteError
-from .recipe import Recipe
+from .recipe import RUNS, Recipe, RecipeError, teaches_language
 from .trainer import STATE, Trainer, read_log
 from .training import Training
-
-RUNS = Path("runs")
 
 
 def train(
@@ -32,8 +30,8 @@ def train(
 
     Parameters
     ----------
-    source : a recipe (a YAML file, the name of one in the package, or a :class:`Recipe`); or, with ``labels``, images: a folder
-        or a list of paths, MicroImages and arrays.
+    source : a recipe (a YAML file, the name of one in the package, or a :class:`Recipe`), for eyes or, where it names a
+        ``language`` model, for language; or, with ``labels``, images: a folder or a list of paths, MicroImages and arrays.
     labels : a folder of label images with the stems of the images, or a list: a whole number for each object, 0 background, -1
         not known.
     out : where to write; ``runs/NAME`` by default. A recipe's run folder, or the folder of the fine-tuned model.
@@ -79,6 +77,12 @@ def train(
 
 
 def _follow(source: Any, out: Any, resume: bool, changes: dict[str, Any]) -> Training:
+    if teaches_language(source):
+        if resume:
+            raise RecipeError("a training of language is not resumed; begin it anew without resume")
+        from .language import teach  # it needs a language model, which recipes for eyes do not
+
+        return teach(source, out=out, changes=changes)
     recipe = Recipe(**(vars(source) | changes)) if isinstance(source, Recipe) else Recipe.load(source, **changes)
     folder = Path(out) if out is not None else RUNS / recipe.name
     if (folder / STATE).exists() and not resume:

@@ -1,10 +1,14 @@
 """A language model is taught on labelled scenes: the loss falls, and adapter and projector come back from disk."""
 
+import json
 import re
 
 import pytest
 import torch
 
+import micro_nb as mnb
+from micro_nb.errors import WriteError
+from micro_nb.face.cli import main
 from micro_nb.learn.features import views
 from micro_nb.learn.language import ADAPTER, LanguageRecipe, LanguageTrainer, encoded, load_language, told
 from micro_nb.learn.lessons import lessons
@@ -119,3 +123,21 @@ def test_the_recipe_of_small_can_be_read():
         LanguageRecipe.load("small", colour=1)
     with pytest.raises(RecipeError, match="no such recipe"):
         LanguageRecipe.load("nothing")
+
+
+def test_a_recipe_for_language_is_followed_by_train_and_on_the_command_line(tokenizer, tmp_path, capsys):
+    tiny().save_pretrained(tmp_path / "tiny")
+    tokenizer.save_pretrained(tmp_path / "tiny")
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(
+        f"name: tiny\nlanguage: {tmp_path / 'tiny'}\nscenes: {{fluorescence: 1}}\nsteps: 4\nbatch: 2\nobjects: 4\ntokens: 400\n"
+    )
+    done = mnb.train(recipe, out=tmp_path / "first", steps=2)
+    assert (done.steps, list(done.curve.columns)) == (2, ["step", "loss"])
+    assert load_language(done.folder).language.peft_config["default"].r == 16
+    with pytest.raises(WriteError, match="choose another folder"):
+        mnb.train(recipe, out=tmp_path / "first")
+    with pytest.raises(RecipeError, match="not resumed"):
+        mnb.train(recipe, out=tmp_path / "first", resume=True)
+    assert main(["train", str(recipe), "--out", str(tmp_path / "second"), "--set", "steps=1", "--json"]) in (None, 0)
+    assert json.loads(capsys.readouterr().out)["steps"] == 1
