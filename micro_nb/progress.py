@@ -101,6 +101,15 @@ def track(items: Iterable[T], what: str, total: int | None = None, unit: str = "
             progress.advance()
 
 
+def about(seconds: float) -> str:
+    """How long something will take, in words, for what is said beforehand.
+
+    >>> about(42), about(200)
+    ('about 42 s', 'about 3 min')
+    """
+    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {max(seconds, 1):.0f} s"
+
+
 def _in_kernel() -> bool:
     """Whether output goes to a Jupyter kernel's display, not a terminal."""
     ipython = sys.modules.get("IPython")

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import importlib
 import os
-import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from ..data.image import MicroImage
 from ..errors import PlanError
-from ..progress import track
 from .evaluation import Contamination, Evaluation
-from .evaluation_data import LabelledImage, LabelledSet, Prompts, read_set
-from .evaluation_failures import Failure, picture, words
+from .evaluation_bench import Bench
+from .evaluation_data import LabelledSet, Prompts, read_set
 from .evaluation_guard import TrainedOn, model_name
-from .evaluation_images import Judged, Parse, Truth, brightness, judge, typical_size
-from .evaluation_presence import PER_SET, Answer, Presence, foreign_answers, own_answers, summarised
-from .evaluation_robustness import Job
-from .evaluation_robustness import robustness as curves
-from .evaluation_strata import Judgements, class_table, strata, worst
-from .metrics.boxes import Boxes, box_score
+from .evaluation_images import Parse
+from .evaluation_presence import PER_SET, Presence
+from .evaluation_strata import class_table, strata, worst
 
 _FEW = 15
 _WORSENED = 8
-_RANKED = ("f1", "box_f1", "point_recall")
 
 
 def evaluate(
@@ -88,20 +77,18 @@ def evaluate(
     run, by = parser(model, parse)
     listed = _list(model, parse, trained_on)
     held = listed.check([i.path for i in data.images], force=force, what=str(data_dir))
-    bench = _Bench(data, run, failures)
-    for item, seen in track(list(zip(data.images, held, strict=True)), f"evaluating on {data.name}", unit="images"):
-        bench.add(item, trained=bool(seen))
+    bench = Bench(data, run, failures)
+    bench.run(held)
     judged = bench.judgements()
-    figures = judged.figures(seed=seed)
-    parts = strata(judged, seed=seed)
-    worsened = worsened or _WORSENED * robustness
-    table = None if worsened <= 0 else curves(bench.jobs(worsened), run, judged.main, seed=seed)
+    figures, parts = judged.figures(seed=seed), strata(judged, seed=seed)
+    table = bench.robustness(worsened or _WORSENED * robustness, judged.main, seed=seed)
     known = Contamination(listed.table is not None, listed.source, tuple(judged.table["image"][held]))
     present = bench.presence(others)
     return Evaluation(
-        data.name, by, None if data.prompts is None else tuple(data.prompts), judged.table, judged.main, figures, parts,
-        worst(parts, judged.main, figures[judged.main].value), known, class_table(judged, seed=seed), present, table,
-        bench.worst(), tuple(_notes(data, known, present)),
+        name=data.name, by=by, prompts=None if data.prompts is None else tuple(data.prompts), images=judged.table,
+        main=judged.main, figures=figures, strata=parts, worst=worst(parts, judged.main, figures[judged.main].value),
+        contamination=known, classes=class_table(judged, seed=seed), presence=present, robustness=table,
+        failures=bench.worst(), notes=tuple(_notes(data, known, present)),
     )  # fmt: skip
 
 
@@ -132,85 +119,6 @@ def _list(model: Any, parse: Any, trained_on: Any) -> TrainedOn:
     if parse is not None:
         return TrainedOn(None, "parse= was given and brings no list of training pictures; pass trained_on= where it was trained")
     return TrainedOn.of(model)
-
-
-@dataclass
-class _Bench:
-    """Judges images one by one and keeps what the figures need, never all pixels."""
-
-    data: LabelledSet
-    parse: Parse
-    keep: int
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    truths: list[Boxes] = field(default_factory=list)
-    founds: list[Boxes] = field(default_factory=list)
-    sure: list[np.ndarray] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    failures: list[tuple[float, int, LabelledImage, Judged, dict[str, Any]]] = field(default_factory=list)
-
-    def add(self, item: LabelledImage, *, trained: bool) -> None:
-        """Parses and judges one image."""
-        img, truth, asked = item.open(), self.truth(item), self.data.prompts
-        start = time.perf_counter()
-        found = self.parse(img, asked)
-        seconds = time.perf_counter() - start
-        judged = judge(truth, found, asked)
-        row = self.facts(item, img, truth) | {"seconds": seconds, "trained_on": trained} | dict(judged.row)
-        self.answers += own_answers(self.data, item, found)
-        self.sure.append(np.column_stack([np.full(len(judged.sure), len(self.rows)), judged.sure]))
-        none = Boxes(np.zeros((0, 4)), np.zeros(0, object), np.zeros(0), judged=())
-        self.truths.append(truth.boxes or none)
-        self.founds.append(judged.boxes or none)
-        self.remember(item, judged, row)
-        self.rows.append(row)
-
-    def truth(self, item: LabelledImage) -> Truth:
-        notes = self.data.notes
-        return Truth(item.masks(notes.rim_px), item.prompt, item.boxes, item.points, item.coverage, notes.incomplete)
-
-    def facts(self, item: LabelledImage, img: MicroImage, truth: Truth) -> dict[str, Any]:
-        """What images are told apart by."""
-        height, width = img.plane_shape
-        base = {"image": item.name, "group": item.group, "megapixels": height * width / 1e6, **item.facts}
-        return base | {"brightness": brightness(np.asarray(img.read())), "size_px": typical_size(truth)}
-
-    def remember(self, item: LabelledImage, judged: Judged, row: dict[str, Any]) -> None:
-        """Keeps what was found in this image if it is among the worst so far."""
-        score = next((float(row[k]) for k in _RANKED if k in row and row[k] == row[k]), None)
-        if score is not None and self.keep > 0:
-            self.failures.append((score, len(self.rows), item, judged, row))
-            self.failures = sorted(self.failures, key=lambda kept: kept[:2])[: self.keep]
-
-    def worst(self) -> tuple[Failure, ...]:
-        """Pictures of the worst images, the worst first."""
-        return tuple(
-            Failure(item.name, score, words(row), picture(item.open(), self.truth(item), judged))
-            for score, _, item, judged, row in self.failures
-        )
-
-    def judgements(self) -> Judgements:
-        classes, incomplete = list(self.data.classes), self.data.notes.incomplete
-        half = finer = None
-        if classes:
-            half, finer = (
-                box_score(self.truths, self.founds, iou=iou, names=classes, incomplete=incomplete) for iou in (0.5, 0.75)
-            )
-        return Judgements(pd.DataFrame(self.rows), self.data.groups, half, finer, np.concatenate(self.sure))
-
-    def jobs(self, n: int) -> list[Job]:
-        few = self.data.few(min(n, len(self.data.images)))
-        return [(item.open(), self.truth(item), self.data.prompts) for item in few.images]
-
-    def presence(self, others: list[LabelledSet]) -> Presence | None:
-        """Answers of the main run, and with other folders what each says of the prompts of all others."""
-        if others and self.answers:
-            sets = [self.data, *others]
-            work = [(s, i) for s in sets for i in s.few(PER_SET).images]
-            for s, item in track(work, "asking what is not there", unit="images"):
-                if s is not self.data and s.prompts:
-                    self.answers += own_answers(s, item, self.parse(item.open(), s.prompts))
-                self.answers += foreign_answers(s, item, sets, self.parse)
-        return summarised(self.answers)
 
 
 def _notes(data: LabelledSet, known: Contamination, present: Presence | None) -> Iterable[str]:

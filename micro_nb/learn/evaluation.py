@@ -25,6 +25,12 @@ TITLES = {
     "point_recall": "recall of points", "calibration_error": "calibration error of object scores",
 }  # fmt: skip
 MARK = " (!) trained on"
+_CHANGES = {
+    "blur": "blur, sigma in px",
+    "noise": "noise, of the range",
+    "brightness": "brightness, times",
+    "scale": "size, times",
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,9 @@ class Evaluation:
         if self.robustness is None:
             return None
         curves = {
-            str(kind): [tuple(map(float, p)) for p in part[["level", "figure", "low", "high"]].to_numpy()]
+            _CHANGES.get(str(kind), str(kind)): [
+                tuple(map(float, p)) for p in part[["level", "figure", "low", "high"]].to_numpy()
+            ]
             for kind, part in self.robustness.groupby("kind", sort=False)
         }
         return curve_chart(f"{self.name}: {self._title(self.main)} on worse pictures", curves)  # type: ignore[arg-type]
@@ -123,6 +131,12 @@ class Evaluation:
         """The figures as a table: figure, value, low, high, images."""
         rows = [(self._title(n), f.value, f.low, f.high, f.n) for n, f in self.figures.items()]
         return pd.DataFrame(rows, columns=["figure", "value", "low", "high", "images"])
+
+    def _strata_shown(self) -> pd.DataFrame:
+        """The main figure alone: a page has no room for all of them."""
+        ends = {self.main: self._title(self.main), f"{self.main}_low": "low", f"{self.main}_high": "high"}
+        kept = [c for c in ("by", "value", "images", *ends) if c in self.strata]
+        return self.strata[kept].rename(columns={"value": "stratum", **ends})
 
     def _title(self, name: str) -> str:
         return TITLES.get(name, name) + (MARK if self.contaminated else "")
@@ -156,7 +170,7 @@ class Evaluation:
         return {"text/plain": self.text(), "text/html": self._repr_html_(), "image/png": self.chart()}
 
     def _repr_html_(self) -> str:
-        tables = [self.summary(), self.classes, self.strata, None if self.presence is None else self.presence.figures]
+        tables = [self.summary(), self.classes, self._strata_shown(), None if self.presence is None else self.presence.figures]
         shown = "".join(_html(t) for t in tables if t is not None and len(t))
         charts = "".join(_picture(p, 760) for p in (self.chart(), self.robustness_chart()) if p is not None)
         failures = "".join(

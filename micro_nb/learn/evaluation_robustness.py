@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from scipy import ndimage as ndi
 
 from ..data.image import MicroImage
 from ..data.open import open_image
-from ..progress import Progress
+from ..progress import Progress, about
+from ..tiles.objects import Objects
 from .evaluation_images import Judged, Parse, Truth, judge
 from .metrics.boxes import Boxes, box_score
 from .metrics.intervals import draws, interval, mean_interval
@@ -22,7 +24,9 @@ CURVES: dict[str, tuple[float, ...]] = {
     "scale": (0.5, 0.75, 1.0, 1.5),
 }
 """Levels: sigma of a Gaussian in px; standard deviation as a share of the picture's range; factor of the grey values; factor of
-the size. Where nothing is changed (0, 1) the picture is judged once for all curves."""
+the size."""
+PLAIN = {"blur": 0.0, "noise": 0.0, "brightness": 1.0, "scale": 1.0}
+"""Where nothing is changed; judged once for all curves."""
 Job = tuple[MicroImage, Truth, list[str] | None]
 Spread = tuple[float, float, float]
 _DRAWS = 200
@@ -83,7 +87,7 @@ def scaled(truth: Truth, factor: float) -> Truth:
 
 
 def robustness(jobs: list[Job], parse: Parse, main: str, *, seed: int = 0) -> pd.DataFrame:
-    """The main figure at every level of every curve.
+    """The main figure at every level of every curve; how long that takes is said after the first picture.
 
     Parameters
     ----------
@@ -93,27 +97,39 @@ def robustness(jobs: list[Job], parse: Parse, main: str, *, seed: int = 0) -> pd
     -------
     ``kind``, ``level``, ``figure``, ``low``, ``high``, ``images``.
     """
-    rows: list[tuple[object, ...]] = []
-    plain: Spread | None = None
-    with Progress("making pictures worse", sum(map(len, CURVES.values())), "levels") as progress:
-        for kind, levels in CURVES.items():
-            for level in levels:
-                same = level == (1.0 if kind in ("brightness", "scale") else 0.0)
-                values = plain if same and plain is not None else _figure(jobs, parse, main, kind, level, seed)
-                plain = values if same else plain
-                rows.append((kind, level, *values, len(jobs)))
-                progress.advance()
+    work = [("blur", PLAIN["blur"]), *((k, level) for k, levels in CURVES.items() for level in levels if level != PLAIN[k])]
+    expected = about(_seconds(jobs, parse, work, seed))
+    with Progress(f"making pictures worse, {expected}", len(work) * len(jobs), "pictures") as progress:
+        made = {(k, level): _figure(jobs, parse, main, (k, level), seed, progress) for k, level in work}
+    plain = made[work[0]]
+    rows = [(k, level, *made.get((k, level), plain), len(jobs)) for k, levels in CURVES.items() for level in levels]
     return pd.DataFrame(rows, columns=["kind", "level", "figure", "low", "high", "images"])
 
 
-def _figure(jobs: list[Job], parse: Parse, main: str, kind: str, level: float, seed: int) -> Spread:
-    factor = level if kind == "scale" else 1.0
-    truths = [scaled(truth, factor) if factor != 1 else truth for _, truth, _ in jobs]
-    judged = []
-    for (img, _, asked), truth in zip(jobs, truths, strict=True):
-        size = None if img.pixel_size is None else {a: img.pixel_size[a] / factor for a in ("y", "x")}
-        pixels = degraded(np.asarray(img.read()), kind, level, seed=seed)
-        judged.append(judge(truth, parse(open_image(pixels, axes="".join(img.axes), pixel_size=size), asked), asked))
+def _seconds(jobs: list[Job], parse: Parse, work: list[tuple[str, float]], seed: int) -> float:
+    """How long all will take, from one picture that is new to the model and the areas of the others."""
+    start = time.perf_counter()
+    _parsed(jobs[0], parse, work[1], seed)
+    areas = [float(np.prod(img.plane_shape)) for img, *_ in jobs]
+    passes = sum(level**2 if kind == "scale" else 1.0 for kind, level in work)
+    return (time.perf_counter() - start) * passes * sum(areas) / areas[0]
+
+
+def _parsed(job: Job, parse: Parse, change: tuple[str, float], seed: int) -> Objects:
+    """What is found in a picture made worse."""
+    img, _, asked = job
+    factor = change[1] if change[0] == "scale" else 1.0
+    size = None if img.pixel_size is None else {a: img.pixel_size[a] / factor for a in ("y", "x")}
+    pixels = degraded(np.asarray(img.read()), *change, seed=seed)
+    return parse(open_image(pixels, axes="".join(img.axes), pixel_size=size), asked)
+
+
+def _figure(jobs: list[Job], parse: Parse, main: str, change: tuple[str, float], seed: int, progress: Progress) -> Spread:
+    truths, judged = [], []
+    for job in jobs:
+        truths.append(scaled(job[1], change[1]) if change[0] == "scale" else job[1])
+        judged.append(judge(truths[-1], _parsed(job, parse, change, seed), job[2]))
+        progress.advance()
     return _map(truths, judged) if main == "box_map50" else _mean(judged, main)
 
 

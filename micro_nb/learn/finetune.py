@@ -19,7 +19,7 @@ import torch
 from ..errors import WriteError
 from ..progress import track
 from ..tasks.embed import embed
-from ..tasks.load import load_model, prepared
+from ..tasks.load import load_model, prepared, quiet
 from ..tasks.parse import parse
 from ..tiles.objects import Objects
 from .finetune_loop import CHECK_EVERY, Checks, run, workfolder
@@ -74,7 +74,7 @@ def finetune(
     checks = Checks(_samples(held, name), recipe, tuple(old.config.layers), work)
     checks.resume(trainer.step)
     stopped = run(trainer, checks, other_s=looks_s)
-    lines = [line | {"validation": checks.at.get(line["step"])} for line in read_log(work)]
+    lines = curve(read_log(work), checks.at)
     model = renewed(old, checks.best or trainer.averaged())
     named(model, name, learned_from[:_SHOWN])
     write_model(model, target)
@@ -98,6 +98,14 @@ def divided(pairs: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[
     held = order[: len(pairs) // 5]
     kept = [pair for k, pair in enumerate(pairs) if k not in held]
     return kept, [pairs[k] for k in sorted(held)]
+
+
+def curve(log: Sequence[Mapping[str, Any]], checked: Mapping[int, float]) -> list[dict[str, Any]]:
+    """A row a step that was logged or checked: losses on what is learned from, and ``validation`` on what is held out."""
+    rows: dict[int, dict[str, Any]] = {step: {"step": step, "validation": loss} for step, loss in checked.items()}
+    for line in log:
+        rows[line["step"]] = rows.get(line["step"], {}) | dict(line)
+    return [rows[step] for step in sorted(rows)]
 
 
 def _samples(pairs: Sequence[Labelled], name: str) -> list[Any]:
@@ -156,7 +164,7 @@ def _vectors(model: Any, pair: Labelled) -> list[np.ndarray]:
 def write_model(model: Any, target: Path) -> None:
     """A folder for ``load_model``, in half precision as the weights of the package; whole or absent."""
     half = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-    with _building(target) as partial:
+    with _building(target) as partial, quiet():
         model.save_pretrained(partial, state_dict=half)
         model.processor.save_pretrained(partial)
         (partial / "calibration.json").write_text(json.dumps(model.calibration), encoding="utf-8")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..progress import Progress
+from ..progress import Progress, about
 from ..settings import settings
 from .crops import Batch, Crops
 from .labelled import Labelled
@@ -119,7 +119,7 @@ def _advance(trainer: Trainer, checks: Checks, other_s: float) -> None:
     steps = trainer.recipe.steps
     expected = step_seconds(trainer) * (steps - trainer.step) * (1 + _CHECK_STEPS / CHECK_EVERY) + other_s
     done = checks.look(trainer)
-    with Progress(f"fine-tuning on {trainer.recipe.name}, {_in_words(expected)} at most", steps, "steps") as progress:
+    with Progress(f"fine-tuning on {trainer.recipe.name}, up to {about(expected)}", steps, "steps") as progress:
         progress.advance(trainer.step)
         while trainer.step < steps and not done:
             before = trainer.step
@@ -136,10 +136,6 @@ def step_seconds(trainer: Trainer) -> float:
         torch.stack(list(trainer.model.train()(batch).values())).sum().backward()  # type: ignore[no-untyped-call]
     trainer.optimizer.zero_grad(set_to_none=True)
     return time.perf_counter() - start
-
-
-def _in_words(seconds: float) -> str:
-    return f"about {seconds / 60:.0f} min" if seconds >= 90 else f"about {max(seconds, 1):.0f} s"
 
 
 def workfolder(target: Path, base: Any, recipe: Recipe, pairs: Sequence[Labelled]) -> Path:

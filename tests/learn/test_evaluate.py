@@ -13,6 +13,7 @@ from PIL import Image
 
 import micro_nb as mnb
 from micro_nb.errors import CorruptImageError, ImageNotFoundError
+from micro_nb.learn import evaluation_robustness
 from micro_nb.learn.evaluate import evaluate
 from micro_nb.learn.evaluation_data import read_set
 from micro_nb.learn.evaluation_presence import presence
@@ -59,6 +60,17 @@ def test_worse_pictures_are_judged_level_by_level(floor):
     ]
     assert undone["figure"].nunique() == 1
     assert floor.robustness_chart()[1:4] == b"PNG"
+
+
+def test_how_long_worse_pictures_take_is_said_after_the_first(plates, monkeypatch):
+    said, asked = [], []
+    floor = SegmentFloor()
+    monkeypatch.setattr(evaluation_robustness, "about", lambda seconds: said.append((seconds, len(asked))) or "")
+    evaluate(plates, parse=lambda img, prompts: asked.append(img) or floor(img, prompts), prompts="disc", limit=1, worsened=1)
+    ((seconds, parses),) = said
+    assert seconds > 0
+    assert parses == 2  # the picture itself, and the first that is made worse
+    assert len(asked) == parses + 13
 
 
 def test_an_evaluation_shows_itself_as_text_page_picture_and_json(floor):

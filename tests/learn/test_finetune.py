@@ -164,6 +164,8 @@ def test_five_lines_make_a_model_folder_from_folders(base, folders, tmp_path):
     assert len(done.held_out) == 1
     assert set(done.before) == set(done.after) == {"ap50", "found", "true"}
     assert load_model(done.folder).config.diameter_px == 22
+    assert list(done.curve["step"]) == [0, 2]
+    assert done.curve["validation"].notna().all()
     with pytest.raises(WriteError, match="already exists"):
         train(folders / "images", folders / "labels", base=base, out=tmp_path / "model")
 
@@ -234,7 +236,7 @@ def test_how_long_it_will_take_is_said_beforehand(base, folders, tmp_path, monke
     monkeypatch.setattr(finetune_loop, "Progress", Told)
     train(folders / "images", folders / "labels", base=base, name="disc", steps=2, out=tmp_path / "model")
     assert len(said) == 1
-    assert re.fullmatch(r"fine-tuning on disc, about \d+ s at most", said[0])
+    assert re.fullmatch(r"fine-tuning on disc, up to about \d+ s", said[0])
 
 
 def test_colour_pictures_may_come_as_arrays_of_either_order():
