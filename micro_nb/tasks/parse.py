@@ -162,7 +162,7 @@ def parse_seen(
         "prompts": None if prompts is None else list(prompts),
         **seen.to_dict(),
     }
-    made_by["recognised"] = {} if seen.unfamiliar else recognise(image_vector(seen, model), model)
+    made_by["recognised"] = {} if seen.unfamiliar else recognise(image_vector(seen, model), model, seen.thumbnail)
     return Objects(table, labels, presence, plane.pixel_size, plane.content_id, made_by)
 
 

@@ -1,0 +1,88 @@
+"""What kind of picture it is: said where words and likeness agree, from wide to narrow; not said far from what was shown."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+import micro_nb as mnb
+from micro_nb.learn.facts import known
+from micro_nb.learn.shown import Picture, shown, write
+from micro_nb.models.micro_d1.processing_micro_d1 import normalise, three_channels
+from micro_nb.tasks.recognise import recognise
+from micro_nb.tasks.shown import FILE, Shown
+
+FLAT = {"modality": (10.0, 0.0), "stain": (10.0, 0.0), "specimen": (10.0, 0.0)}
+
+
+def witnesses(**places):
+    """Pictures at angles of a plane, in degrees, each with what it shows."""
+    concepts = ("fluorescence", "brightfield", "comet assay")
+    turns = np.radians([angle for angle, _ in places.values()])
+    present = np.array([[c in shows for c in concepts] for _, shows in places.values()])
+    eye = np.eye(2, dtype=np.float32)
+    return Shown(np.zeros(2, np.float32), eye, np.column_stack([np.cos(turns), np.sin(turns)]), concepts, present, FLAT)
+
+
+def looking(angle):
+    return np.array([[np.cos(np.radians(angle)), np.sin(np.radians(angle))]] * 3)
+
+
+def test_likeness_vouches_for_what_the_nearest_picture_shows():
+    some = witnesses(glow=(0, {"fluorescence"}), stained=(90, {"brightfield"}))
+    near = some.vouched(looking(5), "modality")
+    assert near["fluorescence"] > 0.99
+    assert near["brightfield"] < 0.01
+    between = some.vouched(looking(45), "modality")
+    assert between["fluorescence"] == pytest.approx(0.5)
+
+
+def test_a_picture_of_which_it_is_not_known_speaks_against():
+    some = witnesses(comet=(40, {"fluorescence", "comet assay"}), nuclei=(0, {"fluorescence"}))
+    assert some.vouched(looking(5), "specimen")["comet assay"] < 0.2
+    assert some.vouched(looking(38), "specimen")["comet assay"] > 0.5
+
+
+def pictures(rng, apart):
+    """Two kinds, from four sources each."""
+    made = []
+    for kind, at in (("fluorescence", apart), ("brightfield", -apart)):
+        for k in range(4):
+            middle, facts = np.append(at, rng.normal(size=7)), known({kind}, ("stain", "specimen"))
+            made += [Picture(middle + 0.1 * rng.normal(size=8), facts, f"{kind}{k}{i}", f"{kind}{k}") for i in range(4)]
+    return made
+
+
+def test_likeness_that_misleads_between_sources_is_hardly_believed(rng):
+    slope, intercept = shown(pictures(rng, 0.0)).lines["modality"]
+    assert 0.2 * slope + intercept < 2
+
+
+def test_what_was_shown_is_written_whole_and_without_pickle(rng, tmp_path):
+    (tmp_path / "calibration.json").write_text("{}")
+    found = shown(pictures(rng, 0.0))
+    write(found, tmp_path)
+    with np.load(tmp_path / FILE, allow_pickle=False) as arrays:
+        assert arrays["pictures"].shape == (32, found.axes.shape[0])
+        assert set(arrays["concepts"]) >= {"fluorescence", "brightfield"}
+
+
+def test_a_model_that_names_no_pictures_is_believed_by_its_words_alone():
+    assert Shown.of(SimpleNamespace(calibration={})) is None
+    assert Shown.of(SimpleNamespace(calibration={"recognition": {"shown": "no such model", "lines": {}}})) is None
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_generated_nuclei_are_fluorescence_and_no_comet_assay(seed):
+    model = mnb.load_model()
+    pixels = mnb.samples.fluorescence((512, 512), seed=seed).image.read(0)
+    small = torch.from_numpy(three_channels(normalise(pixels)))[None]
+    with torch.inference_mode():
+        seen = model.thumb.look(model.processor.thumbnail(small))
+        image = model.joint.images(seen, None)[0].numpy()
+    found = recognise(image, model, seen[0].numpy())
+    assert found["modality"]["name"] == "fluorescence"
+    assert "specimen" not in found
