@@ -2,7 +2,8 @@
 
 An image is looked at in the scale of its typical objects. What is less than half as wide covers a few map pixels there, too few
 for an outline. Where small objects, or faint signs of them, lie apart from the others, the network looks again at these places,
-at a third of the pitch; what it then finds there, and is small, replaces what was found of it at first.
+at a third of the pitch; what it then finds there, and is small, replaces what was found of it at first. In a stained picture the
+colour tells what is believed: a small object that is stained may be blurred, and one that is not is dust.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage as ndi
+from skimage.segmentation import expand_labels
 
 from ..tiles.labels import enlarge
 from ..tiles.plan import Slices, TileGrid
 from .decode import Decoding, objects_of
 from .network import TileMaps
+from .stained import STAINED, colours, is_stained
 
 FINER = 3
 """How many times finer the second look is."""
@@ -25,8 +28,12 @@ SMALL = 0.5
 _FAINT, _LIKELY, _RIM = 0.3, 0.5, 3
 """A sign of an object: foreground of the first probability that somewhere reaches the second, farther than this many map pixels
 from a larger object."""
-_SURE, _APART, _SAME = 0.87, 0.1, 0.4
-"""Mean probability of what is kept; how much of it may lie on a larger object; how much of an object it covers to replace it."""
+_SURE, _BLURRED, _APART, _SAME = 0.87, 0.75, 0.1, 0.4
+"""Mean probability of what is kept, and of what is stained in a stained picture; how much of it may lie on a larger object; how
+much of an object it covers to replace it."""
+_SEEN, _NOTHING, _OUT = 0.5, 0.1, 2
+"""Mean probability of what is judged by its colour; probability below which a map pixel shows nothing; map pixels that an
+object is let out by at most."""
 _BLOCK, _MARGIN, _LEAST = 64, 24, 6
 """Map pixels: of the first look, along what is looked at again in one piece at most; of the finer look, seen around it, and the
 least area of an object."""
@@ -39,7 +46,7 @@ class Found:
 
     Attributes
     ----------
-    patches : place in the plane and numbers from 1 there, 0 elsewhere.
+    patches : place in the plane and numbers from 1 there, 0 elsewhere; -1 where something is seen to be no object.
     pooled : ``(N, D) float32``, see :class:`micro_nb.tasks.seen.Layer`.
     certainty : ``(N,) float32``.
     """
@@ -80,7 +87,7 @@ def look_closer(
     areas = np.bincount(labels.ravel())
     large = areas >= limit
     large[0] = False
-    closer = _Closer(labels, large, limit, finer, first.pitch, decoding)
+    closer = _Closer(labels, large, limit, finer, first.pitch, decoding, is_stained(finer.plane, labels, large))
     found = [part for place, signs in _signs(labels, large, read, first) if (part := closer.look(place, signs)) is not None]
     if not found:
         return None
@@ -89,7 +96,7 @@ def look_closer(
         [(place, numbers)] = part.patches
         patches.append((place, np.where(numbers > 0, numbers + count, 0)))
         count += len(part.certainty)
-        hit += np.bincount(labels[place][numbers > 0], minlength=len(areas))
+        hit += np.bincount(labels[place][numbers != 0], minlength=len(areas))
     kept = large | (hit < _SAME * np.maximum(areas, 1))
     kept[0] = True
     return kept, Found(patches, np.concatenate([f.pooled for f in found]), np.concatenate([f.certainty for f in found]))
@@ -129,6 +136,7 @@ class _Closer:
     ----------
     labels, large : objects of the first look, and which of them are not small.
     limit : area in pixels of level 0 that small objects stay below.
+    stained : whether the picture shows coloured objects on a lighter background.
     """
 
     labels: np.ndarray
@@ -137,6 +145,7 @@ class _Closer:
     maps: TileMaps
     step: int
     decoding: Decoding
+    stained: bool
 
     def look(self, place: Slices, signs: np.ndarray) -> Found | None:
         """Small objects whose middle lies on or near the signs at a place."""
@@ -147,16 +156,39 @@ class _Closer:
         found = objects_of(geometry, self.decoding)
         beside = self.large[self.labels[tuple(slice(s.start * pitch, s.stop * pitch, pitch) for s in (rows, cols))]]
         area, certainty, on_large, y, x = _means(found, geometry[0], beside, *np.indices(found.shape))
-        good = (area >= _LEAST) & (area * pitch**2 < self.limit) & (certainty > _SURE) & (on_large < _APART)
+        good = (area >= _LEAST) & (area * pitch**2 < self.limit) & (on_large < _APART)
+        good &= certainty > (_SEEN if self.stained else _SURE)
         middles = (((at + s.start + 0.5) * pitch / self.step) for at, s in zip((y, x), (rows, cols), strict=True))
         good &= _on(signs, *(middle - s.start for middle, s in zip(middles, place, strict=True)))
         good[0] = False
-        if not good.any():
+        dust = self.dust((rows, cols), found, good, (geometry[0] < _NOTHING) & ~beside)
+        good &= ~dust & (certainty > (_BLURRED if self.stained else _SURE))
+        if not (good | dust).any():
             return None
-        numbers = (np.cumsum(good) * good)[found].astype(np.int32)
-        pooled = _pooled(numbers, seen.embedding.astype(np.float32) * seen.unit[:, None, None])
+        pooled = _pooled(_numbered(good, found), seen.embedding.astype(np.float32) * seen.unit[:, None, None])
+        numbers = np.where(dust[found], -1, _numbered(good, self.wider(found, area, geometry[0]))).astype(np.int32)
         patch = enlarge((rows, cols), numbers, pitch, self.labels.shape, smooth=True)
         return Found([patch], pooled, certainty[good].astype(np.float32))
+
+    def dust(self, place: Slices, found: np.ndarray, asked: np.ndarray, background: np.ndarray) -> np.ndarray:
+        """``(N + 1,) bool``: which of the objects ``asked`` after are not stained in a stained picture."""
+        dust = np.zeros(len(asked), bool)
+        if self.stained and asked.any():
+            pixels = self.maps.pixels(place)[0].numpy()
+            pixels = pixels.reshape(3, found.shape[0], 2, found.shape[1], 2).mean((2, 4))
+            dust[asked] = colours(pixels, _numbered(asked, found), background) < STAINED
+        return dust
+
+    def wider(self, found: np.ndarray, area: np.ndarray, foreground: np.ndarray) -> np.ndarray:
+        """Objects let out to where they are faintly seen; the smallest have been already."""
+        wide = expand_labels(found, _OUT)  # type: ignore[no-untyped-call]
+        return np.where((found == 0) & (foreground > self.decoding.faint) & (area[wide] > self.decoding.small), wide, found)
+
+
+def _numbered(good: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """``(h, w)`` numbers from 1 of the good objects, 0 elsewhere."""
+    numbers: np.ndarray = (np.cumsum(good) * good)[found]
+    return numbers
 
 
 def _means(labels: np.ndarray, *values: np.ndarray) -> tuple[np.ndarray, ...]:

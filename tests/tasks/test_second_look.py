@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+import torch
 
+import micro_nb as mnb
 from micro_nb.tasks.decode import Decoding
 from micro_nb.tasks.network import Tiled
 from micro_nb.tasks.second import closer_pitch, look_closer
@@ -18,6 +20,7 @@ class Drawn:
     def __init__(self, pitch, discs):
         self.pitch, self.discs, self.shape, self.looks = pitch, discs, (1800 // pitch, 1800 // pitch), []
         self.grid = TileGrid(self.shape, tile=768)
+        self.plane = mnb.open_image(np.zeros((180, 180), np.uint8))
 
     def geometry(self, core):
         y, x = np.mgrid[core[0], core[1]] * self.pitch + self.pitch / 2
@@ -70,3 +73,61 @@ def test_where_nothing_small_shows_nothing_is_looked_at_again(labels):
 
 def test_a_plane_at_full_resolution_has_no_closer_look():
     assert [closer_pitch(p) for p in (1, 2, 3, 4, 8)] == [1, 1, 1, 1, 3]
+
+
+PURPLE, GREY, GLASS = (150, 90, 220), (120, 120, 120), (230, 230, 225)
+
+
+class Painted(Drawn):
+    """A smear in colour, whose small discs are blurred: their foreground is 0.8."""
+
+    def __init__(self, pitch, discs, colours):
+        super().__init__(pitch, discs)
+        self.picture = np.full((1800, 1800, 3), GLASS, np.uint8)
+        y, x = np.mgrid[:1800, :1800]
+        for (cy, cx, radius), colour in zip(discs, colours, strict=True):
+            self.picture[np.hypot(y - cy, x - cx) < radius] = colour
+        self.plane = mnb.open_image(self.picture, axes="yxc")
+
+    def geometry(self, core):
+        out = super().geometry(core)
+        y, x = np.mgrid[core[0], core[1]] * self.pitch + self.pitch / 2
+        for cy, cx, _ in SMALL:
+            out[0][np.hypot(y - cy, x - cx) < 12] *= 0.8
+        return out
+
+    def pixels(self, place):
+        rows, cols = (slice(s.start * self.pitch, s.stop * self.pitch, self.pitch) for s in place)
+        part = torch.from_numpy(self.picture[rows, cols] / np.float32(255)).permute(2, 0, 1)[None]
+        return part.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def test_of_blurred_specks_in_a_smear_the_stained_one_is_kept_and_the_grey_one_is_dust(labels):
+    discs, colours = LARGE + SMALL, [PURPLE, PURPLE, GREY, PURPLE]
+    kept, found = look(Painted(8, discs, colours), Painted(3, discs, colours), labels)
+    assert kept.tolist() == [True, True, True, False], "what was found of the dust at first is dropped"
+    assert len(found.certainty) == 1
+    rows, cols = next(place for place, patch in found.patches if (patch == 1).any())
+    assert rows.start < 1560 < rows.stop
+    assert cols.start < 90 < cols.stop
+
+
+def test_where_no_colour_tells_what_is_blurred_is_not_believed(labels):
+    discs, colours = LARGE + SMALL, [GREY] * 4
+    assert look(Painted(8, discs, colours), Painted(3, discs, colours), labels) is None
+
+
+def test_small_objects_are_let_out_to_where_they_are_faintly_seen(labels):
+    class Soft(Drawn):
+        def geometry(self, core):
+            out = super().geometry(core)
+            y, x = np.mgrid[core[0], core[1]] * self.pitch + self.pitch / 2
+            for cy, cx, radius in SMALL:
+                out[0][(np.hypot(y - cy, x - cx) < radius + 4) & (out[0] == 0)] = 0.3
+            return out
+
+    _, plain = look(Drawn(8, LARGE + SMALL), Drawn(3, LARGE + SMALL), labels)
+    _, soft = look(Drawn(8, LARGE + SMALL), Soft(3, LARGE + SMALL), labels)
+    areas = [sum(int((patch > 0).sum()) for _, patch in found.patches) for found in (plain, soft)]
+    assert areas[1] == pytest.approx(2 * np.pi * 13**2, rel=0.15)
+    assert areas[0] == pytest.approx(2 * np.pi * 9**2, rel=0.15)
