@@ -16,7 +16,6 @@ from ..tiles.plan import TileGrid
 if TYPE_CHECKING:
     import pandas as pd
 
-_MASK = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 _SIGMA = 1.0
 # White noise of variance 1 behind the Gaussian, by simulation: its 0.1..99.9 % range, the 99.9 % quantile of its gradient's
 # length, and the variance of its Laplacian.

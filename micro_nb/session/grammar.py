@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal, cast
+from typing import Literal
 
-from .dimensions import AREA_UNITS, fits
+from .dimensions import AREA_UNITS
+from .grammar_left import doubled, loose_number, unplaced, unrelated
 from .grammar_statistics import statistics_of, unspoken
-from .query import Claim, Pick, Query, Statistic, Task
-from .reading import Clause, Item
+from .query import Claim, Pick, Query, Task
+from .reading import Clause
 from .relations import (
     alike,
     channel_contents,
@@ -43,44 +44,51 @@ from .slots import (
     unit_of,
 )
 
-_MANNER = ("don't", "dont", "do")  # "don't measure, just guess" is an order, not a condition
-_SHAPE_WORDS = ("round", "elongated", "irregular", "spherical", "circular", "elliptical")
 Rule = Callable[[Query, Clause, Shape], Query | None]
 
 
 def query_of(clause: Clause, shape: Shape) -> Query:
     """The Query of one clause by itself; task ``"unknown"`` where it names no task."""
     clause = _of_units(clause)
+    base = _slots(clause, shape)
+    own = _first(_OWN, base, clause, shape)
+    if own is not None and not (own.quantity == "crowding" and base.quantity == "density"):
+        return own
+    base = _unmeasured(base, clause)
+    query = _first(_RULES, base, clause, shape) or base
+    query = unspoken(unplaced(doubled(query, clause), clause), clause)
+    if loose_number(query, clause):
+        return replace(query, task="unknown", topic="bare number")
+    return unrelated(query, clause)
+
+
+def _first(rules: tuple[Rule, ...], base: Query, clause: Clause, shape: Shape) -> Query | None:
+    """What the first rule makes of a clause that knows it; None where none does."""
+    return next((q for q in (rule(base, clause, shape) for rule in rules) if q is not None), None)
+
+
+def _slots(clause: Clause, shape: Shape) -> Query:
+    """What the words of a clause fill in, before it is known what they add up to."""
     found = compared(clause)
     spent = tuple(f.named for f in found if f.named is not None and not f.claimed)  # "with an area above 60" measures nothing
     base = Query(
         "unknown", clause.first("target"), quantity_of(clause.without(spent)), statistic_of(clause), region_of(clause, shape),
-        filters=border_of(clause),
-        unit=unit_of(clause), unread=clause.unread, pick=pick_of(clause),
+        filters=border_of(clause), unit=unit_of(clause), unread=clause.unread, pick=pick_of(clause),
     )  # fmt: skip
     base = conditions(base, clause, found)
     among = ranked_filter(clause)
-    if among is not None:
-        base = replace(base, pick=None, filters=(*base.filters, among), claim=None)
-    own = next((q for q in (rule(base, clause, shape) for rule in _FIRST) if q is not None), None)
-    if own is not None and not (own.quantity == "crowding" and base.quantity == "density"):
-        return own
-    if scene_of(clause) and (base.statistic not in ("value", "sum") or base.quantity not in IMAGE_QUANTITIES):
-        base = replace(base, unread=(*base.unread, "image"))
-    if clause.has("quantity", "height") and base.quantity == "height":
-        base = replace(base, unread=(*base.unread, "height"))
-    if clause.says("same") and clause.says("size", "shape", "sizes", "shapes", "brightness") and not clause.has("relation"):
-        base = replace(base, unread=(*base.unread, "same"))
-    query = next((q for q in (rule(base, clause, shape) for rule in _RULES) if q is not None), base)
-    query = unspoken(_unplaced(_doubled(query, clause), clause), clause)
-    if _loose_number(query, clause):
-        return replace(query, task="unknown", topic="bare number")
-    loose = [w for w in ("above", "below", "under", "beneath", "compare") if clause.says(w)]
-    if loose and query.task in ("count", "measure", "locate") and not clause.numbers:  # a relation to something not understood
-        return replace(query, unread=(*query.unread, *loose))
-    if clause.has("ask", "rest") and query.quantity not in ("rest", "coverage", "polarity") and query.task != "unknown":
-        return replace(query, unread=(*query.unread, "background"))
-    return query
+    return base if among is None else replace(base, pick=None, filters=(*base.filters, among), claim=None)
+
+
+def _unmeasured(base: Query, clause: Clause) -> Query:
+    """Words that ask for what nothing measures are asked back."""
+    same = clause.says("same") and clause.says("size", "shape", "sizes", "shapes", "brightness") and not clause.has("relation")
+    words = {
+        "image": scene_of(clause) and (base.statistic not in ("value", "sum") or base.quantity not in IMAGE_QUANTITIES),
+        "height": clause.has("quantity", "height") and base.quantity == "height",
+        "same": same,
+    }
+    return replace(base, unread=(*base.unread, *(word for word, holds in words.items() if holds)))
 
 
 def _of_units(c: Clause) -> Clause:
@@ -88,73 +96,6 @@ def _of_units(c: Clause) -> Clause:
     pairs = itertools.pairwise(c.items)
     asked = tuple(a for a, b in pairs if ("ask", "count") in a.meanings and any(k == "unit" for k, _ in b.meanings))
     return c.without(asked) if c.has("quantity") else c
-
-
-def _unplaced(query: Query, c: Clause) -> Query:
-    """Words that would narrow the question and changed nothing in it are asked back, never passed over."""
-    if query.task not in ("count", "fraction", "measure", "compare", "locate", "presence"):
-        return query
-    sized = any(isinstance(f.value, float) for f in query.filters)
-    counted = query.task in ("count", "presence") and query.quantity is None
-    loose = {
-        "not": c.has("negation")
-        and not c.has("border")
-        and not c.has("relation")
-        and c.words[0] not in _MANNER
-        and not sized
-        and query.quantity != "rest",
-        "than": counted
-        and c.has("operator", ">", "<", "between")
-        and not c.numbers
-        and not c.says("between"),  # "at least?" is no condition
-        "each": counted and c.has("division") and c.says("each", "per", "every"),
-        "third": c.has("rank") and not c.has("superlative") and c.has("ask", "count"),
-        "shape": query.task == "count" and not sized and c.says(*_SHAPE_WORDS) and c.says("many") and not c.says("how round"),
-        "several": any(_several(a, b) for a, b in zip(c.items, c.items[1:], strict=False)) and not ranked_filter(c),
-    }
-    return replace(query, unread=(*query.unread, *(word for word, holds in loose.items() if holds)))
-
-
-def _several(number: Item, named: Item) -> bool:
-    """ "The three largest": only one object can be spoken of."""
-    return number.number is not None and any(k == "superlative" for k, _ in named.meanings)
-
-
-def _loose_number(query: Query, c: Clause) -> bool:
-    """Whether a number stands in the clause that changes nothing in the query ("how many in an area of 100 µm²?")."""
-    figures = any(i.number is not None and i.words[0][0].isdigit() for i in c.items)
-    if not figures or query.task not in ("count", "fraction", "measure", "compare", "locate", "presence"):
-        return False
-    if query.quantity == "density" and str(query.unit).startswith("per "):
-        return False
-    if query.claim is not None:  # "how many are larger than 60?": of what, nobody said
-        return query.task == "count" and c.says("many") and not (c.starts_yes_no or c.tag or c.has("ask", "sure"))
-    used = query.quantity in ("channels", "share_at", "bit_depth", "saturation") or "channel" in c.words
-    return not used and not any(isinstance(f.value, float) for f in query.filters)
-
-
-def _doubled(query: Query, c: Clause) -> Query:
-    """ "Mean and median", "the largest and the smallest": the second becomes a question of its own."""
-    if query.task not in ("measure", "locate") or query.also:
-        return query
-    quantities = [q for q in dict.fromkeys(c.values("quantity")) if q in OBJECT_QUANTITIES - {"size", "shape", "intensity"}]
-    if len(quantities) > 1 and query.quantity in quantities and not query.filters:
-        main = quantities[0]
-        query = replace(query, quantity=main, unit=_unit_for(main, c))
-        return replace(query, also=tuple(replace(query, quantity=q, unit=_unit_for(q, c)) for q in quantities[1:]))
-    statistics = list(dict.fromkeys(c.values("statistic")))
-    if len(statistics) > 1 and query.statistic == statistics[0]:
-        return replace(query, also=tuple(replace(query, statistic=cast(Statistic, s)) for s in statistics[1:]))
-    named = list(dict.fromkeys(c.values("superlative")))
-    if len(named) > 1 and query.pick is not None:
-        picks = [(by, cast(Literal["max", "min"], order)) for by, order in (n.split() for n in named[1:])]
-        return replace(query, also=tuple(replace(query, pick=Pick(by, order)) for by, order in picks))
-    return query
-
-
-def _unit_for(quantity: str, c: Clause) -> str | None:
-    """Of the units named beside several quantities, the one this quantity can have."""
-    return next((u for u in c.values("unit") if fits(quantity, u)), None)
 
 
 def _refusals(q: Query, c: Clause, shape: Shape) -> Query | None:
@@ -385,7 +326,7 @@ def _stated(c: Clause) -> Claim | None:
     return Claim("==", stated[0]) if stated else None
 
 
-_FIRST: tuple[Rule, ...] = (separate, uncertain, channel_contents, counted, alike, edge, off_edge, statistics_of)
+_OWN: tuple[Rule, ...] = (separate, uncertain, channel_contents, counted, alike, edge, off_edge, statistics_of)
 _RULES: tuple[Rule, ...] = (
     lump, density_per, placed, touching, ranked_place,
     _kinds, _refusals, _two_kinds, _two_parts, _ratio, _busiest, _one_object, _image_facts, _shares, _objects_measured,

@@ -36,23 +36,27 @@ _MARKS = {
     r"\blint\b|\bhairs?\b|"
     r"\bfibres? (?:on|in) the (?:slide|image|picture)|\bforeign\b|\bcrumbs?\b",
 }
-_WHERE = r"\bwhere|\bwhich (?:edge|side|corner|quadrant|half|part|border|quarter)|\bwhat (?:edge|side|corner|quadrant|" \
-    r"part)\b|" \
-         r"\blocat|\bfind\b|\bpoint (?:to|out|at)|\bposition|\bcoord|\bbox\b|\bshow me\b|\bin which\b|" \
-             r"\bwhereabouts"  # fmt: skip
-_WHAT = r"\bwhat(?:'?s| is| are| could| might| would|s)?\b|\bwhich type|\bwhat kind|\bexplain\b|\bidentify|\bname\b|\btype\?"
+_WHERE = (
+    r"\bwhere|\bwhich (?:edge|side|corner|quadrant|half|part|border|quarter)|\bwhat (?:edge|side|corner|quadrant|part)\b|"
+    r"\blocat|\bfind\b|\bpoint (?:to|out|at)|\bposition|\bcoord|\bbox\b|\bshow me\b|\bin which\b|\bwhereabouts"
+)
 _COUNTS = (
     r"\bhow many|\bcount\b(?! it| that| this)|\bnumber of|\bhow (?:big|large|long|wide|much area)|\baverage|"
     r"\b(?:the|and|give|what\S*|is) mean\b|\bmedian\b"
 )
 _ADVICE = r"\bshould i|\bhow (?:do|can|would|should|could) (?:i|you|we)|\bwhat to do|\bdisturb|\bremove|\bhow to\b|\bwhy\b"
-_MEASURED = r"|\bgene\b|\bprotein\b|what does|what do the|\bshow\?|colou?rs?\b|\barea of\b|\bdiameter|\bshapes?\b|" \
-    r"\bsize\b|\bintensit|" \
-            r"\bbrightness|\bwidth|\blength|\bpredominant|\bratio\b|\bvalue\b|\bmean of\b|\bfraction|\bdensity"  # fmt: skip
-_CELL_OR = r"\bcells?\b[^.?]*\bor\b[^.?]*(?:dirt|dust|debris|arte?ifact|artefact|junk|noise|mark|stain|crystal|" \
-    r"something else)|" \
-           r"(?:dirt|dust|debris|art[ei]fact|noise)\b[^.?]*\bor\b[^.?]*\bcells?\b|\bis (?:it|that|" \
-               r"this) (?:really )?a cell\b"  # fmt: skip
+_MEASURED = (
+    r"|\bgene\b|\bprotein\b|what does|what do the|\bshow\?|colou?rs?\b|\barea of\b|\bdiameter|\bshapes?\b|\bsize\b|\bintensit|"
+    r"\bbrightness|\bwidth|\blength|\bpredominant|\bratio\b|\bvalue\b|\bmean of\b|\bfraction|\bdensity"
+)
+_CELL_OR = (
+    r"\bcells?\b[^.?]*\bor\b[^.?]*(?:dirt|dust|debris|arte?ifact|artefact|junk|noise|mark|stain|crystal|something else)|"
+    r"(?:dirt|dust|debris|art[ei]fact|noise)\b[^.?]*\bor\b[^.?]*\bcells?\b|\bis (?:it|that|this) (?:really )?a cell\b"
+)
+_KINDS = (
+    r"yeast|bacteria|bacterium|worms?|embryo{}|colon(?:y|ies)|tissue|cells?|nuclei|powder|steel|spores?|fungi|fungus|parasites?|"
+    r"mitochondria|platelets?"
+)
 
 
 def seen_in(text: str, asked: tuple[Clause, ...], context: Context) -> Query | None:
@@ -217,10 +221,9 @@ def _areas(plain: str, counts: bool) -> Query | None:
         r"%|percent|fraction|share|how much|proportion|cover", plain
     ):
         return _made("fraction", "membrane share")
-    if re.search(r"\b(?:dense|sparse|crowded|packed|thinly|sparsely|densely)\b[^.?]*(?:\bor\b|culture|cells|field|\?|" \
-        r"$)", plain) and not counts \
-            and not re.search(_WHERE + r"|\bper\b", plain) and re.search(r"\bor\b|^is|^are|culture|how (?:dense|crowded)|" \
-                r"\blayer\b", plain):  # fmt: skip
+    crowded = r"\b(?:dense|sparse|crowded|packed|thinly|sparsely|densely)\b[^.?]*(?:\bor\b|culture|cells|field|\?|$)"
+    judged = r"\bor\b|^is|^are|culture|how (?:dense|crowded)|\blayer\b"
+    if re.search(crowded, plain) and not counts and not re.search(_WHERE + r"|\bper\b", plain) and re.search(judged, plain):
         return _made("classify", "crowding")
     return None
 
@@ -270,22 +273,22 @@ def _looks(plain: str, counts: bool) -> Query | None:
     return None
 
 
-def _nature(plain: str, counts: bool) -> Query | None:
-    """What it is: organism, material, a microscope's picture or not."""
-    if (
-        re.search(r"\b(?:microscop\w*|micrograph)\b[^.?]*\b(?:image|picture|photo)?\b", plain)
-        and re.search(r"^(?:is|was|are|does|could)\b", plain)
-        and re.search(r"\b(?:this|it|that)\b", plain)
-        and re.search(
-            r"is (?:this|it|that) (?:really |even |actually )?(?:a |an )?(?:real )?(?:microscop\w+|micrograph)|"
-            r"taken (?:with|by|through|under) a microscope|from a microscope",
-            plain,
-        )
-    ):
+def _microscope(plain: str, counts: bool) -> Query | None:
+    """Whether it is a microscope's picture at all."""
+    asked = re.search(r"\b(?:microscop\w*|micrograph)\b", plain) and re.search(r"^(?:is|was|are|does|could)\b", plain)
+    taken = (
+        r"is (?:this|it|that) (?:really |even |actually )?(?:a |an )?(?:real )?(?:microscop\w+|micrograph)|"
+        r"taken (?:with|by|through|under) a microscope|from a microscope"
+    )
+    if asked and re.search(r"\b(?:this|it|that)\b", plain) and re.search(taken, plain):
         return _made("classify", "microscope image")
-    if re.search(
-        r"^what (?:are|could) (?:the|these|those|all the) (?:\w+ )?(?:dots|spots|points|blobs|specks|little things)\b", plain
-    ):
+    return None
+
+
+def _nature(plain: str, counts: bool) -> Query | None:
+    """What it is: dots, an organism, a material."""
+    dots = r"^what (?:are|could) (?:the|these|those|all the) (?:\w+ )?(?:dots|spots|points|blobs|specks|little things)\b"
+    if re.search(dots, plain):
         return _made("classify", "recognise")
     alone = re.search(
         r"\bwhat (?:kind of |type of |sort of )?(?:organisms?|animals?|creatures?|plants?|specimens?|materials?|"
@@ -295,59 +298,60 @@ def _nature(plain: str, counts: bool) -> Query | None:
         plain,
     )
     if alone and not counts and not re.search(r"alloy|composition|made (?:of|from)|cell line|strain|antibod", plain):
-        return _made(
-            "classify", "recognise", "organism" if re.search("organism|animal|creature|species|worm|plant", plain) else None
-        )
-    rival = re.search(
-        r"\b(?:yeast|bacteria|bacterium|worms?|embryo\w*|colon(?:y|ies)|tissue|cells?|nuclei|powder|steel|spores?|"
-        r"fungi|fungus|parasites?|mitochondria|platelets?)\b[^.?]* or (?:are (?:they|these) )?(?:a |"
-        r"an )?(?:budding )?(?:yeast|bacteria|bacterium|worms?|embryo|colon(?:y|ies)|tissue|cells?|nuclei|"
-        r"powder|steel|spores?|fungi|fungus|parasites?|mitochondria|platelets?)",
-        plain,
-    )
-    if (
-        rival
-        and re.search(r"^(?:is|are|would|do|does|what)", plain)
-        and not counts
-        and not re.search(r"\bmore\b|\bthan\b|\blarger|\bbrighter", plain)
-    ):
+        living = re.search("organism|animal|creature|species|worm|plant", plain)
+        return _made("classify", "recognise", "organism" if living else None)
+    return None
+
+
+def _one_or_other(plain: str, counts: bool) -> Query | None:
+    """Which of two: "are these yeast or bacteria?"."""
+    first, second = _KINDS.format(r"\w*"), _KINDS.format("")
+    rival = rf"\b(?:{first})\b[^.?]* or (?:are (?:they|these) )?(?:a |an )?(?:budding )?(?:{second})"
+    asked = re.search(rival, plain) and re.search(r"^(?:is|are|would|do|does|what)", plain)
+    if asked and not counts and not re.search(r"\bmore\b|\bthan\b|\blarger|\bbrighter", plain):
         return _made("classify", "recognise", plain)
     return None
 
 
-def _things(plain: str, counts: bool) -> Query | None:
-    """One thing, described by colour, size, shape or place: what it is, or where."""
+def _described(plain: str, counts: bool) -> str | None:
+    """A turn that may describe one thing; blood cells bear colours that describe nothing."""
     plain = re.sub(r"\b(?:white|red) (?:blood )?(?:cell|corpuscle)", r"blood cell", plain)
-    if counts or re.search(_ADVICE + _MEASURED, plain):
+    return None if counts or re.search(_ADVICE + _MEASURED, plain) else plain
+
+
+def _what_thing(plain: str, counts: bool) -> Query | None:
+    """What one thing is, described by colour, size, shape or place."""
+    told = _described(plain, counts)
+    if told is None:
         return None
     look = (
         rf"\b(?:the|that|this|those|these|a|an|one|some|theres|there's|is)\b(?: \w+)?(?: \w+)? (?:{_COLOURS}|big|"
         rf"large|huge|tiny|small|round|burst|broken|odd|strange|weird|irregular)\b"
     )
     noun = rf"\b(?:{_THING}|{_COLOURS})\b"
-    found = re.search(rf"{look}[^.?]*{noun}", plain) or re.search(rf"\b(?:{_COLOURS})\b (?:\w+ )?(?:{_THING})\b", plain)
-    if (
-        found
-        and re.search(
-            r"^(?:and |so |hey |ok )?(?:what|whats|what's)\b|\bwhat(?:'?s| is) (?:that|it|this)\b|\bwhat could|\bwhats that",
-            plain,
-        )
-        and not re.search(r"\bwhat (?:kind|type|shape|fraction|percent|%)", plain)
-    ):
-        return _made("classify", "thing", plain)
-    one = re.search(
-        rf"\b(?:one|a|an|single) (?:\w+ )?(?:cell|nucleus|object|particle|thing|spot)\b[^?]*\b(?:stained |is |looks? |"
-        rf"very |much )*(?:{_COLOURS})",
-        plain,
-    )
-    single = re.search(rf"\b(?:the|a) (?:\w+ )?(?:{_COLOURS}) (?:\w+ )?(?:cell|thing|spot|blob|patch|object|mark|one)\b", plain)
-    if (
-        re.search(_WHERE, plain)
-        and (one or single)
-        and re.search(r"\b(?:purple|violet|blue|red|pink|green|yellow|brown|orange|magenta|black)\b", plain)
-    ):
-        return _made("locate", "thing", plain)
+    found = re.search(rf"{look}[^.?]*{noun}", told) or re.search(rf"\b(?:{_COLOURS})\b (?:\w+ )?(?:{_THING})\b", told)
+    asks = r"^(?:and |so |hey |ok )?(?:what|whats|what's)\b|\bwhat(?:'?s| is) (?:that|it|this)\b|\bwhat could|\bwhats that"
+    if found and re.search(asks, told) and not re.search(r"\bwhat (?:kind|type|shape|fraction|percent|%)", told):
+        return _made("classify", "thing", told)
     return None
 
 
-_RULES = (_white_cell, _oddities, _rims, _marks, _gaps, _areas, _blood, _looks, _nature, _things)
+def _where_thing(plain: str, counts: bool) -> Query | None:
+    """Where one thing is, described by its colour."""
+    told = _described(plain, counts)
+    if told is None or not re.search(_WHERE, told):
+        return None
+    one = re.search(
+        rf"\b(?:one|a|an|single) (?:\w+ )?(?:cell|nucleus|object|particle|thing|spot)\b[^?]*\b(?:stained |is |looks? |"
+        rf"very |much )*(?:{_COLOURS})",
+        told,
+    )
+    single = re.search(rf"\b(?:the|a) (?:\w+ )?(?:{_COLOURS}) (?:\w+ )?(?:cell|thing|spot|blob|patch|object|mark|one)\b", told)
+    coloured = r"\b(?:purple|violet|blue|red|pink|green|yellow|brown|orange|magenta|black)\b"
+    return _made("locate", "thing", told) if (one or single) and re.search(coloured, told) else None
+
+
+_RULES = (
+    _white_cell, _oddities, _rims, _marks, _gaps, _areas, _blood, _looks, _microscope, _nature, _one_or_other, _what_thing,
+    _where_thing,
+)  # fmt: skip

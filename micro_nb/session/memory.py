@@ -76,6 +76,12 @@ def _against_another(query: Query, clause: Clause, before: Query) -> bool:
 
 def _fragment(query: Query, clause: Clause, before: Query) -> Query:
     """A clause without a task of its own changes one thing of the question before."""
+    again = _asked_again(query, clause, before) or _limited(query, clause, before) or _elsewhere(query, clause, before)
+    return again or _otherwise(query, clause, before) or query
+
+
+def _asked_again(query: Query, clause: Clause, before: Query) -> Query | None:
+    """ "Are you sure?", "where?", "in total?", "and the rest?"."""
     unread = query.unread
     if clause.has("ask", "sure") or clause.tag:
         return replace(before, claim=_claim(clause), unread=unread, topic="recheck")
@@ -85,20 +91,37 @@ def _fragment(query: Query, clause: Clause, before: Query) -> Query:
         return replace(before, filters=(), region=None, against=None, claim=None, unread=unread, also=())
     if clause.has("ask", "rest") and before.quantity == "coverage":
         return replace(before, quantity="rest", unread=unread)
+    return None
+
+
+def _limited(query: Query, clause: Clause, before: Query) -> Query | None:
+    """ "And above 80?", "is that more than 100?", "by how much?"."""
     sized = next((f for f in before.filters if f.op in _FLIP), None)
     if query.claim is not None and not query.claim.unit and sized is not None and not clause.starts_yes_no:
         again = replace(sized, op=query.claim.op, value=query.claim.value)  # "and above 80?" after "above 60 µm²"
-        return replace(before, filters=merged(before.filters, (again,)), unread=unread, also=())
+        return replace(before, filters=merged(before.filters, (again,)), unread=query.unread, also=())
     if query.claim is not None and not query.filters:
         return _claimed(query, before)
     if clause.has("ask", "compare") and clause.says("by") and before.against is not None:
-        return replace(before, topic="difference", unread=unread)
+        return replace(before, topic="difference", unread=query.unread)
+    return None
+
+
+def _elsewhere(query: Query, clause: Clause, before: Query) -> Query | None:
+    """ "And the smallest?", "and in the left half?"."""
+    unread = query.unread
     if query.pick is not None:
         return replace(
             before, pick=query.pick, task="measure" if before.quantity in OBJECT_QUANTITIES else "locate", unread=unread
         )
     if query.region is not None:
         return replace(before, region=query.region, against=None, unread=unread, claim=None, also=())
+    return None
+
+
+def _otherwise(query: Query, clause: Clause, before: Query) -> Query | None:
+    """ "And below?", "and the median?", "in µm²?", "and the cells?"."""
+    unread = query.unread
     flipped = _flipped(clause, before)
     if flipped is not None:
         return replace(flipped, unread=unread)
@@ -110,7 +133,7 @@ def _fragment(query: Query, clause: Clause, before: Query) -> Query:
         return replace(before, unit=query.unit, unread=unread, also=())
     if query.target is not None and clause.question:
         return replace(before, target=query.target, unread=unread, also=())
-    return query
+    return None
 
 
 def _carried(query: Query, clause: Clause, before: Query, context: Context) -> Query:

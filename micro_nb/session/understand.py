@@ -6,7 +6,7 @@ read is not guessed at: the word stays in ``Query.unread`` and the planner asks 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from ..data.region import Region
 from .facts import is_fact, standing
@@ -33,7 +33,6 @@ def understand(text: str, context: Context | None = None) -> Query:
     'left half'
     """
     context = context or Context()
-    before, read, stated, mentioned, told = context.previous, [], None, None, False
     asked = clauses(text)
     if any(c.has("pointing", "undo") for c in asked) and len(asked) == 1:
         return Query("unknown", topic="undo", text=text)
@@ -41,14 +40,37 @@ def understand(text: str, context: Context | None = None) -> Query:
     if seen is not None:
         seen = replace(seen, text=text)
         return seen if seen.quantity == "white cell type" else consult(seen, text, context)
+    said = _said(asked, context)
+    if said.told and not said.read:
+        return Query("describe", quantity="fact", text=text, pixel_size=said.pixel_size)
+    main = standing(_main(said.read), [c for c, _ in said.read], context)
+    if said.pixel_size is not None and main.task == "unknown" and main.topic is None:
+        main = Query("measure", quantity="pixel_size")
+    if context.marked is not None:
+        main = in_marked(main, context.marked)
+    return consult(replace(main, text=text, pixel_size=said.pixel_size), text, context)
+
+
+@dataclass
+class _Said:
+    """What the clauses of a turn say: each that asks with its query, a pixel size, and whether anything was told besides."""
+
+    read: list[tuple[Clause, Query]] = field(default_factory=list)
+    pixel_size: float | None = None
+    told: bool = False
+
+
+def _said(asked: tuple[Clause, ...], context: Context) -> _Said:
+    """Clause after clause, each in the light of those before it."""
+    said, before, mentioned = _Said(), context.previous, None
     for clause in asked:
         size = stated_pixel_size(clause)
         if size is not None:
-            stated, clause = size, without_scale(clause)
+            said.pixel_size, clause = size, without_scale(clause)
             if not _asks(clause):
                 continue
         if is_fact(clause):
-            told = True
+            said.told = True
             continue
         query = query_of(clause, context.shape)
         if mentioned is not None and clause.has("ask", "locate") and query.task == "unknown" and query.topic is None:
@@ -56,17 +78,10 @@ def understand(text: str, context: Context | None = None) -> Query:
         else:
             query = follow(query, clause, before, context)
         query = _in_channel(_counted(query, clause), clause, context.channels)
-        read.append((clause, query))
+        said.read.append((clause, query))
         mentioned = described(query, clause) if query.task == "unknown" and query.target is not None else None
         before = query if query.task != "unknown" else before
-    if told and not read:
-        return Query("describe", quantity="fact", text=text, pixel_size=stated)
-    main = standing(_main(read), [c for c, _ in read], context)
-    if stated is not None and main.task == "unknown" and main.topic is None:
-        main = Query("measure", quantity="pixel_size")
-    if context.marked is not None:
-        main = in_marked(main, context.marked)
-    return consult(replace(main, text=text, pixel_size=stated), text, context)
+    return said
 
 
 def in_marked(query: Query, marked: Region) -> Query:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 from ...analysis.white_cells import kind, nucleus
 from ...analysis.whole import whole
 from ...data.image import MicroImage
 from ...errors import EvidenceError
 from ..eyes import FLOOR
-from ..registry import Measurement, run, tool
+from ..registry import Measurement, facts, run, tool
 from .chosen import select
 from .marks import placed
 from .quantities import box
@@ -26,16 +27,8 @@ def white_cell_type(
     """Of the largest white blood cell, or of that nearest to a point: the type its nucleus is consistent with, the segments of
     the nucleus, the share of its convex outline that it fills, the share of the cell that it fills (%), and how red the rest is.
     """
-    chosen = select(img, eyes=eyes, target="white blood cells").table
-    if not len(chosen):
-        raise EvidenceError("I find no white blood cell in this picture, so there is no nucleus to judge by")
-    if x is not None and y is not None:
-        away = (chosen["centroid_x_px"] - x) ** 2 + (chosen["centroid_y_px"] - y) ** 2
-        row = chosen.iloc[int(np.argmin(away.to_numpy()))]
-    else:
-        size = (chosen["bbox_x1_px"] - chosen["bbox_x0_px"]) * (chosen["bbox_y1_px"] - chosen["bbox_y0_px"])
-        row = chosen.iloc[int(np.argmax(size.to_numpy()))]
-    place, seen = box(row), whole(img)
+    row, seen = _white_cell(img, eyes, x, y), whole(img)
+    place = box(row)
     margin = 0.15 * max(place[2] - place[0], place[3] - place[1])
     x0, y0, x1, y1 = (
         round(v / seen.factor) for v in (place[0] - margin, place[1] - margin, place[2] + margin, place[3] + margin)
@@ -45,15 +38,27 @@ def white_cell_type(
         raise EvidenceError("the nucleus of the white cell does not stand out, so its type cannot be judged")
     name, why = kind(found)
     how = {"source": SOURCE, "score": round(float(row.get("score", 0.0)), 3)}
-    return (
-        Measurement("type of the white cell", name, found=how),
-        Measurement("reason", why, found=how),
-        Measurement("segments of the nucleus", found.segments, "count", found=how),
-        Measurement("share of its convex outline", found.solidity, found=how),
-        Measurement("share of the cell that is nucleus", 100 * found.share, "%", found=how),
-        Measurement("redness of the cytoplasm", found.eosin, found=how),
-        *placed(img, place, how),
+    rows = (
+        ("type of the white cell", name),
+        ("reason", why),
+        ("segments of the nucleus", found.segments, "count"),
+        ("share of its convex outline", found.solidity),
+        ("share of the cell that is nucleus", 100 * found.share, "%"),
+        ("redness of the cytoplasm", found.eosin),
     )
+    return *facts(how, *rows), *placed(img, place, how)
+
+
+def _white_cell(img: MicroImage, eyes: str, x: float | None, y: float | None) -> pd.Series:
+    """The white cell nearest to a point; without one, the largest."""
+    table = select(img, eyes=eyes, target="white blood cells").table
+    if not len(table):
+        raise EvidenceError("I find no white blood cell in this picture, so there is no nucleus to judge by")
+    if x is not None and y is not None:
+        away = (table["centroid_x_px"] - x) ** 2 + (table["centroid_y_px"] - y) ** 2
+        return table.iloc[int(np.argmin(away.to_numpy()))]
+    size = (table["bbox_x1_px"] - table["bbox_x0_px"]) * (table["bbox_y1_px"] - table["bbox_y0_px"])
+    return table.iloc[int(np.argmax(size.to_numpy()))]
 
 
 @tool("central_pallor", quantity="the pale centre of red cells")
