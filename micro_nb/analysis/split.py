@@ -97,9 +97,9 @@ def _many_peaked(labels: np.ndarray, seeds: np.ndarray) -> np.ndarray:
 def merged(basins: np.ndarray, depth: np.ndarray, neck: float) -> np.ndarray:
     """Joins neighbours over their highest saddles first, while a saddle exceeds ``neck`` of the lower peak."""
     n = int(basins.max())
-    order = np.argsort(basins.ravel(), kind="stable")
-    starts = np.searchsorted(basins.ravel()[order], np.arange(n + 1))
-    peak = np.maximum.reduceat(depth.ravel()[order], starts)
+    inside = np.flatnonzero(basins.ravel())
+    peak = np.zeros(n + 1, depth.dtype)
+    np.maximum.at(peak, basins.ravel()[inside], depth.ravel()[inside])
     first, second, saddle = _saddles(basins, depth)
     root = np.arange(n + 1)
 

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 from skimage.measure import label
-from skimage.segmentation import expand_labels, watershed
+from skimage.segmentation import watershed
 
 from ..analysis.split import merged
+
+_NEAR = (
+    (0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 2), (2, 0), (0, -2), (-2, 0),
+)  # fmt: skip
+"""Steps to the pixels not farther than 2, the nearest first."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +58,35 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     Centres by votes: H. Cheng et al., Panoptic-DeepLab, CVPR 2020; D. Neven et al., CVPR 2019.
     """
     shape = geometry.shape[1:]
-    y, x = np.nonzero(geometry[0] > decoding.foreground)
     labels = np.zeros(shape, np.int32)
-    if y.size == 0:
+    inside = np.flatnonzero(geometry[0].ravel() > decoding.foreground)
+    if inside.size == 0:
         return labels
-    offset = geometry[2:, y, x].astype(np.float32)
-    vy = np.rint(y + offset[0]).astype(np.int64).clip(0, shape[0] - 1)
-    vx = np.rint(x + offset[1]).astype(np.int64).clip(0, shape[1] - 1)
-    votes = np.bincount(vy * shape[1] + vx, minlength=labels.size).reshape(shape).astype(np.float32)
-    labels[y, x] = _gathered(votes, decoding)[vy, vx]
+    place = np.divmod(inside, shape[1])
+    for_y, for_x = (
+        np.rint(at + offset.ravel()[inside].astype(np.float32)).astype(np.int64).clip(0, n - 1)
+        for at, offset, n in zip(place, geometry[2:], shape, strict=True)
+    )
+    choice = for_y * shape[1] + for_x
+    votes = np.bincount(choice, minlength=labels.size).reshape(shape).astype(np.float32)
+    labels.ravel()[inside] = _gathered(votes, decoding).ravel()[choice]
     return _grown(_whole(labels, decoding.smallest), geometry[0], decoding)
 
 
 def _grown(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.ndarray:
     """Small objects let out to where they are faintly seen: a few map pixels wide, they are nowhere as sure as larger ones."""
-    small = (np.bincount(labels.ravel()) <= decoding.small)[labels] & (labels > 0)
+    small = np.bincount(labels.ravel()) <= decoding.small
+    small[0] = False
     if not small.any():
         return labels
-    wide = expand_labels(np.where(small, labels, 0), 2)  # type: ignore[no-untyped-call]
-    return np.where((labels == 0) & (foreground > decoding.faint), wide, labels).astype(np.int32)
+    wide = labels.shape[1] + 4
+    framed = np.pad(np.where(small[labels], labels, 0), 2).ravel()
+    y, x = np.nonzero((labels == 0) & (foreground > decoding.faint))
+    nearest = np.zeros(y.size, np.int32)
+    for dy, dx in _NEAR:
+        nearest = np.where(nearest == 0, framed[(y + 2 + dy) * wide + x + 2 + dx], nearest)
+    labels[y, x] = nearest
+    return labels
 
 
 def _gathered(votes: np.ndarray, decoding: Decoding) -> np.ndarray:
@@ -86,24 +101,27 @@ def _gathered(votes: np.ndarray, decoding: Decoding) -> np.ndarray:
 
 
 def _whole(labels: np.ndarray, smallest: int) -> np.ndarray:
-    """The largest piece of each object, stray pixels given to the object around them, specks dropped."""
+    """The largest piece of each object, stray pixels given to the object around them, specks dropped; numbered from 1."""
     pieces = _pieces(labels)
-    owner = np.zeros(int(pieces.max()) + 1, np.int64)
-    owner[pieces.ravel()] = labels.ravel()
-    size = np.bincount(pieces.ravel(), minlength=owner.size)
-    size[0] = 0
+    inside = np.flatnonzero(pieces.ravel())
+    number = pieces.ravel()[inside]
+    size = np.bincount(number, minlength=1)
+    owner = np.zeros(size.size, np.int64)
+    owner[number] = labels.ravel()[inside]
     largest = np.zeros(int(labels.max()) + 1, np.int64)
     np.maximum.at(largest, owner, size)
     main = (size > 0) & (size == largest[owner]) & (size >= smallest)
     kept = np.where(main[pieces], labels, 0)
     stray = (labels > 0) & (kept == 0)
     if stray.any():
-        kept = np.where(stray, watershed(np.zeros(labels.shape, np.uint8), kept, mask=labels > 0), kept)  # type: ignore[no-untyped-call]
-    present, numbers = np.unique(kept, return_inverse=True)
-    return (numbers.reshape(kept.shape) + (1 if present[0] > 0 else 0)).astype(np.int32)
+        near = ndi.binary_dilation(stray) & (labels > 0)  # what lies elsewhere gives nothing to strays
+        given = watershed(np.zeros(labels.shape, np.uint8), np.where(near, kept, 0), mask=near)  # type: ignore[no-untyped-call]
+        kept = np.where(stray, given, kept)
+    present = np.bincount(kept.ravel()) > 0
+    present[0] = False
+    return (np.cumsum(present) * present).astype(np.int32)[kept]
 
 
 def _pieces(labels: np.ndarray) -> np.ndarray:
     """Connected pieces of equal label, numbered from 1; 0 stays 0."""
-
     return np.asarray(label(labels, background=0, connectivity=1))  # type: ignore[no-untyped-call]
