@@ -53,7 +53,7 @@ def _counted(name: str, n: int, how: Mapping[str, Any]) -> tuple[Measurement, ..
 
 @tool("recognised", quantity="modality, stain and specimen")
 def recognised(img: MicroImage, *, channel: str | None = None, eyes: str = MICRO_D1) -> tuple[Measurement, ...]:
-    """Modality, stain and specimen as the model recognises them, each with its probability; "not recognised" where none is probable."""
+    """Modality, stain and specimen as the model recognises them, each with its probability, or "not recognised"."""
     found = all_named(img, eyes, channel)
     how, seen = dict(made_by(eyes, found)), found.made_by.get("recognised", {})
     parts = [_recognised(kind, seen.get(kind), how) for kind in _PICTURE]
