@@ -115,12 +115,10 @@ def sample_objects(
 
     with ThreadPoolExecutor(threads or settings.threads) as pool, Progress("sampling tiles", len(drawn), "tiles") as progress:
         tables = [_noted(table, progress) for table in pool.map(lambda t: _objects(img, t, find or by_segment), drawn)]
-    table = pd.concat(tables, ignore_index=True)
-    if place:
-        table = table[place.contains(table["centroid_y_px"].to_numpy(), table["centroid_x_px"].to_numpy())]
+    table = _within(pd.concat(tables, ignore_index=True), place)
     sizes = {t.index: size for t, size in zip(grid, _sizes(plane, recipe, grid, place), strict=True)}
     whole = len(grid), sum(sizes.values())
-    return ObjectSample(table.reset_index(drop=True), drawn, recipe, tuple(sizes[t.index] for t in drawn), whole)
+    return ObjectSample(table, drawn, recipe, tuple(sizes[t.index] for t in drawn), whole)
 
 
 def _margin(recipe: Recipe) -> int:
@@ -142,6 +140,15 @@ def _objects(img: MicroImage, tile: Tile, find: Callable[[MicroImage], Objects])
     (cy, cx) = tile.core
     inside = (y >= cy.start) & (y < cy.stop) & (x >= cx.start) & (x < cx.stop)
     kept: pd.DataFrame = table[inside].assign(tile=tile.index)
+    return kept
+
+
+def _within(table: pd.DataFrame, place: Region | None) -> pd.DataFrame:
+    """The objects whose centroid lies in a place; all without one."""
+    if place is None:
+        return table
+    inside = place.contains(table["centroid_y_px"].to_numpy(), table["centroid_x_px"].to_numpy())
+    kept: pd.DataFrame = table[inside].reset_index(drop=True)
     return kept
 
 

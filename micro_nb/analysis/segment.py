@@ -82,13 +82,7 @@ def segment(
     3
     """
     plane, name = segmented_plane(open_image(img), channel, project)
-    if kind is not None and kind not in TUNING:
-        raise AxesError(f"kind={kind!r} is not one of {', '.join(TUNING)}")
-    if kind in ("histology", "ihc", "blood") and "c" not in plane.axes:
-        raise AxesError(f"kind={kind!r} needs a colour picture, but {plane.name} has the axes {''.join(plane.axes)!r}")
-    if tile < 1:
-        raise PlanError(f"tile={tile} must be at least 1")
-    _check_room(plane, out)
+    _check(plane, kind, tile, out)
     recipe = recipe or find_recipe(plane, kind=kind)
     job = _Job(plane, recipe, tile, threads or settings.threads)
     found = {"function": "segment", "version": __version__, "channel": name, "level": 0, **recipe.to_dict()}
@@ -176,7 +170,14 @@ def _nuclear(names: list[str]) -> int:
     return next((i for i, n in enumerate(names) if any(stain in n.lower() for stain in _NUCLEAR)), 0)
 
 
-def _check_room(plane: MicroImage, out: Any) -> None:
+def _check(plane: MicroImage, kind: str | None, tile: int, out: Any) -> None:
+    """Refuses what cannot be done before anything is read."""
+    if kind is not None and kind not in TUNING:
+        raise AxesError(f"kind={kind!r} is not one of {', '.join(TUNING)}")
+    if kind in ("histology", "ihc", "blood") and "c" not in plane.axes:
+        raise AxesError(f"kind={kind!r} needs a colour picture, but {plane.name} has the axes {''.join(plane.axes)!r}")
+    if tile < 1:
+        raise PlanError(f"tile={tile} must be at least 1")
     height, width = plane.plane_shape
     if out is None and height * width * 4 > MEMORY_BOUND:
         raise PlanError(

@@ -153,19 +153,7 @@ def _to_folder(job: Job, folder: WorkFolder, threads: int | None, dtype: Any, cl
         if layout is None:
             layout, job = _layout(job, dtype)
             folder.begin(layout)
-        job = replace(job, layout=layout)
-        finished = folder.finished_blocks()
-        blocks = [block for block in job.blocks() if (block.row, block.col) not in finished]
-        with _progress(job) as progress:
-            progress.advance(len(job.grid) - sum(len(block.tiles) for block in blocks))
-            if client is None:
-                work = run_blocks(job, blocks, BlockWriter(folder.data), threads or settings.threads)
-            else:
-                work = run_on_cluster(client, replace(job, known={}), blocks, folder.data)
-            with closing(work):
-                for done in work:
-                    folder.note(done.line)
-                    progress.advance(done.tiles)
+        _fill(replace(job, layout=layout), folder, threads, client)
         folder.finish()
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
@@ -176,6 +164,22 @@ def _to_folder(job: Job, folder: WorkFolder, threads: int | None, dtype: Any, cl
         raise
     finally:
         folder.release()
+
+
+def _fill(job: Job, folder: WorkFolder, threads: int | None, client: Any) -> None:
+    """Evaluates and writes the blocks that no run has finished."""
+    finished = folder.finished_blocks()
+    blocks = [block for block in job.blocks() if (block.row, block.col) not in finished]
+    with _progress(job) as progress:
+        progress.advance(len(job.grid) - sum(len(block.tiles) for block in blocks))
+        if client is None:
+            work = run_blocks(job, blocks, BlockWriter(folder.data), threads or settings.threads)
+        else:
+            work = run_on_cluster(client, replace(job, known={}), blocks, folder.data)
+        with closing(work):
+            for done in work:
+                folder.note(done.line)
+                progress.advance(done.tiles)
 
 
 def _progress(job: Job) -> Progress:
