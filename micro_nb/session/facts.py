@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .memory import Context, merged
+from .follow_ups import merged
+from .memory import Context
 from .query import Filter, Query
 from .reading import Clause
 from .slots import IMAGE_QUANTITIES, border_of

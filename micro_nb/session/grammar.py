@@ -8,11 +8,8 @@ from dataclasses import replace
 from typing import Literal
 
 from .dimensions import AREA_UNITS
-from .grammar_left import doubled, loose_number, unplaced, unrelated
-from .grammar_statistics import statistics_of, unspoken
-from .query import Claim, Pick, Query, Task
-from .reading import Clause
-from .relations import (
+from .grammar_leftovers import doubled, loose_number, unplaced, unrelated
+from .grammar_relations import (
     alike,
     channel_contents,
     counted,
@@ -27,6 +24,9 @@ from .relations import (
     touching,
     uncertain,
 )  # fmt: skip
+from .grammar_statistics import statistics_of, unspoken
+from .query import Claim, Pick, Query, Task
+from .reading import Clause
 from .slots import (
     IMAGE_QUANTITIES,
     OBJECT_QUANTITIES,

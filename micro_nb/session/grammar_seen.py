@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from .grammar_seen_words import ADVICE, CELL_OR, COLOURS, COUNTS, KINDS, MARKS, MEASURED, THING, WHERE
 from .memory import Context
 from .query import Query, Task
 from .reading import Clause
@@ -20,44 +21,6 @@ SEEN = frozenset(
 )  # fmt: skip
 """Quantities of the queries this module makes."""
 
-_COLOURS = "yellow|green|red|blue|purple|violet|pink|magenta|orange|brown|cyan|black|white|dark|bright|grey|gray"
-_THING = (
-    r"things?|objects?|spots?|dots?|blobs?|lines?|bands?|bars?|streaks?|stripes?|patch(?:es)?|marks?|areas?|regions?|cells?|"
-    r"holes?|rings?|circles?|shapes?|structures?|stuff|smudges?|lumps?|stains?|clouds?|shadows?|specks?|bits?|ones?|balls?"
-)
-_MARKS = {
-    "scale bar": r"scale ?bars?|scalebars?|size bars?|calibration bars?|ruler|micron bar",
-    "text": r"\btexts?\b|\bletter(?:s|ing)?\b|\bwords? (?:written|printed)|\bwriting\b|\bcaptions?\b|\blegend\b|\binscription|"
-    r"\b(?:numbers?|labels?|something|anything) (?:is |are )?(?:written|drawn|printed|burn\w*|overlaid|typed)|\bannotat\w+",
-    "pointer": r"\barrows?(?:head)?s?\b|\bpointers?\b|\bneedle\b|\bmarkers?\b(?= (?:in|on|at|drawn))|\bpointing at",
-    "scribble": r"\bscribbl\w+|\bdoodl\w+|\bpen ?marks?\b|\bink\b|\bpaint(?:ed)?\b|\bcrayon|\bhand[- ]?drawn|\bdrawing\b|"
-    r"\bdrawn (?:on|in|into|over)|\bmarked by hand",
-    "debris": r"\bdebris\b|\bdirt\w*|\bdust\b|\bartefacts?\b|\bartifacts?\b|\bjunk\b|\bcontaminat\w+|\bfluff\b|"
-    r"\blint\b|\bhairs?\b|"
-    r"\bfibres? (?:on|in) the (?:slide|image|picture)|\bforeign\b|\bcrumbs?\b",
-}
-_WHERE = (
-    r"\bwhere|\bwhich (?:edge|side|corner|quadrant|half|part|border|quarter)|\bwhat (?:edge|side|corner|quadrant|part)\b|"
-    r"\blocat|\bfind\b|\bpoint (?:to|out|at)|\bposition|\bcoord|\bbox\b|\bshow me\b|\bin which\b|\bwhereabouts"
-)
-_COUNTS = (
-    r"\bhow many|\bcount\b(?! it| that| this)|\bnumber of|\bhow (?:big|large|long|wide|much area)|\baverage|"
-    r"\b(?:the|and|give|what\S*|is) mean\b|\bmedian\b"
-)
-_ADVICE = r"\bshould i|\bhow (?:do|can|would|should|could) (?:i|you|we)|\bwhat to do|\bdisturb|\bremove|\bhow to\b|\bwhy\b"
-_MEASURED = (
-    r"|\bgene\b|\bprotein\b|what does|what do the|\bshow\?|colou?rs?\b|\barea of\b|\bdiameter|\bshapes?\b|\bsize\b|\bintensit|"
-    r"\bbrightness|\bwidth|\blength|\bpredominant|\bratio\b|\bvalue\b|\bmean of\b|\bfraction|\bdensity"
-)
-_CELL_OR = (
-    r"\bcells?\b[^.?]*\bor\b[^.?]*(?:dirt|dust|debris|arte?ifact|artefact|junk|noise|mark|stain|crystal|something else)|"
-    r"(?:dirt|dust|debris|art[ei]fact|noise)\b[^.?]*\bor\b[^.?]*\bcells?\b|\bis (?:it|that|this) (?:really )?a cell\b"
-)
-_KINDS = (
-    r"yeast|bacteria|bacterium|worms?|embryo{}|colon(?:y|ies)|tissue|cells?|nuclei|powder|steel|spores?|fungi|fungus|parasites?|"
-    r"mitochondria|platelets?"
-)
-
 
 def seen_in(text: str, asked: tuple[Clause, ...], context: Context) -> Query | None:
     """The query of a turn that is about what this module knows; None for any other turn."""
@@ -65,7 +28,7 @@ def seen_in(text: str, asked: tuple[Clause, ...], context: Context) -> Query | N
     follow = _follow_up(plain, context.previous)
     if follow is not None:
         return replace(follow, text=text)
-    counts = re.search(_COUNTS, plain) is not None
+    counts = re.search(COUNTS, plain) is not None
     for rule in _RULES:
         query = rule(plain, counts)
         if query is not None:
@@ -78,7 +41,7 @@ def _made(task: Task, quantity: str, topic: str | None = None) -> Query:
 
 
 def _where_or(plain: str, other: Task = "presence") -> Task:
-    return "locate" if re.search(_WHERE, plain) else other
+    return "locate" if re.search(WHERE, plain) else other
 
 
 def _follow_up(plain: str, before: Query | None) -> Query | None:
@@ -88,7 +51,7 @@ def _follow_up(plain: str, before: Query | None) -> Query | None:
     locates = re.search(
         r"^(?:and |so |ok )?(?:where|box|which (?:corner|side|edge|quadrant|half)|show|point|coord|in which|position)", plain
     )
-    named = any(re.search(words, plain) for words in _MARKS.values())
+    named = any(re.search(words, plain) for words in MARKS.values())
     if locates and not named and not re.search(r"\bcells?\b|\bnucle|\bparticle", plain):
         return replace(before, task="locate", also=())
     if before.quantity == "thing" and re.search(
@@ -120,7 +83,7 @@ def _white_cell(plain: str, counts: bool) -> Query | None:
     asks = re.search(
         r"\btypes?\b|\bkinds?\b|\bsubtype|\bwhich (?:white|leuk|wbc)|\bclassif|\bspecies of|\bdifferential|judging by", plain
     )
-    if (cell and asks and not counts and not re.search(_WHERE, plain)) or (
+    if (cell and asks and not counts and not re.search(WHERE, plain)) or (
         kinds and re.search(r"\bor\b|\bis (?:it|this|that|the)\b", plain) and not counts
     ):
         return _made("classify", "white cell type", kinds.group(0) if kinds and not asks and " or " not in plain else None)
@@ -129,10 +92,10 @@ def _white_cell(plain: str, counts: bool) -> Query | None:
 
 def _marks(plain: str, counts: bool) -> Query | None:
     """Scale bars, text, arrows, scribbles, dirt."""
-    if counts or re.search(_ADVICE, plain):
+    if counts or re.search(ADVICE, plain):
         return None
-    named = next((kind for kind, words in _MARKS.items() if re.search(words, plain)), None)
-    if re.search(_CELL_OR, plain):
+    named = next((kind for kind, words in MARKS.items() if re.search(words, plain)), None)
+    if re.search(CELL_OR, plain):
         return _made("classify", "thing", plain)
     if named == "scale bar" and re.search(r"how long|length of|\bwhat does .* (?:say|mean)|\bwhat length", plain):
         return _made("measure", "marks", named)
@@ -199,7 +162,7 @@ def _gaps(plain: str, counts: bool) -> Query | None:
     )
     if (
         not gap
-        or re.search(_ADVICE, plain)
+        or re.search(ADVICE, plain)
         or re.search(r"after \d+ ?h|will be|over time|how fast|how many (?:cells|nuclei)", plain)
     ):
         return None
@@ -215,7 +178,7 @@ def _gaps(plain: str, counts: bool) -> Query | None:
 
 def _areas(plain: str, counts: bool) -> Query | None:
     """Tissue beside empty glass, membranes, crowding, an empty part."""
-    if re.search(r"\b(?:tissue|specimen|sample|section|material)\b", plain) and re.search(_WHERE, plain) and not counts:
+    if re.search(r"\b(?:tissue|specimen|sample|section|material)\b", plain) and re.search(WHERE, plain) and not counts:
         return _made("locate", "where tissue")
     if re.search(r"\bmembranes?\b|\bmembranous", plain) and re.search(
         r"%|percent|fraction|share|how much|proportion|cover", plain
@@ -223,7 +186,7 @@ def _areas(plain: str, counts: bool) -> Query | None:
         return _made("fraction", "membrane share")
     crowded = r"\b(?:dense|sparse|crowded|packed|thinly|sparsely|densely)\b[^.?]*(?:\bor\b|culture|cells|field|\?|$)"
     judged = r"\bor\b|^is|^are|culture|how (?:dense|crowded)|\blayer\b"
-    if re.search(crowded, plain) and not counts and not re.search(_WHERE + r"|\bper\b", plain) and re.search(judged, plain):
+    if re.search(crowded, plain) and not counts and not re.search(WHERE + r"|\bper\b", plain) and re.search(judged, plain):
         return _made("classify", "crowding")
     return None
 
@@ -262,7 +225,7 @@ def _looks(plain: str, counts: bool) -> Query | None:
         and (len(set(named)) > 1 or re.search(r"what (?:is|does|stain)", plain))
     ):
         return _made("classify", "two stains", " ".join(dict.fromkeys(named)))
-    if re.search(r"\bhalo(?:s|es)?\b|\bbright rims?\b", plain) and not counts and not re.search(_ADVICE, plain):
+    if re.search(r"\bhalo(?:s|es)?\b|\bbright rims?\b", plain) and not counts and not re.search(ADVICE, plain):
         return _made("classify", "halos")
     if re.search(
         r"colou?r\b[^.?]*\b(?:signal|fluoresc\w+|channel|label|glow\w*|light|emission)|(?:signal|fluoresc\w+|glow\w*|"
@@ -305,7 +268,7 @@ def _nature(plain: str, counts: bool) -> Query | None:
 
 def _one_or_other(plain: str, counts: bool) -> Query | None:
     """Which of two: "are these yeast or bacteria?"."""
-    first, second = _KINDS.format(r"\w*"), _KINDS.format("")
+    first, second = KINDS.format(r"\w*"), KINDS.format("")
     rival = rf"\b(?:{first})\b[^.?]* or (?:are (?:they|these) )?(?:a |an )?(?:budding )?(?:{second})"
     asked = re.search(rival, plain) and re.search(r"^(?:is|are|would|do|does|what)", plain)
     if asked and not counts and not re.search(r"\bmore\b|\bthan\b|\blarger|\bbrighter", plain):
@@ -316,7 +279,7 @@ def _one_or_other(plain: str, counts: bool) -> Query | None:
 def _described(plain: str, counts: bool) -> str | None:
     """A turn that may describe one thing; blood cells bear colours that describe nothing."""
     plain = re.sub(r"\b(?:white|red) (?:blood )?(?:cell|corpuscle)", r"blood cell", plain)
-    return None if counts or re.search(_ADVICE + _MEASURED, plain) else plain
+    return None if counts or re.search(ADVICE + MEASURED, plain) else plain
 
 
 def _what_thing(plain: str, counts: bool) -> Query | None:
@@ -325,11 +288,11 @@ def _what_thing(plain: str, counts: bool) -> Query | None:
     if told is None:
         return None
     look = (
-        rf"\b(?:the|that|this|those|these|a|an|one|some|theres|there's|is)\b(?: \w+)?(?: \w+)? (?:{_COLOURS}|big|"
+        rf"\b(?:the|that|this|those|these|a|an|one|some|theres|there's|is)\b(?: \w+)?(?: \w+)? (?:{COLOURS}|big|"
         rf"large|huge|tiny|small|round|burst|broken|odd|strange|weird|irregular)\b"
     )
-    noun = rf"\b(?:{_THING}|{_COLOURS})\b"
-    found = re.search(rf"{look}[^.?]*{noun}", told) or re.search(rf"\b(?:{_COLOURS})\b (?:\w+ )?(?:{_THING})\b", told)
+    noun = rf"\b(?:{THING}|{COLOURS})\b"
+    found = re.search(rf"{look}[^.?]*{noun}", told) or re.search(rf"\b(?:{COLOURS})\b (?:\w+ )?(?:{THING})\b", told)
     asks = r"^(?:and |so |hey |ok )?(?:what|whats|what's)\b|\bwhat(?:'?s| is) (?:that|it|this)\b|\bwhat could|\bwhats that"
     if found and re.search(asks, told) and not re.search(r"\bwhat (?:kind|type|shape|fraction|percent|%)", told):
         return _made("classify", "thing", told)
@@ -339,14 +302,14 @@ def _what_thing(plain: str, counts: bool) -> Query | None:
 def _where_thing(plain: str, counts: bool) -> Query | None:
     """Where one thing is, described by its colour."""
     told = _described(plain, counts)
-    if told is None or not re.search(_WHERE, told):
+    if told is None or not re.search(WHERE, told):
         return None
     one = re.search(
         rf"\b(?:one|a|an|single) (?:\w+ )?(?:cell|nucleus|object|particle|thing|spot)\b[^?]*\b(?:stained |is |looks? |"
-        rf"very |much )*(?:{_COLOURS})",
+        rf"very |much )*(?:{COLOURS})",
         told,
     )
-    single = re.search(rf"\b(?:the|a) (?:\w+ )?(?:{_COLOURS}) (?:\w+ )?(?:cell|thing|spot|blob|patch|object|mark|one)\b", told)
+    single = re.search(rf"\b(?:the|a) (?:\w+ )?(?:{COLOURS}) (?:\w+ )?(?:cell|thing|spot|blob|patch|object|mark|one)\b", told)
     coloured = r"\b(?:purple|violet|blue|red|pink|green|yellow|brown|orange|magenta|black)\b"
     return _made("locate", "thing", told) if (one or single) and re.search(coloured, told) else None
 

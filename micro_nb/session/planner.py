@@ -12,9 +12,9 @@ from .dimensions import AREA_UNITS, LENGTH_UNITS, PHYSICAL_UNITS, QUANTITIES, fi
 from .eyes import FLOOR, knows, load
 from .hearing import heard
 from .lexicon import target
-from .plan_several import is_nuclear, several
 from .planner_knowledge import consulted
 from .planner_seen import seen
+from .planner_several import is_nuclear, several
 from .planner_statistics import statistical
 from .plans import Call, Plan
 from .plans import objects_given as _objects

@@ -13,7 +13,7 @@ from ..data.region import Region
 from ..errors import EvidenceError, MicroNBError
 from ..render.markdown import mime
 from ..tiles.objects import Objects
-from . import recall
+from . import memory
 from .answer import Answer, Span
 from .compose import compose
 from .declines import DECLINES, Decline, not_understood
@@ -176,7 +176,7 @@ class Session:
         ------
         EvidenceError : no answer spoke of objects yet.
         """
-        for turn in reversed(recall.holding(self.turns)):
+        for turn in reversed(memory.holding(self.turns)):
             if turn.answer.objects is not None:
                 return turn.answer.objects
         raise EvidenceError("no answer of this session spoke of objects yet; ask how many there are, for example")
@@ -227,7 +227,7 @@ class Session:
 
     def _understood(self, question: str, said: Said, region: Region | None) -> Query:
         """The query of a question; the one before again where only an image was named."""
-        context = recall.context(self.turns, self.img, region)
+        context = memory.context(self.turns, self.img, region)
         if said.mode != "here" and said.bare:
             first = Query("count") if said.mode in ("across", "which") else Query("measure", quantity="image_size")
             query = first if said.mode == "switch" or context.previous is None else replace(context.previous, also=())
@@ -238,7 +238,7 @@ class Session:
 
     def _across(self, question: str, said: Said, region: Region | None) -> tuple[Query, Answer]:
         """One question put to several images."""
-        here, before, queries, measured = self.about, recall.context(self.turns, self.img, region).previous, [], []
+        here, before, queries, measured = self.about, memory.context(self.turns, self.img, region).previous, [], []
         asked = replace(said, rest=core_question(said.rest, before))
         for name in said.names:
             self.use(name)
@@ -251,15 +251,15 @@ class Session:
     def _undo(self, question: str, query: Query) -> Answer:
         """Takes the last turn back and gives the answer before it again."""
         taken = Turn(question, query, _declined(DECLINES["nothing before"]))
-        held = recall.holding([*self.turns, taken])
+        held = memory.holding([*self.turns, taken])
         if held:
             taken = replace(taken, answer=held[-1].answer)
             before = held[-1].query.images or tuple(self.images)[:1]  # asked while there was but one
             if len(before) == 1 and before[0] != self.about and before[0] in self.images:
                 self.use(before[0])
         self.turns.append(taken)
-        if recall.pixel_size(self.turns) != recall.pixel_size(self.turns[:-1]):
-            self._scale(recall.pixel_size(self.turns))
+        if memory.pixel_size(self.turns) != memory.pixel_size(self.turns[:-1]):
+            self._scale(memory.pixel_size(self.turns))
         self._log.keep(self)
         return taken.answer
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 
 from ..data.region import Region
 from .facts import is_fact, standing
+from .follow_ups import follow
 from .grammar import query_of
 from .grammar_knowledge import consult
 from .grammar_seen import seen_in
-from .memory import Context, follow
+from .memory import Context
 from .query import Pick, Query
 from .reading import Clause, clauses
 from .slots import stated_pixel_size, without_scale

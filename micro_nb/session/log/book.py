@@ -1,4 +1,4 @@
-"""``Log``: keeps the turns of a session as they are said, and reads them again."""
+"""The turns of a session, written into the log as they are said, and read again."""
 
 from __future__ import annotations
 

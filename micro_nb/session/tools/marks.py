@@ -20,7 +20,6 @@ WANTED: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 CALLED = {
     "scale bar": "scale bar", "text": "text (letters drawn into the picture)", "pointer": "pointer (a dark straight line)",
-
     "drawn patch": "drawn mark, such as an arrow or a marker, or another artefact (its colour is no stain's)",
     "debris": "debris or dirt (black, without colour)",
 }  # fmt: skip
