@@ -17,7 +17,11 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from ..models.ontology import ontology
+
 FILE = "shown.npz"
+_SAME = 0.95
+"""Pictures nearer than this are of one field or of one beside it; against these, one of which nothing is known says nothing."""
 _WEIGHTS = Path(__file__).parent.parent / "models" / "weights"
 
 
@@ -58,7 +62,8 @@ class Shown:
         kind : which concepts are asked about; every one that a training picture shows is answered.
         """
         slope, intercept = self.lines[kind]
-        ahead = self.ahead(self.placed(thumbnail) @ self.pictures.T)
+        cosine = self.placed(thumbnail) @ self.pictures.T
+        ahead = np.where(self._nearest(cosine) >= _SAME, self.ahead(np.where(self._told(kind), cosine, -1.0)), self.ahead(cosine))
         return dict(zip(self.concepts, expit(slope * ahead + intercept).tolist(), strict=True))
 
     def placed(self, thumbnail: np.ndarray) -> np.ndarray:
@@ -68,9 +73,16 @@ class Shown:
 
     def ahead(self, cosine: np.ndarray) -> np.ndarray:
         """``(C,)`` by how much the nearest picture that shows each concept is nearer, of cosines ``(N,)`` with a picture."""
-        with_it = np.where(self.present, cosine[:, None], -1.0).max(0)
-        without = np.where(self.present, -1.0, cosine[:, None]).max(0)
-        return np.asarray(with_it - without)
+        return np.asarray(self._nearest(cosine) - np.where(self.present, -1.0, cosine[:, None]).max(0))
+
+    def _nearest(self, cosine: np.ndarray) -> np.ndarray:
+        """``(C,)`` of the nearest picture that shows each concept."""
+        return np.asarray(np.where(self.present, cosine[:, None], -1.0).max(0))
+
+    def _told(self, kind: str) -> np.ndarray:
+        """``(N,) bool``: pictures of which some concept of a kind is known."""
+        known = ontology()
+        return np.asarray(self.present[:, [known[c].kind == kind for c in self.concepts]].any(1))
 
 
 @lru_cache(maxsize=4)
