@@ -10,6 +10,7 @@ from ..analysis.segment import segmented_plane
 from ..data.image import MicroImage
 from ..data.view import Projection
 from ..models.micro_d1 import MicroD1Model
+from .agree import FINER
 from .cache import SeenCache
 from .decode import Decoding
 from .seen import Look, Seen
@@ -24,7 +25,7 @@ def look_at(
     """The plane of an image that is looked at, and what is seen there; from the cache where it has been looked at before."""
     plane, name = segmented_plane(img, channel, project)
     at = None if diameter_px is None else round(float(diameter_px), 3)
-    key = (plane.content_id, name, model.weights_id, at, __version__, Decoding())
+    key = (plane.content_id, name, model.weights_id, at, __version__, Decoding(), FINER)
     return plane, _CACHE.get(key, lambda folder: Look(model, plane, diameter_px, folder).run(), plane.plane_shape)
 
 

@@ -25,6 +25,7 @@ from ..settings import settings
 from ..tiles.assemble import LabelSink, TiledMaps, assemble
 from ..tiles.labels import MemoryLabels, ZarrLabels, open_labels
 from ..tiles.plan import Slices
+from .agree import agreed, second_pitch
 from .decode import Decoding, objects_of
 from .familiar import unfamiliar
 from .network import HALO, WINDOW, Tiled, TileMaps, plane_bounds
@@ -158,8 +159,9 @@ class Look:
     def windows_at(self, pitch: int) -> TiledMaps:
         """The same, window by window."""
         if pitch not in self._windows:
-            maps = self.maps_at(pitch)
-            self._windows[pitch] = TiledMaps(maps.grid, maps.geometry, keep_bytes=_KEEP_BYTES)
+            maps, second = self.maps_at(pitch), second_pitch(pitch, self.plane.plane_shape)
+            compute = maps.geometry if second is None else partial(agreed, maps, self.maps_at(second))
+            self._windows[pitch] = TiledMaps(maps.grid, compute, keep_bytes=_KEEP_BYTES)
         return self._windows[pitch]
 
     def layer(self, k: int, name: str, scale: Scale, moments: _Moments | None) -> Layer:
