@@ -98,8 +98,8 @@ def robustness(jobs: list[Job], parse: Parse, main: str, *, seed: int = 0) -> pd
     ``kind``, ``level``, ``figure``, ``low``, ``high``, ``images``.
     """
     work = [("blur", PLAIN["blur"]), *((k, level) for k, levels in CURVES.items() for level in levels if level != PLAIN[k])]
-    expected = about(_seconds(jobs, parse, work, seed))
-    with Progress(f"making pictures worse, {expected}", len(work) * len(jobs), "pictures") as progress:
+    with Progress("making pictures worse", len(work) * len(jobs), "pictures") as progress:
+        progress.what += f", {about(_seconds(jobs, parse, work, seed))}"
         made = {(k, level): _figure(jobs, parse, main, (k, level), seed, progress) for k, level in work}
     plain = made[work[0]]
     rows = [(k, level, *made.get((k, level), plain), len(jobs)) for k, levels in CURVES.items() for level in levels]
