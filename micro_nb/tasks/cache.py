@@ -82,6 +82,8 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
     shapes = {}
     for name, layer in seen.layers.items():
         arrays |= {f"{name}/pooled": layer.pooled, f"{name}/certainty": layer.certainty}
+        if layer.haematoxylin is not None:
+            arrays[f"{name}/haematoxylin"] = layer.haematoxylin
         if not large:
             shapes[name] = layer.labels.shape
             arrays[f"{name}/labels"] = np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(layer.labels)), np.uint8)
@@ -124,7 +126,7 @@ def _layer(folder: Path, name: str, scale: Scale, shapes: dict[str, list[int]], 
         labels = np.frombuffer(Blosc().decode(arrays[f"{name}/labels"].tobytes()), np.int32).reshape(shapes[name])
     else:
         labels = open_labels(folder / f"{name}.zarr")
-    return Layer(labels, arrays[f"{name}/pooled"], arrays[f"{name}/certainty"], scale)
+    return Layer(labels, arrays[f"{name}/pooled"], arrays[f"{name}/certainty"], scale, arrays.get(f"{name}/haematoxylin"))
 
 
 def _trim(root: Path, *, keep: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..analysis.stains import color_kind, white_of
+from ..analysis.stains import Kind, color_kind, white_of
 from ..data.image import MicroImage
 
 _COARSE = 1 << 19
@@ -16,12 +16,16 @@ def unfamiliar(img: MicroImage) -> str:
 
     Brown immunohistochemistry is one: no training image shows it, and membranes stained brown are taken for outlines.
     """
+    return "brown stain (DAB)" if stain_of(img)[0] == "ihc" else ""
+
+
+def stain_of(img: MicroImage) -> tuple[Kind | None, float]:
+    """What the colours of a picture show, see :func:`~micro_nb.analysis.stains.color_kind`, and its white."""
     if not img.rgb or any(axis in img.axes for axis in "tz"):
-        return ""
+        return None, 1.0
     level = img.level_for(_COARSE)
     lead = (slice(None),) * (len(img.axes) - 2)
     spans = [slice(max(0, (n - _SIDE) // 2), (n + _SIDE) // 2) for n in img.info.levels[level].shape[-2:]]
     pixels = img.read(level, (*lead, *spans))[:3]
-    if not np.isfinite(pixels).all():
-        return ""
-    return "brown stain (DAB)" if color_kind(pixels, white_of(img.dtype, [pixels])) == "ihc" else ""
+    white = white_of(img.dtype, [pixels])
+    return (color_kind(pixels, white) if np.isfinite(pixels).all() else None), white

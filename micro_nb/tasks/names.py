@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from ..models.micro_d1 import MicroD1Model
 from ..models.ontology import ontology
+from .haematoxylin import DENSER
 from .text import encode_text
 
 LEAST = 0.3
@@ -63,12 +64,18 @@ class Vocabulary:
         """``(N, P)`` of objects ``(N, D)`` and prompts ``(P, D)``, by default the concepts."""
         return np.asarray(objects @ (self.vectors if prompts is None else prompts).T * self.scale + self.bias)
 
-    def debris(self, objects: np.ndarray, certainty: np.ndarray) -> np.ndarray:
-        """``(N,) bool``: objects that look like a concept, and are seen with less certainty than its objects are."""
-        if not len(objects) or not self.floors:
+    def debris(self, objects: np.ndarray, certainty: np.ndarray, haematoxylin: np.ndarray | None = None) -> np.ndarray:
+        """``(N,) bool``: objects that look like a concept, and are no such objects.
+
+        Seen with less certainty than its objects are; or, in stained tissue, like nuclei but not stained like them (what
+        :func:`~micro_nb.tasks.haematoxylin.haematoxylin_above` measured is below its bound): gaps and fat.
+        """
+        if not len(objects) or not self.concepts:
             return np.zeros(len(objects), bool)
+        like = self.log_odds(objects).argmax(1)
         least = np.array([self.floors.get(name, 0.0) for name in self.concepts])
-        return np.asarray(certainty < least[self.log_odds(objects).argmax(1)])
+        gap = haematoxylin < DENSER if haematoxylin is not None else np.zeros(len(objects), bool)
+        return np.asarray((certainty < least[like]) | (gap & (like == self.place.get("nucleus", -1))))
 
     def names(self, objects: np.ndarray, layer: str) -> tuple[list[str], np.ndarray]:
         """The name of each object of a layer, ``""`` where it has none there, and its probability."""

@@ -180,7 +180,8 @@ def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Cho
     for layer, objects in seen.layers.items():
         vectors = object_vectors(seen, layer, model)
         found, p = vocabulary.names(vectors, layer)
-        found = ["" if bad else n for n, bad in zip(found, vocabulary.debris(vectors, objects.certainty), strict=True)]
+        debris = vocabulary.debris(vectors, objects.certainty, objects.haematoxylin)
+        found = ["" if bad else n for n, bad in zip(found, debris, strict=True)]
         if seen.unfamiliar:
             found, p = [layer if layer == "object" else ""] * len(found), np.ones(len(found))
         names[layer], scores[layer] = np.array(found, object), p * objects.certainty
@@ -208,7 +209,7 @@ class _Sight:
     @classmethod
     def of(cls, seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Sight:
         vectors = {layer: object_vectors(seen, layer, model) for layer in seen.layers}
-        debris = {layer: vocabulary.debris(v, seen.layers[layer].certainty) for layer, v in vectors.items()}
+        debris = {k: vocabulary.debris(v, seen.layers[k].certainty, seen.layers[k].haematoxylin) for k, v in vectors.items()}
         return cls(image_vector(seen, model), vectors, debris, not seen.unfamiliar)
 
 

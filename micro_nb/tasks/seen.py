@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from ..tiles.plan import Slices
 from .agree import agreed, second_pitch
 from .decode import Decoding, objects_of
 from .familiar import unfamiliar
+from .haematoxylin import haematoxylin_above
 from .network import HALO, WINDOW, Tiled, TileMaps, plane_bounds
 from .scale import Scale, find_scales
 from .second import Found, closer_pitch, look_closer
@@ -48,12 +49,14 @@ class Layer:
     pooled : ``(N, D) float32``, mean pixel embedding of each object.
     certainty : ``(N,) float32``, mean foreground probability of each object's pixels.
     scale : at which scale they were looked at.
+    haematoxylin : ``(N,) float32``, how much denser than around it, see :mod:`.haematoxylin`; None where it is no stained tissue.
     """
 
     labels: Any
     pooled: np.ndarray
     certainty: np.ndarray
     scale: Scale
+    haematoxylin: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.pooled)
@@ -140,7 +143,9 @@ class Look:
         layers, moments = {}, _Moments(scale.pitch, self.plane.plane_shape)
         with Progress("looking", len(names), "layers") if len(self.maps_at(scale.pitch).grid) == 1 else nullcontext() as progress:
             for k, name in enumerate(names):
-                layers[name] = self.layer(k, name, scales[name], moments if k == 0 else None)
+                layer = self.layer(k, name, scales[name], moments if k == 0 else None)
+                stain = haematoxylin_above(self.plane, layer.labels, len(layer), layer.scale.diameter_px)
+                layers[name] = replace(layer, haematoxylin=stain)
                 if progress is not None:
                     progress.advance()
         self._maps.clear()
