@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 
@@ -33,6 +34,8 @@ from .split import Split
 
 _UNLABELLED = {"captioned": captioned, "chula_rbc_disease": diseases}
 TRAINED_ON = "trained_on.csv"
+COLOURED = 12.0
+"""Least difference of the colours of a picture, of 255, on average: grey pictures saved in colour have next to none."""
 
 
 def samples_of(data: str | os.PathLike[str], split: Split) -> tuple[list[Sample], list[Sample]]:
@@ -88,13 +91,21 @@ def build(
     seen = views([s.reduced() for s in train], model, copies=copies)
     losses = Aligner(model, seen, aligning).run()
     objects, images = concepts_seen(seen)
-    model.calibration = {"object_concepts": [o for o in objects if o != "uncategorised"], "image_concepts": images}
+    objects = [o for o in objects if o != "uncategorised"]
+    model.calibration = {"object_concepts": objects, "image_concepts": images, "grey_only": grey_only(train, objects)}
     model.calibration["least_certainty"] = floors(train, model)
     asked = ask(((s.dataset, opened(s), facts_of(s)) for s in held), model)
     model.calibration["presence"] = calibrated(asked)
     found = {"presence": figures(asked, model.calibration["presence"]).round(4).to_dict("records"), "loss": losses[-1]}
     write(model, out, train, found, Path(data))
     return found
+
+
+def grey_only(samples: Sequence[Sample], objects: Sequence[str]) -> list[str]:
+    """Which names of objects no coloured picture shows."""
+    coloured = [s for s in samples if float(np.ptp(s.image, axis=2).mean()) > COLOURED]
+    shown = {name for s in coloured for names in s.names.values() for name in names.values()}
+    return [name for name in objects if name not in shown]
 
 
 def write(model: MicroD1Model, out: str | os.PathLike[str], train: Sequence[Sample], found: dict[str, Any], data: Path) -> None:

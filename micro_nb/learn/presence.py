@@ -58,8 +58,8 @@ def ask(images: Iterable[tuple[str, MicroImage, Facts]], model: MicroD1Model) ->
     ----------
     images : data set, image, facts; see :func:`opened`.
     """
-    vocabulary = Vocabulary.of(model)
-    concepts = list(vocabulary.concepts)
+    vocabularies = [Vocabulary.of(model, coloured=coloured) for coloured in (False, True)]
+    concepts = list(vocabularies[0].concepts)
     words = encode_text(concepts, model=model)
     everything = list(images)
     shown = {(d, c) for d, _, f in everything for c in f.present}
@@ -72,7 +72,7 @@ def ask(images: Iterable[tuple[str, MicroImage, Facts]], model: MicroD1Model) ->
             for concept, word in zip(concepts, words, strict=True):
                 if concept in facts.unknown:
                     continue
-                _, meant, odds = best_layer(word, vectors, vocabulary, concept)
+                _, meant, odds = best_layer(word, vectors, vocabularies[bool(seen.stain)], concept)
                 score = parts(float(whole @ word), odds[meant], model)
                 hard = concept not in facts.present and any((d, concept) in shown for d, _, g in everything if _kindred(g, facts))
                 found.append(Asked(dataset, concept, *score, int(meant.sum()), concept in facts.present, hard))

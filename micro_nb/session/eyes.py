@@ -81,9 +81,9 @@ class Trained:
         found = seen.layers["object"]
         labels = layer_array(np.asarray(found.labels), (), pixel_size=img.pixel_size)
         table = measure(img, labels)
-        vocabulary, vectors = Vocabulary.of(self.model), object_vectors(seen, "object", self.model)
+        vocabulary, vectors = Vocabulary.of(self.model, coloured=bool(seen.stain)), object_vectors(seen, "object", self.model)
         names = np.array(vocabulary.names(vectors, "object")[0], object)
-        names[vocabulary.debris(vectors, found.certainty)] = ""
+        names[vocabulary.debris(vectors, found.certainty, found.haematoxylin)] = ""
         at = table["label"].to_numpy(int) - 1
         table["name"], table["score"] = names[at], found.certainty[at]
         return Objects(table, labels, None, img.pixel_size, img.content_id, seen.to_dict())

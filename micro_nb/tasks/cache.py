@@ -89,7 +89,7 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
             arrays[f"{name}/labels"] = np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(layer.labels)), np.uint8)
     note = {
         "scale": seen.scale.to_dict(), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
-        "unfamiliar": seen.unfamiliar,
+        "unfamiliar": seen.unfamiliar, "stain": seen.stain, "looked_at": seen.looked_at,
         "layers": {name: layer.scale.to_dict() for name, layer in seen.layers.items()}, "shapes": shapes,
     }  # fmt: skip
     with writing_file(folder / "arrays.npz") as partial, partial.open("wb") as file:
@@ -112,6 +112,7 @@ def _load(folder: Path) -> Seen | None:
             seen = Seen(
                 layers, scale, arrays["detail"], arrays["tiles"], arrays["boxes"], arrays["thumbnail"].astype(np.float32),
                 tuple(note["bounds"]), note["weights_id"], note["image_id"], note["unfamiliar"],
+                note["stain"], note["looked_at"],
             )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged entry is looked at anew
         shutil.rmtree(folder, ignore_errors=True)

@@ -37,6 +37,7 @@ class Vocabulary:
     vectors : ``(C, D)`` unit vectors.
     scale, bias : cosine to log odds.
     floors : concept -> least certainty of an object that bears its name; below it is taken for debris.
+    unseen : concepts that pictures of this kind do not show, which no object here is called by.
     """
 
     concepts: tuple[str, ...]
@@ -44,16 +45,18 @@ class Vocabulary:
     scale: float
     bias: float
     floors: Mapping[str, float] = field(default_factory=dict)
+    unseen: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, model: MicroD1Model) -> Vocabulary:
-        """That of a model."""
+    def of(cls, model: MicroD1Model, *, coloured: bool = False) -> Vocabulary:
+        """That of a model; for a ``coloured`` picture without the concepts that it was only shown in grey ones."""
         extra = tuple(getattr(model.config, "extra_concepts", None) or {})
         concepts = (*model.calibration.get("object_concepts", ()), *extra)
         joint = model.joint
         floors = model.calibration.get("least_certainty", {})
         vectors = encode_text(list(concepts), model=model)
-        return cls(concepts, vectors, float(joint.object_scale.exp()), float(joint.object_bias), floors)
+        grey = frozenset(model.calibration.get("grey_only", ()) if coloured else ())
+        return cls(concepts, vectors, float(joint.object_scale.exp()), float(joint.object_bias), floors, grey)
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -62,7 +65,10 @@ class Vocabulary:
 
     def log_odds(self, objects: np.ndarray, prompts: np.ndarray | None = None) -> np.ndarray:
         """``(N, P)`` of objects ``(N, D)`` and prompts ``(P, D)``, by default the concepts."""
-        return np.asarray(objects @ (self.vectors if prompts is None else prompts).T * self.scale + self.bias)
+        odds = np.asarray(objects @ (self.vectors if prompts is None else prompts).T * self.scale + self.bias)
+        if prompts is None and self.unseen:
+            odds[:, [k for k, name in enumerate(self.concepts) if name in self.unseen]] = -np.inf
+        return odds
 
     def debris(self, objects: np.ndarray, certainty: np.ndarray, haematoxylin: np.ndarray | None = None) -> np.ndarray:
         """``(N,) bool``: objects that look like a concept, and are no such objects.
@@ -72,10 +78,16 @@ class Vocabulary:
         """
         if not len(objects) or not self.concepts:
             return np.zeros(len(objects), bool)
-        like = self.log_odds(objects).argmax(1)
         least = np.array([self.floors.get(name, 0.0) for name in self.concepts])
-        gap = haematoxylin < DENSER if haematoxylin is not None else np.zeros(len(objects), bool)
-        return np.asarray((certainty < least[like]) | (gap & (like == self.place.get("nucleus", -1))))
+        faint = np.asarray(certainty < least[self.log_odds(objects).argmax(1)])
+        return faint if haematoxylin is None else faint | ((haematoxylin < DENSER) & self.like_nuclei(objects))
+
+    def like_nuclei(self, objects: np.ndarray) -> np.ndarray:
+        """``(N,) bool``: which of ``objects (N, D)`` may be called nuclei."""
+        if "nucleus" not in self.place or not len(objects):
+            return np.zeros(len(objects), bool)
+        at = self.place["nucleus"]
+        return np.asarray(self.matching(objects, self.vectors[at], "nucleus")[0] | (self.log_odds(objects).argmax(1) == at))
 
     def names(self, objects: np.ndarray, layer: str) -> tuple[list[str], np.ndarray]:
         """The name of each object of a layer, ``""`` where it has none there, and its probability."""
@@ -95,6 +107,8 @@ class Vocabulary:
         An object is meant where the prompt is probable and no concept that is neither kind nor part of its kind is more so.
         """
         odds = self.log_odds(objects, prompt[None])[:, 0]
+        if concept in self.unseen:
+            return np.zeros(len(odds), bool), odds
         rivals = [
             k
             for k, name in enumerate(self.concepts)

@@ -150,7 +150,7 @@ def parse_seen(
     folder: Path | None = None,
 ) -> Objects:
     """Objects of a plane that has been looked at; with ``folder``, labels are written there instead of kept in memory."""
-    vocabulary = Vocabulary.of(model)
+    vocabulary = Vocabulary.of(model, coloured=bool(seen.stain))
     chosen = _everything(seen, vocabulary, model) if prompts is None else _asked(seen, prompts, vocabulary, model)
     layers = [name for name in seen.layers if chosen.name[name].any()] or [next(iter(seen.layers))]
     labels = _labels(plane, seen, chosen, layers, folder)

@@ -27,7 +27,7 @@ from ..tiles.labels import MemoryLabels, ZarrLabels, open_labels
 from ..tiles.plan import Slices
 from .agree import agreed, second_pitch
 from .decode import Decoding, objects_of
-from .familiar import unfamiliar
+from .familiar import stain_of, unfamiliar
 from .haematoxylin import haematoxylin_above
 from .network import HALO, WINDOW, Tiled, TileMaps, plane_bounds
 from .scale import Scale, find_scales
@@ -88,6 +88,8 @@ class Seen:
     weights_id, image_id : whose weights, which image.
     unfamiliar : why the model's names cannot be relied on here, see :func:`~micro_nb.tasks.familiar.unfamiliar`; ``""`` where
         nothing speaks against them.
+    stain : what its colours show, see :func:`~micro_nb.analysis.stains.color_kind`; ``""`` where they say nothing.
+    looked_at : what of the picture was shown to the network: ``"colours"`` (or grey values as they are), or ``"haematoxylin"``.
     """
 
     layers: Mapping[str, Layer]
@@ -100,12 +102,14 @@ class Seen:
     weights_id: str
     image_id: str
     unfamiliar: str = ""
+    stain: str = ""
+    looked_at: str = "colours"
 
     def to_dict(self) -> dict[str, Any]:
         """How it was looked at, as JSON values, for evidence."""
         return {
             "model": "micro_d1", "weights": self.weights_id, "scale": self.scale.to_dict(), "grey_bounds": list(self.bounds),
-            "window": WINDOW, "halo": HALO, "unfamiliar": self.unfamiliar,
+            "window": WINDOW, "halo": HALO, "unfamiliar": self.unfamiliar, "looked_at": self.looked_at,
             "finer_layers": {k: v.scale.to_dict() for k, v in self.layers.items() if v.scale != self.scale},
         }  # fmt: skip
 
@@ -152,7 +156,7 @@ class Look:
         self._windows.clear()
         return Seen(
             layers, scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id, self.plane.content_id,
-            strange,
+            strange, stain_of(self.plane)[0] or "",
         )  # fmt: skip
 
     def maps_at(self, pitch: int) -> TileMaps:

@@ -7,9 +7,12 @@ import pytest
 from skimage.color import hed2rgb
 from skimage.draw import disk
 
+from micro_nb.data import samples
 from micro_nb.data.image import MicroImage
 from micro_nb.data.open import open_image
-from micro_nb.tasks.haematoxylin import DENSER, haematoxylin_above
+from micro_nb.tasks import looking
+from micro_nb.tasks import seen as seen_module
+from micro_nb.tasks.haematoxylin import DENSER, HaematoxylinSource, haematoxylin_above
 from micro_nb.tasks.load import load_model
 from micro_nb.tasks.names import Vocabulary
 
@@ -46,3 +49,38 @@ def test_what_looks_like_a_nucleus_and_is_not_stained_is_debris_and_other_kinds_
     stain = np.array([5 * DENSER, -DENSER, -DENSER], np.float32)
     assert vocabulary.debris(looks, np.ones(3), stain).tolist() == [False, True, False]
     assert not vocabulary.debris(looks, np.ones(3)).any()
+
+
+def test_haematoxylin_is_a_grey_picture_that_can_be_looked_at(tissue: tuple[MicroImage, np.ndarray]) -> None:
+    image, labels = tissue
+    grey = MicroImage(HaematoxylinSource(image))
+    assert grey.plane_shape == image.plane_shape
+    assert grey.content_id != image.content_id
+    part = grey.read(0, (slice(20, 60), slice(20, 60)))
+    assert part[labels[20:60, 20:60] == 1].mean() > part[labels[20:60, 20:60] == 0].mean() + 5 * DENSER
+
+
+@pytest.mark.parametrize(("kept", "looked_at"), [(8, "colours"), (4, "haematoxylin")])
+def test_where_colours_mislead_the_haematoxylin_alone_is_looked_at(
+    kept: int, looked_at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = samples.histology(shape=(400, 400), seed=2)
+    stained = np.arange(40) % 10 < kept  # of what the first look finds
+
+    def measured(plane: MicroImage, labels: np.ndarray, count: int, diameter_px: float) -> np.ndarray:
+        return np.where(np.resize(stained, count), 1.0, -1.0).astype(np.float32)
+
+    monkeypatch.setattr(seen_module, "haematoxylin_above", measured)
+    seen = looking._looked(load_model(), scene.image, None, None)
+    assert seen.looked_at == looked_at
+    assert len(seen.layers["object"]) > 20
+    assert seen.to_dict()["looked_at"] == looked_at
+
+
+def test_what_was_shown_in_grey_alone_is_not_found_in_a_coloured_picture() -> None:
+    plain, coloured = Vocabulary.of(load_model()), Vocabulary.of(load_model(), coloured=True)
+    carbide = plain.vectors[[plain.place["carbide particle"]]]
+    assert plain.names(carbide, "object")[0] == ["carbide particle"]
+    assert coloured.names(carbide, "object")[0] != ["carbide particle"]
+    assert plain.matching(carbide, carbide[0], "carbide particle")[0].all()
+    assert not coloured.matching(carbide, carbide[0], "carbide particle")[0].any()
