@@ -33,12 +33,16 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# the small setting of a notebook, by its number
 SMALL_01 := -p slide_size=3072 -p sample_tiles=6
+SMALL_07 := -p slide_size=1536
+SMALL_08 := -p steps=16 -p test_images=3
+SMALL_11 := -p images=8
 
 notebooks: setup
 	@mkdir -p build
-	@for n in notebooks/*.ipynb; do b=$$(basename $$n .ipynb); case $$b in 01_*) small="$(SMALL_01)";; *) small="";; esac; \
-	  $(BIN)/micro-nb report $$n -o build/$$b.html $$small || exit 1; done
+	@$(foreach n,$(sort $(wildcard notebooks/*.ipynb)),$(BIN)/micro-nb report $(n) -o build/$(notdir $(n:.ipynb=.html)) \
+	  $(SMALL_$(firstword $(subst _, ,$(notdir $(n))))) &&) true
 
 bench: setup
 	$(PIP) install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt
