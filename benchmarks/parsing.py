@@ -19,13 +19,13 @@ import torch
 from common import interleaved, peak_mib, show
 
 import micro_nb as mnb
-from micro_nb.tasks.network import HALO, WINDOW
+from micro_nb.tasks.look.network import HALO, WINDOW
+from micro_nb.tasks.look.seen import Look
 from micro_nb.tasks.parse import parse_seen
-from micro_nb.tasks.seen import Look
 
 IMPORTS = """
 import numpy as np, torch, micro_nb as mnb
-from micro_nb.tasks.seen import Look
+from micro_nb.tasks.look.seen import Look
 from micro_nb.tasks.parse import parse_seen
 torch.set_num_threads({threads})
 model, scene = mnb.load_model(), mnb.samples.fluorescence(shape=({size}, {size}))

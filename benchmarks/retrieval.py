@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from micro_nb.analysis.statistics import bootstrap
-from micro_nb.tasks.retrieve import Index
+from micro_nb.tasks.search.retrieve import Index
 
 SHARED = Path(os.environ.get("MICRO_NB_SHARED", Path(__file__).parents[2] / "shared"))
 QUERIES, IMAGES = SHARED / "questions" / "retrieval_dev.jsonl", SHARED / "questions" / "retrieval_dev_images.txt"

@@ -14,7 +14,7 @@ from .commands import _print_json, _write
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..tasks.retrieve import Index
+    from ..tasks.search.retrieve import Index
 
 _SHOWN = ("rank", "score", "y0", "x0", "y1", "x1", "path")
 
@@ -44,7 +44,7 @@ def add_search_options(parser: ArgumentParser) -> None:
 
 def index(args: Namespace) -> None:
     """Looks at images and keeps what search needs."""
-    from ..tasks.retrieve import Index
+    from ..tasks.search.retrieve import Index
 
     if args.append and args.overwrite:
         raise WriteError("--append adds to an index and --overwrite replaces it; say one of them")
@@ -73,7 +73,7 @@ def index(args: Namespace) -> None:
 
 def search(args: Namespace) -> None:
     """What answers a query best; or what differs from when the index was written."""
-    from ..tasks.retrieve import Index
+    from ..tasks.search.retrieve import Index
 
     opened = Index.open(args.index, model=_model(args.model))
     if args.verify:

@@ -12,9 +12,9 @@ from scipy import sparse
 from ..models.micro_d1 import MicroD1Model
 from ..models.micro_d1.processing_micro_d1 import normalise
 from ..progress import Progress
-from ..tasks.network import resampled, run
-from ..tasks.scale import pitch_for
-from ..tasks.second import SMALL, closer_pitch
+from ..tasks.look.network import resampled, run
+from ..tasks.look.scale import pitch_for
+from ..tasks.look.second import SMALL, closer_pitch
 from .augment import recolour
 from .facts import Facts, facts_of
 from .shards import Sample

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..models.micro_d1 import MicroD1Model
 from ..progress import Progress
-from ..tasks.looking import look_at, object_vectors
+from ..tasks.look.looking import look_at, object_vectors
 from ..tasks.names import Vocabulary
 from .metrics.instances import Overlap
 from .presence import opened

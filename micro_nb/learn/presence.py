@@ -16,7 +16,7 @@ from ..data.open import open_image
 from ..models.micro_d1 import MicroD1Model
 from ..models.ontology import ontology
 from ..progress import Progress
-from ..tasks.looking import image_vector, look_at, object_vectors
+from ..tasks.look.looking import image_vector, look_at, object_vectors
 from ..tasks.names import Vocabulary
 from ..tasks.parse import best_layer
 from ..tasks.presence import ALPHA, parts, statistic

@@ -74,7 +74,7 @@ class Trained:
 
     def whole(self, img: MicroImage, channel: str | None) -> Objects:
         """The layer "object", whether named or not."""
-        from ..tasks.looking import look_at, object_vectors
+        from ..tasks.look.looking import look_at, object_vectors
         from ..tasks.names import Vocabulary
 
         _, seen = look_at(img, self.model, channel=channel)
@@ -134,7 +134,7 @@ def resolve(eyes: Any, img: MicroImage | None) -> str:
     large = img.plane_shape[0] * img.plane_shape[1] > WHOLE_PIXELS
     if large or any(axis in img.axes for axis in "tz"):
         return FLOOR
-    from ..tasks.familiar import unfamiliar  # torch is loaded where a model may look, not before
+    from ..tasks.look.familiar import unfamiliar  # torch is loaded where a model may look, not before
 
     return FLOOR if unfamiliar(img) else name
 

@@ -8,7 +8,7 @@ from .explain import explain
 from .load import load_model
 from .parse import parse
 from .refine import refine
-from .retrieve import Index
+from .search.retrieve import Index
 from .text import encode_text
 
 __all__ = ["Embedding", "Index", "classify", "embed", "encode_text", "explain", "load_model", "parse", "refine"]

@@ -26,7 +26,7 @@ from ..tiles.assemble import TiledMaps, assemble
 from ..tiles.labels import MemoryLabels, enlarge, layer_array
 from ..tiles.objects import Objects
 from ..tiles.plan import Slices, TileGrid
-from .network import plane_bounds
+from .look.network import plane_bounds
 from .presence import Presence
 
 _MOST_ZOOM = 8

@@ -12,9 +12,9 @@ from ..data.view import Projection
 from ..models.micro_d1 import MicroD1Model
 from ..tiles.objects import Objects
 from .load import load_model
-from .looking import image_vector, look_at, object_vectors, tile_vectors
+from .look.looking import image_vector, look_at, object_vectors, tile_vectors
+from .look.seen import Seen
 from .parse import parse_seen
-from .seen import Seen
 
 
 @dataclass(frozen=True)

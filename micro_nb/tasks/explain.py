@@ -17,8 +17,8 @@ from ..models.micro_d1 import MicroD1Model
 from ..render.heat import ValueMap
 from ..render.overview import Layers, overview_png
 from .load import load_model
-from .looking import look_at
-from .network import TileMaps
+from .look.looking import look_at
+from .look.network import TileMaps
 from .text import encode_text
 
 _CELLS = 1 << 20

@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from ..errors import ImageNotFoundError
 from ..models.micro_d1 import MicroD1Model, MicroD1Processor
-from .eyes import Eyes
+from .look.eyes import Eyes
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "weights"
 CALIBRATION = "calibration.json"

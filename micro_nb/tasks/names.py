@@ -11,7 +11,7 @@ from scipy.special import expit
 
 from ..models.micro_d1 import MicroD1Model
 from ..models.ontology import ontology
-from .haematoxylin import DENSER
+from .look.haematoxylin import DENSER
 from .text import encode_text
 
 LEAST = 0.3
@@ -74,7 +74,7 @@ class Vocabulary:
         """``(N,) bool``: objects that look like a concept, and are no such objects.
 
         Seen with less certainty than its objects are; or, in stained tissue, like nuclei but not stained like them (what
-        :func:`~micro_nb.tasks.haematoxylin.haematoxylin_above` measured is below its bound): gaps and fat.
+        :func:`~micro_nb.tasks.look.haematoxylin.haematoxylin_above` measured is below its bound): gaps and fat.
         """
         if not len(objects) or not self.concepts:
             return np.zeros(len(objects), bool)

@@ -31,12 +31,12 @@ from ..tiles.objects import Objects
 from ..tiles.plan import TileGrid
 from .adapted import parse_adapted
 from .load import load_model
-from .looking import image_vector, look_at, object_vectors
+from .look.looking import image_vector, look_at, object_vectors
+from .look.seen import Seen
 from .names import Vocabulary, layers_of
 from .presence import Presence, judge, parts, statistic
 from .recognise import recognise
 from .refine import refine
-from .seen import Seen
 from .text import encode_text
 
 _BLOCK = 2048

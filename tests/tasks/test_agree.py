@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from micro_nb.tasks.agree import agreed, second_pitch
+from micro_nb.tasks.look.agree import agreed, second_pitch
 
 
 class Drawn:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from micro_nb.tasks.concept_space import implied
-from micro_nb.tasks.exemplars import KEPT, Asked, best_cosines, exemplars, told_apart
-from micro_nb.tasks.index_query import read_text
-from micro_nb.tasks.query_terms import read_terms
+from micro_nb.tasks.search.concept_space import implied
+from micro_nb.tasks.search.exemplars import KEPT, Asked, best_cosines, exemplars, told_apart
+from micro_nb.tasks.search.query import read_text
+from micro_nb.tasks.search.terms import read_terms
 
 
 def crowd(rng, n, rare=0, d=32):

@@ -10,10 +10,10 @@ from skimage.draw import disk
 from micro_nb.data import samples
 from micro_nb.data.image import MicroImage
 from micro_nb.data.open import open_image
-from micro_nb.tasks import looking
-from micro_nb.tasks import seen as seen_module
-from micro_nb.tasks.haematoxylin import DENSER, HaematoxylinSource, haematoxylin_above
 from micro_nb.tasks.load import load_model
+from micro_nb.tasks.look import looking
+from micro_nb.tasks.look import seen as seen_module
+from micro_nb.tasks.look.haematoxylin import DENSER, HaematoxylinSource, haematoxylin_above
 from micro_nb.tasks.names import Vocabulary
 
 NUCLEI, GAPS = [(40, 40), (40, 130), (1100, 60)], [(130, 60), (1022, 130)]

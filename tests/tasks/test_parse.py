@@ -10,12 +10,12 @@ import torch
 import micro_nb as mnb
 from micro_nb.errors import PlanError, WriteError
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
-from micro_nb.tasks import cache, looking, network
-from micro_nb.tasks.decode import Decoding, objects_of
 from micro_nb.tasks.load import WEIGHTS, prepared
-from micro_nb.tasks.network import TileMaps
+from micro_nb.tasks.look import cache, looking, network
+from micro_nb.tasks.look.decode import Decoding, objects_of
+from micro_nb.tasks.look.network import TileMaps
+from micro_nb.tasks.look.scale import Scale, find_scales, pitch_for
 from micro_nb.tasks.presence import judge
-from micro_nb.tasks.scale import Scale, find_scales, pitch_for
 
 trained = pytest.mark.skipif(not (WEIGHTS / "nano" / "config.json").is_file(), reason="needs the weights of nano")
 

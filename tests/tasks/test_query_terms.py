@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micro_nb.tasks.grades import above, below, highest, level_below, lowest, near, some_below, within
-from micro_nb.tasks.object_facts import counts, view_facts, with_derived
-from micro_nb.tasks.picture_facts import color_facts, light_facts
-from micro_nb.tasks.query_terms import FLOOR, measured_score, read_terms
+from micro_nb.tasks.search.grades import above, below, highest, level_below, lowest, near, some_below, within
+from micro_nb.tasks.search.object_facts import counts, view_facts, with_derived
+from micro_nb.tasks.search.picture_facts import color_facts, light_facts
+from micro_nb.tasks.search.terms import FLOOR, measured_score, read_terms
 
 
 def best(text, column, values, **other):

@@ -17,11 +17,11 @@ import micro_nb as mnb
 import micro_nb.tasks
 from micro_nb.errors import CorruptImageError, ImageNotFoundError, MicroNBError, MissingExtraError, RegionError, WriteError
 from micro_nb.face import commands_search
-from micro_nb.tasks import index_store
-from micro_nb.tasks.index_manifest import IndexMismatchError
-from micro_nb.tasks.retrieve import Index
-from micro_nb.tasks.thumbnails import MOST_BYTES, encoded
-from micro_nb.tasks.vectors import Approximate, Rows, as_stored, candidates
+from micro_nb.tasks.search import store
+from micro_nb.tasks.search.manifest import IndexMismatchError
+from micro_nb.tasks.search.retrieve import Index
+from micro_nb.tasks.search.thumbnails import MOST_BYTES, encoded
+from micro_nb.tasks.search.vectors import Approximate, Rows, as_stored, candidates
 
 PICTURES = {
     "few_discs": world.picture([(30, 30, 9), (90, 90, 9)]),
@@ -37,7 +37,7 @@ def _world(monkeypatch):
     for name in ("embed", "encode_text"):
         monkeypatch.setattr(micro_nb.tasks, name, getattr(world, name), raising=False)
     monkeypatch.setattr(micro_nb.tasks, "load_model", lambda *name: world.Model(), raising=False)
-    monkeypatch.setattr("micro_nb.tasks.concept_space._ontology", world.Ontology)
+    monkeypatch.setattr("micro_nb.tasks.search.concept_space._ontology", world.Ontology)
 
 
 def write(folder, *names):
@@ -54,7 +54,7 @@ def built(tmp_path_factory):
     patch = pytest.MonkeyPatch()
     for name in ("embed", "encode_text"):
         patch.setattr(micro_nb.tasks, name, getattr(world, name), raising=False)
-    patch.setattr("micro_nb.tasks.concept_space._ontology", world.Ontology)
+    patch.setattr("micro_nb.tasks.search.concept_space._ontology", world.Ontology)
     Index.build(write(root / "images", *PICTURES), root / "index", model=world.Model())
     patch.undo()
     return root
@@ -242,7 +242,7 @@ def test_nothing_is_left_where_building_fails(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(index_store.np, "save", full)
+    monkeypatch.setattr(store.np, "save", full)
     with pytest.raises(WriteError, match="No space left"):
         Index.build(PICTURES["rods"], tmp_path / "index")
     assert list(tmp_path.iterdir()) == []
@@ -251,7 +251,7 @@ def test_nothing_is_left_where_building_fails(tmp_path, monkeypatch):
 def test_an_append_that_fails_leaves_the_index_as_it_was(tmp_path, monkeypatch):
     index = Index.build([PICTURES["rods"]], tmp_path / "index")
     before = sorted(p.name for p in (tmp_path / "index").iterdir())
-    monkeypatch.setattr(index_store, "writing_file", lambda path: (_ for _ in ()).throw(OSError(28, "No space left")))
+    monkeypatch.setattr(store, "writing_file", lambda path: (_ for _ in ()).throw(OSError(28, "No space left")))
     with pytest.raises(WriteError):
         index.append([PICTURES["mixed"]])
     monkeypatch.undo()
@@ -316,7 +316,7 @@ def test_a_spoilt_list_of_images_is_named(tmp_path, spoilt, said):
 
 def test_the_table_is_the_same_from_csv_and_parquet(tmp_path, monkeypatch):
     one = Index.build(PICTURES["mixed"], tmp_path / "parquet", of="objects")
-    monkeypatch.setattr(index_store, "find_spec", lambda name: None)
+    monkeypatch.setattr(store, "find_spec", lambda name: None)
     other = Index.build(PICTURES["mixed"], tmp_path / "csv", of="objects")
     assert (tmp_path / "csv" / "part-0000" / "table.csv").is_file()
     pd.testing.assert_frame_equal(Index.open(tmp_path / "csv").table, Index.open(tmp_path / "parquet").table)
@@ -371,7 +371,7 @@ def test_faiss_finds_nearly_all_true_neighbours(rng, tmp_path):
 
 def test_a_large_index_looks_at_what_faiss_finds_and_at_all_it_does_not_cover(rng, monkeypatch):
     pytest.importorskip("faiss")
-    monkeypatch.setattr("micro_nb.tasks.vectors.EXACT_BELOW", 1000)
+    monkeypatch.setattr("micro_nb.tasks.search.vectors.EXACT_BELOW", 1000)
     vectors = clustered(rng, 6000)
     near = Approximate.build(Rows([vectors[:5000]]))
     rows = Rows([vectors])
@@ -386,7 +386,7 @@ def test_a_large_index_looks_at_what_faiss_finds_and_at_all_it_does_not_cover(rn
 
 def test_a_large_index_is_searched_with_faiss_and_grows(tmp_path, monkeypatch):
     pytest.importorskip("faiss")
-    for module in ("vectors", "retrieve"):
+    for module in ("search.vectors", "search.retrieve"):
         monkeypatch.setattr(f"micro_nb.tasks.{module}.EXACT_BELOW", 40)
     index = Index.build(PICTURES["many_discs"], tmp_path / "index", of="objects")
     assert (tmp_path / "index" / "nearest.faiss").is_file()

@@ -5,8 +5,8 @@ import pytest
 
 import micro_nb as mnb
 from micro_nb.learn.evaluation_robustness import degraded
-from micro_nb.tasks import cache, looking
 from micro_nb.tasks.load import WEIGHTS
+from micro_nb.tasks.look import cache, looking
 
 pytestmark = pytest.mark.skipif(not (WEIGHTS / "nano" / "config.json").is_file(), reason="needs the weights of nano")
 

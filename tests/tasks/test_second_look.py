@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import micro_nb as mnb
-from micro_nb.tasks.decode import Decoding
-from micro_nb.tasks.network import Tiled
-from micro_nb.tasks.second import closer_pitch, look_closer
+from micro_nb.tasks.look.decode import Decoding
+from micro_nb.tasks.look.network import Tiled
+from micro_nb.tasks.look.second import closer_pitch, look_closer
 from micro_nb.tiles.plan import TileGrid
 
 LARGE = [(100, 120, 40), (300, 420, 40)]

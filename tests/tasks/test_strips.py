@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
-from micro_nb.tasks import eyes as module
-from micro_nb.tasks.eyes import Eyes, in_strips
 from micro_nb.tasks.load import prepared
-from micro_nb.tasks.network import run
+from micro_nb.tasks.look import eyes as module
+from micro_nb.tasks.look.eyes import Eyes, in_strips
+from micro_nb.tasks.look.network import run
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from . import query_words as lexicon
+from . import words as lexicon
 from .grades import Grade, above, near, some_below, within
-from .query_words import Parts, View
+from .words import Parts, View
 
 FLOOR = 0.05
 """The least a term can grade: one term that fails weakens a match and does not forbid it."""

@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from ..analysis.scale import find_recipe
-from ..data.atomic import writing
-from ..data.image import MicroImage
-from ..data.location import Location
-from ..models.micro_d1 import MicroD1Model
-from ..models.micro_d1.processing_micro_d1 import normalise, three_channels
-from ..progress import Progress
-from ..settings import settings
-from ..tiles.assemble import LabelSink, TiledMaps, assemble
-from ..tiles.labels import MemoryLabels, ZarrLabels, open_labels
-from ..tiles.plan import Slices
+from ...analysis.scale import find_recipe
+from ...data.atomic import writing
+from ...data.image import MicroImage
+from ...data.location import Location
+from ...models.micro_d1 import MicroD1Model
+from ...models.micro_d1.processing_micro_d1 import normalise, three_channels
+from ...progress import Progress
+from ...settings import settings
+from ...tiles.assemble import LabelSink, TiledMaps, assemble
+from ...tiles.labels import MemoryLabels, ZarrLabels, open_labels
+from ...tiles.plan import Slices
 from .agree import agreed, second_pitch
 from .decode import Decoding, objects_of
 from .familiar import stain_of, unfamiliar
@@ -86,7 +86,7 @@ class Seen:
     thumbnail : ``(M, 1280) float32`` features of the whole image, small.
     bounds : grey values that were 0 and 1 to the network.
     weights_id, image_id : whose weights, which image.
-    unfamiliar : why the model's names cannot be relied on here, see :func:`~micro_nb.tasks.familiar.unfamiliar`; ``""`` where
+    unfamiliar : why the model's names cannot be relied on here, see :func:`.familiar.unfamiliar`; ``""`` where
         nothing speaks against them.
     stain : what its colours show, see :func:`~micro_nb.analysis.stains.color_kind`; ``""`` where they say nothing.
     looked_at : what of the picture was shown to the network: ``"colours"`` (or grey values as they are), or ``"haematoxylin"``.

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numcodecs.blosc import Blosc
 
-from ..data.atomic import writing_file
-from ..tiles.labels import open_labels
+from ...data.atomic import writing_file
+from ...tiles.labels import open_labels
 from .scale import Scale
 from .seen import Layer, Seen
 

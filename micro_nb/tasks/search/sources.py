@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data.image import MicroImage
-from ..data.location import Location
-from ..data.open import open_image
-from ..errors import MicroNBError
-from ..progress import track
+from ...data.image import MicroImage
+from ...data.location import Location
+from ...data.open import open_image
+from ...errors import MicroNBError
+from ...progress import track
 from .concept_space import ConceptSpace
-from .index_manifest import MANIFEST, Of
-from .index_rows import ImageRows, rows_of
-from .index_store import CONCEPTS, Batch
+from .manifest import MANIFEST, Of
+from .rows import ImageRows, rows_of
+from .store import CONCEPTS, Batch
 from .vectors import as_stored
 
 SUFFIXES = (".tif", ".tiff", ".svs", ".ndpi", ".scn", ".qptiff", ".btf", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".zarr", ".ozx")
@@ -131,7 +131,7 @@ def _address(img: MicroImage) -> str | None:
 
 
 def _joined(rows: list[ImageRows], sources: list[dict[str, Any]]) -> Batch:
-    """The rows of all images as one batch; thumbnails up to :data:`~micro_nb.tasks.thumbnails.MOST_FILES` an image."""
+    """The rows of all images as one batch; thumbnails up to :data:`~micro_nb.tasks.search.thumbnails.MOST_FILES` an image."""
     if not rows:
         return Batch(np.zeros((0, 0), np.float16), pd.DataFrame(), [])
     pictures: dict[int, bytes] = {}

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from scipy import ndimage as ndi
 
-from ..analysis.stains import signal
-from ..data.image import MicroImage
-from ..data.source import Channel, ImageInfo, Index, Level, Source
-from ..tiles.plan import TileGrid
+from ...analysis.stains import signal
+from ...data.image import MicroImage
+from ...data.source import Channel, ImageInfo, Index, Level, Source
+from ...tiles.plan import TileGrid
 from .familiar import stain_of
 
 DENSER = 0.02

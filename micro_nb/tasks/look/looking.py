@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import __version__
-from ..analysis.segment import segmented_plane
-from ..data.image import MicroImage
-from ..data.view import Projection
-from ..models.micro_d1 import MicroD1Model
+from ... import __version__
+from ...analysis.segment import segmented_plane
+from ...data.image import MicroImage
+from ...data.view import Projection
+from ...models.micro_d1 import MicroD1Model
+from ..names import Vocabulary
 from .agree import FINER
 from .cache import SeenCache
 from .decode import Decoding
 from .haematoxylin import DENSER, HaematoxylinSource, haematoxylin_above
-from .names import Vocabulary
 from .seen import Look, Seen
 
 _CACHE = SeenCache()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..errors import CorruptImageError, ImageNotFoundError, MicroNBError
+from ...errors import CorruptImageError, ImageNotFoundError, MicroNBError
 
 Of = Literal["images", "tiles", "objects"]
 FORMAT, VERSION = "micro_nb.index", 1

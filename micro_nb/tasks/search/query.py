@@ -4,10 +4,10 @@ A text is scored by up to three parts, each from 0 to 1, and the score is their 
 
 - *joint*: the cosine of the text and the row in the joint space, against its distribution over the index: one half where a row
   stands one standard deviation above the mean; where the text names what the model tells apart among objects, the geometric mean
-  with the same of those words and the row's objects (:mod:`~micro_nb.tasks.exemplars`);
+  with the same of those words and the row's objects (:mod:`~micro_nb.tasks.search.exemplars`);
 - *concepts*: the probability of each concept that the ontology reads in the text, and of the modality that a stain implies; of
   objects also whether any was found;
-- *measured*: numbers, crowding, size, shape, light, colour (:mod:`~micro_nb.tasks.query_terms`).
+- *measured*: numbers, crowding, size, shape, light, colour (:mod:`~micro_nb.tasks.search.terms`).
 
 So "two leukocytes in one field" needs a smear by the joint space, white blood cells by concept, and a count near two.
 An image or a crop is scored by its cosine alone.
@@ -25,8 +25,8 @@ import pandas as pd
 from .concept_space import ConceptSpace, encoded, implied, narrower, said_concepts, said_words
 from .exemplars import told_apart
 from .object_facts import count_column
-from .query_terms import FLOOR, Term, measured_score, of_light, read_terms
-from .query_words import NEGATIONS, View
+from .terms import FLOOR, Term, measured_score, of_light, read_terms
+from .words import NEGATIONS, View
 
 _MINUS = 0.7
 _SAMPLE, _SEED = 20_000, 0

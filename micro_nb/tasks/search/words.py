@@ -1,4 +1,4 @@
-"""The words of :mod:`~micro_nb.tasks.query_terms` and what they ask of which measurement. Thresholds are shares of the view.
+"""The words of :mod:`~micro_nb.tasks.search.terms` and what they ask of which measurement. Thresholds are shares of the view.
 
 Columns: ``n_objects``; ``area_percent`` (of the view that objects cover); ``relative_size`` (diameter over the view's shorter
 side, or over the median object); ``spacing`` (distance to the nearest neighbour in diameters); ``elongation`` (major over minor

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from ..render.png import draw_text, encode_png, printable, shorten
+from ...render.png import draw_text, encode_png, printable, shorten
 from .thumbnails import SIDE_PX, montage
 
 _ACROSS, _LINE, _GAP = 5, 18, 6
@@ -30,7 +30,7 @@ class ResultView:
 
     Attributes
     ----------
-    table : as :meth:`~micro_nb.tasks.retrieve.Index.search` gives it.
+    table : as :meth:`~micro_nb.tasks.search.retrieve.Index.search` gives it.
     thumbnails : a JPEG a row; None where there is no picture.
     title : in place of the query.
     """

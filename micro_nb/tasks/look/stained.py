@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
-from ..data.image import MicroImage
-from ..tiles.plan import Slices
+from ...data.image import MicroImage
+from ...tiles.plan import Slices
 
 STAINED, _PICTURE = 0.5, 0.25
 """Least colour of a small object that is stained, and of the large objects of a stained picture together."""

@@ -28,11 +28,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data.atomic import swap_in, writing_file
-from ..errors import CorruptImageError, MicroNBError, WriteError
-from ..tiles.records import described, plain
+from ...data.atomic import swap_in, writing_file
+from ...errors import CorruptImageError, MicroNBError, WriteError
+from ...tiles.records import described, plain
 from .exemplars import KEPT
-from .index_manifest import MANIFEST, Manifest, Part
+from .manifest import MANIFEST, Manifest, Part
 from .vectors import Rows
 
 CONCEPTS, NEAREST = "concepts.npy", "nearest.faiss"

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data.image import MicroImage
-from ..data.region import Region
-from ..render.frame import Frame
-from ..render.look import Look
+from ...data.image import MicroImage
+from ...data.region import Region
+from ...render.frame import Frame
+from ...render.look import Look
 from .concept_space import ConceptSpace
 from .exemplars import exemplars
-from .index_manifest import Of
+from .manifest import Of
 from .object_facts import BOX, main_layer, view_facts, with_derived
 from .picture_facts import color_facts, light_facts, object_contrast, picture_facts
 from .thumbnails import OBJECT_CONTEXT, evenly, thumbnail
@@ -46,10 +46,10 @@ def rows_of(img: MicroImage, of: Of, *, model: Any, space: ConceptSpace, diamete
 
     Notes
     -----
-    Columns of images and tiles: those of :func:`~micro_nb.tasks.object_facts.view_facts`,
-    :func:`~micro_nb.tasks.picture_facts.picture_facts` (tiles: light and colour, from a coarse picture), ``object_contrast``
+    Columns of images and tiles: those of :func:`~micro_nb.tasks.search.object_facts.view_facts`,
+    :func:`.picture_facts.picture_facts` (tiles: light and colour, from a coarse picture), ``object_contrast``
     and ``object_visibility`` (medians), ``modality``, ``stain``, ``specimen`` with their probabilities, and ``concepts``. Of
-    objects: their measurements and :func:`~micro_nb.tasks.object_facts.with_derived`.
+    objects: their measurements and :func:`~micro_nb.tasks.search.object_facts.with_derived`.
     """
     seen = embedded(img, model, diameter_px)
     found = with_derived(seen.found.table.reset_index(drop=True), pixel_size=img.pixel_size)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from ..data.image import MicroImage
-from ..data.region import Region
-from ..render.frame import Frame
-from ..render.look import Look
+from ...data.image import MicroImage
+from ...data.region import Region
+from ...render.frame import Frame
+from ...render.look import Look
 
 SIDE_PX = 160
 MOST_BYTES = 16_384

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..analysis.stains import Kind, color_kind, white_of
-from ..data.image import MicroImage
+from ...analysis.stains import Kind, color_kind, white_of
+from ...data.image import MicroImage
 
 _COARSE = 1 << 19
 _SIDE = 1024

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from skimage.color import rgb2hsv
 
-from ..analysis.focus import luminance, typical_sharpness
-from ..data.image import MicroImage
-from ..data.region import Region
-from ..render.frame import Frame
-from ..render.look import Look
+from ...analysis.focus import luminance, typical_sharpness
+from ...data.image import MicroImage
+from ...data.region import Region
+from ...render.frame import Frame
+from ...render.look import Look
 
 _SIDE = 256
 _SHARPNESS_PX = 1 << 20

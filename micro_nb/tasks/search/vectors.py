@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MissingExtraError
+from ...errors import MissingExtraError
 
 EXACT_BELOW = 100_000
 """Fewer vectors than this are compared one by one: 25 MB at 128 dimensions, some 20 ms."""

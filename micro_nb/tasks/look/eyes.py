@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ..models.micro_d1.modeling_micro_d1 import ConvNorm, TileNetwork
+from ...models.micro_d1.modeling_micro_d1 import ConvNorm, TileNetwork
 
 STRIP_BYTES = 16 << 20
 """About what the widest features of a strip take."""

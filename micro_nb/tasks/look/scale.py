@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..tiles.plan import Slices
+from ...tiles.plan import Slices
 from .decode import Decoding, objects_of
 from .network import TileMaps
 

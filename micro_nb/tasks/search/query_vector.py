@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data.region import Region
-from ..errors import RegionError
-from .index_manifest import Of
-from .index_rows import PLACE, embedded
-from .index_sources import opened_source
+from ...data.region import Region
+from ...errors import RegionError
+from .manifest import Of
 from .object_facts import BOX
+from .rows import PLACE, embedded
+from .sources import opened_source
 from .vectors import Rows
 
 

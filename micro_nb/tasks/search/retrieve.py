@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..data.atomic import writing_file
-from ..data.image import MicroImage
-from ..data.region import Region
-from ..errors import ImageNotFoundError, MicroNBError
-from ..progress import track
-from ..tiles.where import where as meets
+from ...data.atomic import writing_file
+from ...data.image import MicroImage
+from ...data.region import Region
+from ...errors import ImageNotFoundError, MicroNBError
+from ...progress import track
+from ...tiles.where import where as meets
 from .concept_space import ConceptSpace
 from .exemplars import Asked, best_cosines
-from .index_manifest import IndexMismatchError, Manifest, Of
-from .index_query import TextQuery, read_text, sampled, score_text, text_encoder, usual_cosine
-from .index_rows import PLACE
-from .index_sources import gathered, names_a_file, reopened
-from .index_store import NEAREST, Store, check_place
+from .manifest import IndexMismatchError, Manifest, Of
+from .query import TextQuery, read_text, sampled, score_text, text_encoder, usual_cosine
 from .query_vector import image_vector, region_vector
-from .query_words import View
 from .result_view import ResultView
+from .rows import PLACE
+from .sources import gathered, names_a_file, reopened
+from .store import NEAREST, Store, check_place
 from .thumbnails import OBJECT_CONTEXT, thumbnail
 from .vectors import EXACT_BELOW, Approximate, candidates, need_faiss
+from .words import View
 
 _OF: tuple[Of, ...] = ("images", "tiles", "objects")
 _LEAST_CANDIDATES, _OBJECT_SAMPLE = 2000, 2000

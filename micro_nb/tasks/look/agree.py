@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..tiles.plan import Slices
+from ...tiles.plan import Slices
 from .network import HALO, WINDOW, TileMaps
 
 FINER = 1.5

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from ..data.image import MicroImage
-from ..models.micro_d1 import MicroD1Model
-from ..models.micro_d1.processing_micro_d1 import grey_bounds, normalise, padded, planes
-from ..tiles.plan import Slices, TileGrid
+from ...data.image import MicroImage
+from ...models.micro_d1 import MicroD1Model
+from ...models.micro_d1.processing_micro_d1 import grey_bounds, normalise, padded, planes
+from ...tiles.plan import Slices, TileGrid
 
 WINDOW = 768
 """Map pixels along a window's core."""

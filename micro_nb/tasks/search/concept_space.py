@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .query_terms import read_terms
+from .terms import read_terms
 
 EXCLUSIVE = ("modality", "stain", "specimen")
 """Kinds of which an image has one; the probabilities of their concepts sum to 1."""
@@ -137,7 +137,7 @@ def encoded(texts: Sequence[str], model: Any) -> np.ndarray:
 def said_concepts(text: str) -> tuple[str, ...]:
     """Ids of the concepts that a text speaks of, each once; what it denies is not among them.
 
-    Appearances that are measured ("crowded", "round") are left to :mod:`~micro_nb.tasks.query_terms`.
+    Appearances that are measured ("crowded", "round") are left to :mod:`~micro_nb.tasks.search.terms`.
     """
     return tuple(said_words(text))
 

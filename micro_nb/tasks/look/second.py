@@ -15,8 +15,8 @@ import numpy as np
 from scipy import ndimage as ndi
 from skimage.segmentation import expand_labels
 
-from ..tiles.labels import enlarge
-from ..tiles.plan import Slices, TileGrid
+from ...tiles.labels import enlarge
+from ...tiles.plan import Slices, TileGrid
 from .decode import Decoding, objects_of
 from .network import TileMaps
 from .stained import STAINED, colours, is_stained
@@ -47,7 +47,7 @@ class Found:
     Attributes
     ----------
     patches : place in the plane and numbers from 1 there, 0 elsewhere; -1 where something is seen to be no object.
-    pooled : ``(N, D) float32``, see :class:`micro_nb.tasks.seen.Layer`.
+    pooled : ``(N, D) float32``, see :class:`micro_nb.tasks.look.seen.Layer`.
     certainty : ``(N,) float32``.
     """
 
