@@ -134,9 +134,9 @@ def resolve(eyes: Any, img: MicroImage | None) -> str:
     large = img.plane_shape[0] * img.plane_shape[1] > WHOLE_PIXELS
     if large or any(axis in img.axes for axis in "tz"):
         return FLOOR
-    from ..tasks.look.familiar import unfamiliar  # torch is loaded where a model may look, not before
+    from ..tasks.look.familiar import stain_of, unfamiliar  # torch is loaded where a model may look, not before
 
-    return FLOOR if unfamiliar(img) else name
+    return FLOOR if unfamiliar(stain_of(img)) else name
 
 
 def load(name: str) -> Eyes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -150,23 +150,39 @@ def assemble(
     -------
     Number of objects; labels run from 1 to it, in raster order of each object's first pixel.
     """
-    grid = TileGrid(shape, tile=window, halo=margin)
-    joins, seams = _Joins(), _Seams(grid)
-    order = _strips(grid)
+    return assemble_layers(read, shape, [decode], [sink], window=window, margin=margin, threads=threads, what=what)[0]
 
-    def job(tile: Tile) -> _Window:
-        return _look(decode(read(tile.read)), tile, shape)
+
+def assemble_layers(
+    read: Callable[[Slices], np.ndarray],
+    shape: tuple[int, int],
+    decode: Sequence[Decode],
+    sinks: Sequence[LabelSink],
+    *,
+    window: int = 1024,
+    margin: int = 128,
+    threads: int = 1,
+    what: str = "finding objects",
+) -> list[int]:
+    """The same for layers that may lie over each other: each has its ``decode`` and its sink, and maps are read once for all.
+
+    Returns
+    -------
+    Number of objects of each layer.
+    """
+    grid = TileGrid(shape, tile=window, halo=margin)
+    layers = [_Layer(grid, sink) for sink in sinks]
+
+    def job(tile: Tile) -> list[_Window]:
+        maps = read(tile.read)
+        return [_look(found(maps), tile, shape) for found in decode]
 
     with Progress(what, len(grid), "windows", scale=window * window / 1e6, rate_unit="MPx") as progress:
-        for tile, seen in ordered(job, order, threads=threads):
-            start = joins.add(seen.first)
-            sink.write(tile.core, np.where(seen.core > 0, seen.core + start, 0).astype(np.int32))
-            for a, b in seams.meet(tile, {side: np.where(e > 0, e + start, 0) for side, e in seen.edges.items()}):
-                joins.join(a, b)
+        for tile, seen in ordered(job, _strips(grid), threads=threads):
+            for layer, labels in zip(layers, seen, strict=True):
+                layer.take(tile, labels)
             progress.advance()
-    numbers, count = joins.numbers()
-    sink.relabel(numbers)
-    return count
+    return [layer.finish() for layer in layers]
 
 
 def ordered(fn: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterator[tuple[T, R]]:
@@ -217,6 +233,26 @@ def _look(labels: np.ndarray, tile: Tile, shape: tuple[int, int]) -> _Window:
     if cx.stop < shape[1]:
         edges["right"] = numbers[labels[y0:y1, x1 - 1 : x1 + 1].T]
     return _Window(numbers[core], first, edges)
+
+
+class _Layer:
+    """Windows of one layer, numbered through, joined across seams and passed on to its sink."""
+
+    def __init__(self, grid: TileGrid, sink: LabelSink) -> None:
+        self.sink, self.joins, self.seams = sink, _Joins(), _Seams(grid)
+
+    def take(self, tile: Tile, seen: _Window) -> None:
+        """Takes in the next window."""
+        start = self.joins.add(seen.first)
+        self.sink.write(tile.core, np.where(seen.core > 0, seen.core + start, 0).astype(np.int32))
+        for a, b in self.seams.meet(tile, {side: np.where(e > 0, e + start, 0) for side, e in seen.edges.items()}):
+            self.joins.join(a, b)
+
+    def finish(self) -> int:
+        """Numbers the objects finally; how many there are."""
+        numbers, count = self.joins.numbers()
+        self.sink.relabel(numbers)
+        return count
 
 
 class _Seams:

@@ -13,6 +13,7 @@ from micro_nb.data.open import open_image
 from micro_nb.tasks.load import load_model
 from micro_nb.tasks.look import looking
 from micro_nb.tasks.look import seen as seen_module
+from micro_nb.tasks.look.familiar import Stain, stain_of
 from micro_nb.tasks.look.haematoxylin import DENSER, HaematoxylinSource, haematoxylin_above
 from micro_nb.tasks.names import Vocabulary
 
@@ -32,7 +33,7 @@ def tissue() -> tuple[MicroImage, np.ndarray]:
 
 
 def test_nuclei_are_denser_than_what_is_around_them_and_gaps_are_not(tissue: tuple[MicroImage, np.ndarray]) -> None:
-    found = haematoxylin_above(*tissue, 5, 24.0)
+    found = haematoxylin_above(*tissue, 5, 24.0, stain_of(tissue[0]))
     assert found is not None
     assert (found[:3] > 5 * DENSER).all()
     assert (found[3:] < DENSER).all()
@@ -40,7 +41,8 @@ def test_nuclei_are_denser_than_what_is_around_them_and_gaps_are_not(tissue: tup
 
 def test_a_grey_picture_has_no_haematoxylin(tissue: tuple[MicroImage, np.ndarray]) -> None:
     image, labels = tissue
-    assert haematoxylin_above(open_image(np.asarray(image.read(0))[1]), labels, 5, 24.0) is None
+    grey = open_image(np.asarray(image.read(0))[1])
+    assert haematoxylin_above(grey, labels, 5, 24.0, stain_of(grey)) is None
 
 
 def test_what_looks_like_a_nucleus_and_is_not_stained_is_debris_and_other_kinds_are_not() -> None:
@@ -67,7 +69,7 @@ def test_where_colours_mislead_the_haematoxylin_alone_is_looked_at(
     scene = samples.histology(shape=(400, 400), seed=2)
     stained = np.arange(40) % 10 < kept  # of what the first look finds
 
-    def measured(plane: MicroImage, labels: np.ndarray, count: int, diameter_px: float) -> np.ndarray:
+    def measured(plane: MicroImage, labels: np.ndarray, count: int, diameter_px: float, stain: Stain) -> np.ndarray:
         return np.where(np.resize(stained, count), 1.0, -1.0).astype(np.float32)
 
     monkeypatch.setattr(seen_module, "haematoxylin_above", measured)

@@ -11,15 +11,19 @@ _COARSE = 1 << 19
 _SIDE = 1024
 
 
-def unfamiliar(img: MicroImage) -> str:
-    """Why a picture is not of a kind that Micro-D1 nano was trained on, ``""`` where nothing speaks against it.
+Stain = tuple[Kind | None, float]
+"""What the colours of a picture show, and its white."""
+
+
+def unfamiliar(stain: Stain) -> str:
+    """Why a picture of these colours is not of a kind that Micro-D1 nano was trained on, ``""`` where nothing speaks against it.
 
     Brown immunohistochemistry is one: no training image shows it, and membranes stained brown are taken for outlines.
     """
-    return "brown stain (DAB)" if stain_of(img)[0] == "ihc" else ""
+    return "brown stain (DAB)" if stain[0] == "ihc" else ""
 
 
-def stain_of(img: MicroImage) -> tuple[Kind | None, float]:
+def stain_of(img: MicroImage) -> Stain:
     """What the colours of a picture show, see :func:`~micro_nb.analysis.stains.color_kind`, and its white."""
     if not img.rgb or any(axis in img.axes for axis in "tz"):
         return None, 1.0

@@ -18,7 +18,7 @@ from ...analysis.stains import signal
 from ...data.image import MicroImage
 from ...data.source import Channel, ImageInfo, Index, Level, Source
 from ...tiles.plan import TileGrid
-from .familiar import stain_of
+from .familiar import Stain, stain_of
 
 DENSER = 0.02
 """Root of the density of haematoxylin, by which nuclei are denser than what is around them at least."""
@@ -26,7 +26,7 @@ _TILE, _RING = 1024, 1 / 6
 """Pixels of level 0 looked at together; width of what is around an object, of the typical diameter."""
 
 
-def haematoxylin_above(plane: MicroImage, labels: Any, count: int, diameter_px: float) -> np.ndarray | None:
+def haematoxylin_above(plane: MicroImage, labels: Any, count: int, diameter_px: float, stain: Stain) -> np.ndarray | None:
     """``(count,) float32``: root of the density of haematoxylin of each object, less that of what is around it.
 
     Parameters
@@ -34,6 +34,7 @@ def haematoxylin_above(plane: MicroImage, labels: Any, count: int, diameter_px: 
     plane : a colour picture.
     labels : ``(y, x) int32`` on it, an array or a lazy one; objects are 1..count.
     diameter_px : typical diameter of an object in pixels of level 0.
+    stain : what the picture's colours show, see :func:`.familiar.stain_of`.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def haematoxylin_above(plane: MicroImage, labels: Any, count: int, diameter_px: 
     ----------
     Haematoxylin: A. C. Ruifrok and D. A. Johnston, Anal. Quant. Cytol. Histol. 23 (2001) 291-299.
     """
-    kind, white = stain_of(plane)
+    kind, white = stain
     if kind != "histology" or not count:
         return None
     ring = max(2, round(diameter_px * _RING))

@@ -17,6 +17,7 @@ from ..names import Vocabulary
 from .agree import FINER
 from .cache import SeenCache
 from .decode import Decoding
+from .familiar import stain_of
 from .haematoxylin import DENSER, HaematoxylinSource, haematoxylin_above
 from .seen import Look, Seen
 
@@ -42,8 +43,11 @@ def _looked(model: MicroD1Model, plane: MicroImage, diameter_px: float | None, f
     if not _misled(seen, model):
         return seen
     again = Look(model, MicroImage(HaematoxylinSource(plane)), diameter_px, folder).run()
-    stains = {k: haematoxylin_above(plane, v.labels, len(v), v.scale.diameter_px) for k, v in again.layers.items()}
-    layers = {k: replace(v, haematoxylin=stains[k]) for k, v in again.layers.items()}
+    stain = stain_of(plane)
+    layers = {
+        k: replace(v, haematoxylin=haematoxylin_above(plane, v.labels, len(v), v.scale.diameter_px, stain))
+        for k, v in again.layers.items()
+    }
     return replace(seen, layers=layers, scale=again.scale, looked_at="haematoxylin")
 
 

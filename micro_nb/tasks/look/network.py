@@ -19,13 +19,14 @@ from ...data.image import MicroImage
 from ...models.micro_d1 import MicroD1Model
 from ...models.micro_d1.processing_micro_d1 import grey_bounds, normalise, padded, planes
 from ...tiles.plan import Slices, TileGrid
+from .places import windows
 
 WINDOW = 768
 """Map pixels along a window's core."""
 HALO = 64
 """Map pixels read around a core: 128 pixels of the network, beyond which a pixel changes the maps by less than their rounding."""
 _KEPT = 24
-_COARSE, _WHOLE, _SAMPLE = 1 << 19, 1 << 24, 256
+_COARSE, _WHOLE = 1 << 19, 1 << 24
 
 
 @dataclass(frozen=True)
@@ -152,10 +153,7 @@ def plane_bounds(plane: MicroImage) -> tuple[float, float]:
     level = plane.info.levels[plane.level_for(_COARSE)]
     if level.shape[-2] * level.shape[-1] <= _WHOLE:
         return grey_bounds(plane.read(plane.level_for(_COARSE)))
-    lead = (slice(None),) * (len(plane.axes) - 2)
-    starts = [np.linspace(0, n - min(n, _SAMPLE), 6).astype(int) for n in plane.plane_shape]
-    parts = [plane.read(0, (*lead, slice(y, y + _SAMPLE), slice(x, x + _SAMPLE))) for y in starts[0] for x in starts[1]]
-    return grey_bounds(np.concatenate([p.reshape(*p.shape[:-2], 1, -1) for p in parts], axis=-1))
+    return grey_bounds(np.concatenate([p.reshape(*p.shape[:-2], 1, -1) for _, p in windows(plane)], axis=-1))
 
 
 def _coded(embedding: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:

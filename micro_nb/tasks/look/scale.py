@@ -6,7 +6,7 @@ are not of that diameter; the sum over objects of area x certainty x nearness to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,10 +15,11 @@ import numpy as np
 from ...tiles.plan import Slices
 from .decode import Decoding, objects_of
 from .network import TileMaps
+from .places import FIXED
 
 PITCHES = (1, 2, 4, 8, 16, 32, 64)
 _SIDE = 176
-"""Map pixels along a place that is looked at; two places of a plane that is larger than one."""
+"""Map pixels along a place that is looked at; the middle alone of a plane that is no wider than two."""
 _HALO, _LEAST_SIDE = 8, 24
 _SPREAD = 0.5
 """Of the nearness to the right diameter, in natural logarithms."""
@@ -43,7 +44,7 @@ class Scale:
     diameter_px : typical object diameter in pixels of level 0.
     source : ``"argument"``, or ``"searched"`` over the ``tried`` pitches.
     tried : pitches that were looked at.
-    scores : what each was worth.
+    scores : what each was worth; 0 too where objects found with it are larger or smaller than they can be.
     """
 
     pitch: int
@@ -75,6 +76,8 @@ def find_scales(
     shape: tuple[int, int],
     target: float,
     diameter_px: float | None = None,
+    places: Sequence[tuple[float, float]] = FIXED,
+    sizes: tuple[float, float] | None = None,
 ) -> dict[str, Scale]:
     """The scale of each layer for a plane: that of the first, or a finer one where a layer's objects are much smaller.
 
@@ -85,11 +88,14 @@ def find_scales(
     shape : of the plane, pixels of level 0.
     target : diameter in pixels of the network that it was trained for.
     diameter_px : a known diameter in pixels of level 0, which ends the search.
+    sizes : the least and the largest diameter that objects can have, see :func:`.sizes.sizes_px`; scales at which only others
+        are found are worth nothing, unless all are.
+    places : middles of the places that are looked at, in shares of the plane, see :func:`.places.telling`.
     """
     if diameter_px is not None:
         return dict.fromkeys(decodings, Scale(pitch_for(diameter_px, target), float(diameter_px), "argument"))
     tried = [p for p in PITCHES if p == 1 or min(shape) >= _LEAST_SIDE * p]
-    glances = [_glances(maps_at(p)) for p in tried]
+    glances = [_glances(maps_at(p), places) for p in tried]
     found: dict[str, Scale] = {}
     whole: Scale | None = None
     for k, (name, decoding) in enumerate(decodings.items()):
@@ -97,11 +103,18 @@ def find_scales(
             found[name] = whole
             continue
         worth = [_worth([g[4 * k : 4 * k + 4] for g in seen], decoding, target) for seen in glances]
+        worth = worth if sizes is None else _possible(worth, tried, sizes)
         best = _finest([score for score, _ in worth], _NOT_FAR if whole is None else _NOT_FAR_PARTS)
         own = _scale(tried, worth, best, target)
         found[name] = own if whole is None or _of_its_own(own, worth[best][0], whole) else whole
         whole = whole or own
     return found
+
+
+def _possible(worth: list[tuple[float, float]], tried: list[int], sizes: tuple[float, float]) -> list[tuple[float, float]]:
+    """The worth of pitches at which objects of a possible size are found; of all pitches where there are none."""
+    found = [(score if sizes[0] <= d * p <= sizes[1] else 0.0, d) for (score, d), p in zip(worth, tried, strict=True)]
+    return found if any(score > 0 for score, _ in found) else worth
 
 
 def _scale(tried: list[int], worth: list[tuple[float, float]], best: int, target: float) -> Scale:
@@ -122,9 +135,9 @@ def _finest(scores: list[float], not_far: float) -> int:
     return next(k for k in peaks if scores[k] >= not_far * max(scores))
 
 
-def _glances(maps: TileMaps) -> list[np.ndarray]:
+def _glances(maps: TileMaps, places: Sequence[tuple[float, float]]) -> list[np.ndarray]:
     """Geometry ``(L * 4, h, w)`` of the places of a plane."""
-    return [maps.glance(core, _HALO) for core in _places(maps.shape)]
+    return [maps.glance(core, _HALO) for core in _cores(maps.shape, places)]
 
 
 def _worth(places: list[np.ndarray], decoding: Decoding, target: float) -> tuple[float, float]:
@@ -153,10 +166,10 @@ def typical(diameters: np.ndarray) -> float:
     return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
 
 
-def _places(shape: tuple[int, int]) -> list[Slices]:
-    """The middle of a small plane; two places of a larger one."""
-    shares = ((0.5, 0.5),) if min(shape) < 2 * _SIDE else ((0.3, 0.35), (0.7, 0.6))
-    return [tuple(_around(share, n) for share, n in zip(pair, shape, strict=True)) for pair in shares]  # type: ignore[misc]
+def _cores(shape: tuple[int, int], places: Sequence[tuple[float, float]]) -> list[Slices]:
+    """The middle of a small plane, else the places around these middles."""
+    middles = ((0.5, 0.5),) if min(shape) < 2 * _SIDE else places
+    return [(_around(y, shape[0]), _around(x, shape[1])) for y, x in middles]
 
 
 def _around(share: float, n: int) -> slice:

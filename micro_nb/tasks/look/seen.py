@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,20 +20,21 @@ from ...data.image import MicroImage
 from ...data.location import Location
 from ...models.micro_d1 import MicroD1Model
 from ...models.micro_d1.processing_micro_d1 import normalise, three_channels
-from ...progress import Progress
 from ...settings import settings
-from ...tiles.assemble import LabelSink, TiledMaps, assemble
+from ...tiles.assemble import LabelSink, TiledMaps, assemble_layers
 from ...tiles.labels import MemoryLabels, ZarrLabels, open_labels
 from ...tiles.plan import Slices
 from .agree import agreed, second_pitch
 from .decode import Decoding, objects_of
-from .familiar import stain_of, unfamiliar
+from .familiar import Stain, stain_of, unfamiliar
 from .haematoxylin import haematoxylin_above
 from .network import HALO, WINDOW, Tiled, TileMaps, plane_bounds
+from .places import telling
 from .scale import Scale, find_scales
 from .second import Found, closer_pitch, look_closer
+from .sizes import sizes_px
 
-_KEEP_BYTES = 1 << 28
+_KEEP_BYTES = 340 << 20
 _THUMBNAIL = 1 << 20
 TILE = 256
 """Map pixels along a tile that has an embedding of its own."""
@@ -135,29 +136,35 @@ class Look:
 
     def run(self) -> Seen:
         """Finds everything."""
-        names = self.model.config.layers
-        self.bounds, strange = plane_bounds(self.plane), unfamiliar(self.plane)
-        decodings = {name: self.decodings.get(name, Decoding()) for name in names}
-        known = self.diameter_px
-        if strange and known is None:
-            known = find_recipe(self.plane).diameter_px
-        target = self.model.config.diameter_px
-        scales = find_scales(self.maps_at, decodings, shape=self.plane.plane_shape, target=target, diameter_px=known)
-        scale = scales[names[0]]
-        layers, moments = {}, _Moments(scale.pitch, self.plane.plane_shape)
-        with Progress("looking", len(names), "layers") if len(self.maps_at(scale.pitch).grid) == 1 else nullcontext() as progress:
-            for k, name in enumerate(names):
-                layer = self.layer(k, name, scales[name], moments if k == 0 else None)
-                stain = haematoxylin_above(self.plane, layer.labels, len(layer), layer.scale.diameter_px)
-                layers[name] = replace(layer, haematoxylin=stain)
-                if progress is not None:
-                    progress.advance()
+        stain = stain_of(self.plane)
+        self.bounds, strange = plane_bounds(self.plane), unfamiliar(stain)
+        scales = self.scales(
+            stain, find_recipe(self.plane).diameter_px if strange and self.diameter_px is None else self.diameter_px
+        )
+        first = scales[self.model.config.layers[0]]
+        moments, found = _Moments(first.pitch, self.plane.plane_shape), dict[str, Layer]()
+        for scale in dict.fromkeys(scales.values()):
+            found |= self.found({k: v for k, v in scales.items() if v == scale}, moments if scale == first else None)
+        layers = {
+            name: replace(v, haematoxylin=haematoxylin_above(self.plane, v.labels, len(v), v.scale.diameter_px, stain))
+            for name in scales
+            for v in (found[name],)
+        }
         self._maps.clear()
         self._windows.clear()
         return Seen(
-            layers, scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id, self.plane.content_id,
-            strange, stain_of(self.plane)[0] or "",
+            layers, first, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id, self.plane.content_id,
+            strange, stain[0] or "",
         )  # fmt: skip
+
+    def scales(self, stain: Stain, diameter_px: float | None) -> dict[str, Scale]:
+        """The scale of each layer."""
+        decodings = {name: self.decodings.get(name, Decoding()) for name in self.model.config.layers}
+        known: dict[str, Any] = {"diameter_px": diameter_px}
+        if diameter_px is None:
+            trained = self.model.calibration.get("object_concepts", ())
+            known = {"places": telling(self.plane), "sizes": sizes_px(self.plane.pixel_size, stain[0], trained)}
+        return find_scales(self.maps_at, decodings, shape=self.plane.plane_shape, target=self.model.config.diameter_px, **known)
 
     def maps_at(self, pitch: int) -> TileMaps:
         """The plane as the network sees it at a pitch."""
@@ -173,42 +180,62 @@ class Look:
             self._windows[pitch] = TiledMaps(maps.grid, compute, keep_bytes=_KEEP_BYTES)
         return self._windows[pitch]
 
-    def layer(self, k: int, name: str, scale: Scale, moments: _Moments | None) -> Layer:
-        """Objects of layer ``k``."""
-        maps = self.maps_at(scale.pitch)
-        read, decoding = self.windows_at(scale.pitch).read, self.decodings.get(name, Decoding())
-        part = slice(4 * k, 4 * k + 4)
-        run = partial(
-            assemble,
-            lambda place: read(place, part),
-            maps.shape,
-            lambda g: objects_of(torch.from_numpy(g).float().numpy(), decoding),
-            window=WINDOW,
-            margin=HALO,
-        )
-        if self.folder is None:
-            sink = MemoryLabels(self.plane.plane_shape, factor=maps.pitch, smooth=True)
-            pooling = _Pooling(sink, maps, 4 * k, moments)
-            run(sink=pooling, threads=settings.threads)
-            found = Layer(sink.labels, *pooling.means(), scale)
-            return self.closer(found, k, decoding) if k == 0 else found
-        path = self.folder / f"{name}.zarr"
-        with writing(Location.of(os.fspath(path)), overwrite=True) as store:
-            zarred = ZarrLabels(store, self.plane.plane_shape, factor=maps.pitch, smooth=True, threads=settings.threads)
-            pooling = _Pooling(zarred, maps, 4 * k, moments)
-            run(sink=pooling, threads=settings.threads)
-            zarred.finish(name, pixel_size=self.plane.pixel_size, attrs={})
-        return Layer(open_labels(path), *pooling.means(), scale)
+    def found(self, scales: Mapping[str, Scale], moments: _Moments | None) -> dict[str, Layer]:
+        """Objects of layers of one scale, found together: maps of a large plane are not kept, and are costly."""
+        names = self.model.config.layers
+        scale = next(iter(scales.values()))
+        maps, windows = self.maps_at(scale.pitch), self.windows_at(scale.pitch)
+        signs = _Foreground(windows, maps.shape) if self.folder is None and names[0] in scales else None
+        with ExitStack() as stack:
+            sinks = {name: self.sink(name, maps.pitch, stack) for name in scales}
+            poolings = [
+                _Pooling(sink, maps, 4 * (k := names.index(name)), *((moments, signs) if k == 0 else (None, None)))
+                for name, sink in sinks.items()
+            ]
+            assemble_layers(
+                windows.read,
+                maps.shape,
+                [partial(_decoded, names.index(name), self.decodings.get(name, Decoding())) for name in scales],
+                poolings,
+                window=WINDOW,
+                margin=HALO,
+                threads=settings.threads,
+                what="looking",
+            )
+            for name, sink in sinks.items():
+                if isinstance(sink, ZarrLabels):
+                    sink.finish(name, pixel_size=self.plane.pixel_size, attrs={})
+        found = {
+            name: Layer(
+                sink.labels if isinstance(sink, MemoryLabels) else open_labels(self.written(name)), *pooling.means(), scale
+            )
+            for (name, sink), pooling in zip(sinks.items(), poolings, strict=True)
+        }
+        if signs is not None:
+            found[names[0]] = self.closer(found[names[0]], signs)
+        return found
 
-    def closer(self, layer: Layer, k: int, decoding: Decoding) -> Layer:
-        """Layer ``k`` with what a second, finer look shows of its smallest objects."""
-        pitch, read = layer.scale.pitch, self.windows_at(layer.scale.pitch).read
+    def sink(self, name: str, pitch: int, stack: ExitStack) -> MemoryLabels | ZarrLabels:
+        """Where labels of a layer go: memory, or a store of the folder, which is whole once ``stack`` is left."""
+        shape = self.plane.plane_shape
+        if self.folder is None:
+            return MemoryLabels(shape, factor=pitch, smooth=True)
+        store = stack.enter_context(writing(Location.of(os.fspath(self.written(name))), overwrite=True))
+        return ZarrLabels(store, shape, factor=pitch, smooth=True, threads=settings.threads)
+
+    def written(self, name: str) -> Path:
+        """Where the labels of a layer are written."""
+        assert self.folder is not None
+        return self.folder / f"{name}.zarr"
+
+    def closer(self, layer: Layer, signs: _Foreground) -> Layer:
+        """A layer with what a second, finer look shows of its smallest objects."""
+        pitch = layer.scale.pitch
         if closer_pitch(pitch) == pitch:
             return layer
         first, finer = self.maps_at(pitch), self.maps_at(closer_pitch(pitch))
-        more = look_closer(
-            layer.labels, layer.scale.diameter_px, lambda place: read(place, slice(4 * k, 4 * k + 1))[0], first, finer, decoding
-        )
+        decoding = self.decodings.get(self.model.config.layers[0], Decoding())
+        more = look_closer(layer.labels, layer.scale.diameter_px, signs.read, first, finer, decoding)
         return layer if more is None else layer.joined(*more)
 
     def thumbnail(self) -> np.ndarray:
@@ -223,6 +250,26 @@ class Look:
 def _shrunk(image: np.ndarray, largest: int = 2048) -> np.ndarray:
     step = max(1, -(-max(image.shape[-2:]) // largest))
     return image[..., ::step, ::step]
+
+
+def _decoded(k: int, decoding: Decoding, geometry: np.ndarray) -> np.ndarray:
+    """Objects of layer ``k`` of a window of maps."""
+    return objects_of(geometry[4 * k : 4 * k + 4].astype(np.float32), decoding)
+
+
+class _Foreground:
+    """Foreground of a plane's first layer, in steps of 1 / 255: where signs of small objects are is asked once all are found."""
+
+    def __init__(self, windows: TiledMaps, shape: tuple[int, int]) -> None:
+        self.windows, self.kept = windows, np.zeros(shape, np.uint8)
+
+    def keep(self, place: Slices) -> None:
+        """Keeps what windows show at a place."""
+        self.kept[place] = np.rint(self.windows.read(place, slice(0, 1))[0].astype(np.float32) * 255)
+
+    def read(self, place: Slices) -> np.ndarray:
+        """``(h, w)`` of any place."""
+        return self.kept[place].astype(np.float32) / np.float32(255)
 
 
 class _Moments:
@@ -260,14 +307,18 @@ def _spread(total: np.ndarray, squares: np.ndarray, count: int) -> np.ndarray:
 class _Pooling:
     """A label sink that also pools the embeddings under each object before it passes the labels on."""
 
-    def __init__(self, sink: LabelSink, maps: TileMaps, foreground: int, moments: _Moments | None) -> None:
-        self.sink, self.maps, self.foreground, self.moments = sink, maps, foreground, moments
+    def __init__(
+        self, sink: LabelSink, maps: TileMaps, foreground: int, moments: _Moments | None, signs: _Foreground | None
+    ) -> None:
+        self.sink, self.maps, self.foreground, self.moments, self.signs = sink, maps, foreground, moments, signs
         self.parts: list[tuple[np.ndarray, np.ndarray]] = []
         self.total = np.zeros((0, maps.model.config.embed_dim + 2))
 
     def write(self, place: Slices, labels: np.ndarray) -> None:
         """Stores a window and the sums of its objects."""
         self.sink.write(place, labels)
+        if self.signs is not None:
+            self.signs.keep(place)
         inside = np.flatnonzero(labels)
         if inside.size == 0 and self.moments is None:
             return
