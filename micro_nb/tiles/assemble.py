@@ -162,9 +162,14 @@ def assemble_layers(
     window: int = 1024,
     margin: int = 128,
     threads: int = 1,
+    area: float = 1.0,
     what: str = "finding objects",
 ) -> list[int]:
     """The same for layers that may lie over each other: each has its ``decode`` and its sink, and maps are read once for all.
+
+    Parameters
+    ----------
+    area : pixels of the image in one of the plane, for the rate that is shown.
 
     Returns
     -------
@@ -177,7 +182,8 @@ def assemble_layers(
         maps = read(tile.read)
         return [_look(found(maps), tile, shape) for found in decode]
 
-    with Progress(what, len(grid), "windows", scale=window * window / 1e6, rate_unit="MPx") as progress:
+    megapixels = shape[0] * shape[1] * area / 1e6
+    with Progress(what, len(grid), "windows", scale=megapixels / len(grid), rate_unit="MPx") as progress:
         for tile, seen in ordered(job, _strips(grid), threads=threads):
             for layer, labels in zip(layers, seen, strict=True):
                 layer.take(tile, labels)

@@ -200,6 +200,7 @@ class Look:
                 window=WINDOW,
                 margin=HALO,
                 threads=settings.threads,
+                area=scale.pitch**2,
                 what="looking",
             )
             for name, sink in sinks.items():
