@@ -138,9 +138,8 @@ class Look:
         """Finds everything."""
         stain = stain_of(self.plane)
         self.bounds, strange = plane_bounds(self.plane), unfamiliar(stain)
-        scales = self.scales(
-            stain, find_recipe(self.plane).diameter_px if strange and self.diameter_px is None else self.diameter_px
-        )
+        by_floor = strange and self.diameter_px is None
+        scales = self.scales(stain, find_recipe(self.plane).diameter_px if by_floor else self.diameter_px)
         first = scales[self.model.config.layers[0]]
         moments, found = _Moments(first.pitch, self.plane.plane_shape), dict[str, Layer]()
         for scale in dict.fromkeys(scales.values()):
@@ -159,12 +158,16 @@ class Look:
 
     def scales(self, stain: Stain, diameter_px: float | None) -> dict[str, Scale]:
         """The scale of each layer."""
-        decodings = {name: self.decodings.get(name, Decoding()) for name in self.model.config.layers}
+        decodings = {name: self.decoding(name) for name in self.model.config.layers}
         known: dict[str, Any] = {"diameter_px": diameter_px}
         if diameter_px is None:
             trained = self.model.calibration.get("object_concepts", ())
             known = {"places": telling(self.plane), "sizes": sizes_px(self.plane.pixel_size, stain[0], trained)}
         return find_scales(self.maps_at, decodings, shape=self.plane.plane_shape, target=self.model.config.diameter_px, **known)
+
+    def decoding(self, name: str) -> Decoding:
+        """How objects of a layer are found."""
+        return self.decodings.get(name, Decoding())
 
     def maps_at(self, pitch: int) -> TileMaps:
         """The plane as the network sees it at a pitch."""
@@ -188,14 +191,14 @@ class Look:
         signs = _Foreground(windows, maps.shape) if self.folder is None and names[0] in scales else None
         with ExitStack() as stack:
             sinks = {name: self.sink(name, maps.pitch, stack) for name in scales}
-            poolings = [
-                _Pooling(sink, maps, 4 * (k := names.index(name)), *((moments, signs) if k == 0 else (None, None)))
-                for name, sink in sinks.items()
-            ]
+            poolings = []
+            for name, sink in sinks.items():
+                extra = (moments, signs) if name == names[0] else (None, None)
+                poolings.append(_Pooling(sink, maps, 4 * names.index(name), *extra))
             assemble_layers(
                 windows.read,
                 maps.shape,
-                [partial(_decoded, names.index(name), self.decodings.get(name, Decoding())) for name in scales],
+                [partial(_decoded, names.index(name), self.decoding(name)) for name in scales],
                 poolings,
                 window=WINDOW,
                 margin=HALO,
@@ -235,7 +238,7 @@ class Look:
         if closer_pitch(pitch) == pitch:
             return layer
         first, finer = self.maps_at(pitch), self.maps_at(closer_pitch(pitch))
-        decoding = self.decodings.get(self.model.config.layers[0], Decoding())
+        decoding = self.decoding(self.model.config.layers[0])
         more = look_closer(layer.labels, layer.scale.diameter_px, signs.read, first, finer, decoding)
         return layer if more is None else layer.joined(*more)
 
