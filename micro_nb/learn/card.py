@@ -15,6 +15,7 @@ import pandas as pd
 from ..data.atomic import writing_file
 from ..errors import CorruptImageError, WriteError
 from .evaluation import TITLES, Evaluation
+from .evaluation_presence import Presence
 
 FAILURES = "failures"
 _SHOWN = (
@@ -186,12 +187,18 @@ def _classes(evaluations: Sequence[Evaluation]) -> str:
 
 def _presence(evaluations: Sequence[Evaluation]) -> str:
     rows = [
-        [_safe(e.name), r["what"], _of(r, "auroc"), _of(r, "false_positive_rate"), _of(r, "sensitivity"),
+        [_safe(_asked(e.name, e.presence)), r["what"], _of(r, "auroc"), _of(r, "false_positive_rate"), _of(r, "sensitivity"),
          f"{r['n_present']} / {r['n_absent']}"]
         for e in evaluations if e.presence is not None for r in _rows(e.presence.figures)
     ]  # fmt: skip
     head = ["data set", "absent prompts", "AUROC", "false positives", "sensitivity", "asked present / absent"]
     return "### Is it there?\n\n" + _table(head, rows) if rows else ""
+
+
+def _asked(name: str, presence: Presence) -> str:
+    """Pictures of which folders were asked about."""
+    others = presence.asked["dataset"].nunique() - 1
+    return f"{name} and {others} others" if others else name
 
 
 def _strata(evaluations: Sequence[Evaluation]) -> str:
