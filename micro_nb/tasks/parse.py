@@ -64,7 +64,8 @@ def parse(
     model : from :func:`micro_nb.load_model`, the built-in one by default; or another segmenter behind
         :class:`~micro_nb.models.adapters.Segmenter`, such as ``SamSegmenter``.
     channel : of several that are not a colour picture; by default a nuclear stain by its name, else the first.
-    diameter_px : typical object diameter in pixels of level 0, where the estimate should not be trusted.
+    diameter_px : typical object diameter in pixels of level 0. Where it is not given, it is searched for; a pixel size of the
+        image then leaves only sizes that such objects have.
     project : ``"max"`` or ``"mean"`` over a longer z or t.
 
     Returns

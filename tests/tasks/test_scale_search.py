@@ -75,6 +75,9 @@ def test_a_large_plane_is_looked_at_where_something_shows() -> None:
 def test_an_empty_large_plane_is_looked_at_all_the_same() -> None:
     side = int(np.sqrt(LARGE)) + 600
     assert len(telling(open_image(np.full((side, side), 7, np.uint8)))) > 1
+    missing = np.full((side, side), np.nan, np.float32)
+    missing[: side // 2] = 1.0
+    assert len(telling(open_image(missing))) > 1
 
 
 def test_a_large_plane_goes_through_the_network_once_for_all_layers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,14 @@ def telling(plane: MicroImage) -> tuple[tuple[float, float], ...]:
     if plane.plane_shape[0] * plane.plane_shape[1] <= LARGE:
         return FIXED
     middles, seen = zip(*windows(plane), strict=True)
-    contrast = np.array([pixels.astype(np.float32).reshape(-1, *pixels.shape[-2:]).mean(0).std() for pixels in seen])
+    contrast = np.array([_contrast(pixels) for pixels in seen])
     shows = np.flatnonzero(contrast >= _SHOWS * np.percentile(contrast, _BEST))
     chosen = shows[np.linspace(0, len(shows) - 1, _CHOSEN + 2).round().astype(int)[1:-1]]
     return tuple(middles[k] for k in dict.fromkeys(chosen.tolist()))
+
+
+def _contrast(pixels: np.ndarray) -> float:
+    """Standard deviation of the grey values of a window; where some are missing, of the others."""
+    grey = pixels.astype(np.float32).reshape(-1, *pixels.shape[-2:]).mean(0)
+    there = grey[np.isfinite(grey)]
+    return float(there.std()) if there.size else 0.0
