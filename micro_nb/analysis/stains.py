@@ -44,7 +44,7 @@ def signal(pixels: np.ndarray, kind: Kind, polarity: Polarity, top: float) -> np
     if kind == "ihc":
         return _stain(pixels, _BESIDE_DAB, top)
     if kind == "blood":
-        return np.asarray(np.sqrt(_absorbance(pixels[1], top)))
+        return np.asarray(np.sqrt(absorbance(pixels[1], top)))
     grey = mean_grey(pixels)
     if kind == "phase":
         return _texture(grey, top)
@@ -71,7 +71,7 @@ def color_kind(pixels: np.ndarray, top: float) -> Kind | None:
     chroma = float((rgb.max(0) - rgb.min(0)).mean())
     if chroma < _GREY_CHROMA or float(np.median(rgb)) < _DARK_LUMINANCE:
         return None
-    od = np.stack([_absorbance(plane, top) for plane in pixels])
+    od = np.stack([absorbance(plane, top) for plane in pixels])
     above = np.maximum(od - np.percentile(od, 5, axis=(1, 2), keepdims=True), 0)
     green = od[1]
     inside = green > threshold_otsu(green)  # type: ignore[no-untyped-call]
@@ -108,11 +108,11 @@ def white_of(dtype: np.dtype[Any], samples: list[np.ndarray]) -> float:
 
 
 def _stain(pixels: np.ndarray, weights: np.ndarray, top: float) -> np.ndarray:
-    parts = [_absorbance(plane, top) * np.float32(w) for plane, w in zip(pixels, weights, strict=True)]
+    parts = [absorbance(plane, top) * np.float32(w) for plane, w in zip(pixels, weights, strict=True)]
     return np.maximum(parts[0] + parts[1] + parts[2], 0)  # type: ignore[no-any-return]
 
 
-def _absorbance(plane: np.ndarray, top: float) -> np.ndarray:
+def absorbance(plane: np.ndarray, top: float) -> np.ndarray:
     """Optical density relative to white, ``float32``, 0 at white and 1 at 1/10 of it."""
     if plane.dtype.kind == "u" and plane.dtype.itemsize <= 2:
         grey = np.arange(np.iinfo(plane.dtype).max + 1, dtype=np.float64)

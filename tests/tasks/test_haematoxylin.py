@@ -39,6 +39,23 @@ def test_nuclei_are_denser_than_what_is_around_them_and_gaps_are_not(tissue: tup
     assert (found[3:] < DENSER).all()
 
 
+def test_what_is_far_redder_than_most_nuclei_is_no_nucleus_however_dark_it_is() -> None:
+    stains, labels = np.zeros((400, 400, 3)), np.zeros((400, 400), np.int32)
+    stains[..., :2] = 0.03, 0.05
+    centres = [(y, x) for y in range(50, 400, 100) for x in range(50, 400, 100)]
+    for k, at in enumerate(centres, start=1):
+        place = disk(at, 12)
+        stains[place], labels[place] = ((0.3, 0.05, 0) if k <= 12 else (0.06, 0.5, 0)), k
+    image = open_image((hed2rgb(stains) * 255).astype(np.uint8), axes="yxc")
+    found = haematoxylin_above(image, labels, 16, 24.0, stain_of(image))
+    assert found is not None
+    assert (found[:12] > DENSER).all()
+    assert (found[12:] <= 0).all()
+    few = haematoxylin_above(image, np.where(labels > 9, labels - 9, 0), 7, 24.0, stain_of(image))
+    assert few is not None
+    assert (few > DENSER).all()  # of three nuclei it is not known how red nuclei are here
+
+
 def test_a_grey_picture_has_no_haematoxylin(tissue: tuple[MicroImage, np.ndarray]) -> None:
     image, labels = tissue
     grey = open_image(np.asarray(image.read(0))[1])
