@@ -16,12 +16,13 @@ from ...models.micro_d1 import MicroD1Model
 from ..names import Vocabulary
 from .agree import FINER
 from .cache import SeenCache
-from .decode import Decoding
 from .familiar import stain_of
 from .haematoxylin import DENSER, HaematoxylinSource, haematoxylin_above
-from .seen import Look, Seen
+from .seen import DECODING, Look, Seen
 
 _CACHE = SeenCache()
+_REVISION = 2
+"""Counts changes in how looks are made; what was kept of earlier ones is not used."""
 _FEW, _MISLED = 10, 0.3
 """Objects like nuclei, and the share of them without haematoxylin, from which colours are taken to mislead."""
 
@@ -33,7 +34,7 @@ def look_at(
     """The plane of an image that is looked at, and what is seen there; from the cache where it has been looked at before."""
     plane, name = segmented_plane(img, channel, project)
     at = None if diameter_px is None else round(float(diameter_px), 3)
-    key = (plane.content_id, name, model.weights_id, at, __version__, Decoding(), FINER)
+    key = (plane.content_id, name, model.weights_id, at, __version__, _REVISION, DECODING, FINER)
     return plane, _CACHE.get(key, lambda folder: _looked(model, plane, diameter_px, folder), plane.plane_shape)
 
 

@@ -36,6 +36,7 @@ from .sizes import sizes_px
 
 _KEEP_BYTES = 340 << 20
 _THUMBNAIL = 1 << 20
+DECODING = Decoding()
 TILE = 256
 """Map pixels along a tile that has an embedding of its own."""
 
@@ -130,7 +131,6 @@ class Look:
     plane: MicroImage
     diameter_px: float | None = None
     folder: Path | None = None
-    decodings: Mapping[str, Decoding] = field(default_factory=dict)
     _maps: dict[int, TileMaps] = field(default_factory=dict, init=False)
     _windows: dict[int, TiledMaps] = field(default_factory=dict, init=False)
 
@@ -158,16 +158,12 @@ class Look:
 
     def scales(self, stain: Stain, diameter_px: float | None) -> dict[str, Scale]:
         """The scale of each layer."""
-        decodings = {name: self.decoding(name) for name in self.model.config.layers}
+        decodings = dict.fromkeys(self.model.config.layers, DECODING)
         known: dict[str, Any] = {"diameter_px": diameter_px}
         if diameter_px is None:
             trained = self.model.calibration.get("object_concepts", ())
             known = {"places": telling(self.plane), "sizes": sizes_px(self.plane.pixel_size, stain[0], trained)}
         return find_scales(self.maps_at, decodings, shape=self.plane.plane_shape, target=self.model.config.diameter_px, **known)
-
-    def decoding(self, name: str) -> Decoding:
-        """How objects of a layer are found."""
-        return self.decodings.get(name, Decoding())
 
     def maps_at(self, pitch: int) -> TileMaps:
         """The plane as the network sees it at a pitch."""
@@ -198,7 +194,7 @@ class Look:
             assemble_layers(
                 windows.read,
                 maps.shape,
-                [partial(_decoded, names.index(name), self.decoding(name)) for name in scales],
+                [partial(_decoded, names.index(name)) for name in scales],
                 poolings,
                 window=WINDOW,
                 margin=HALO,
@@ -238,8 +234,7 @@ class Look:
         if closer_pitch(pitch) == pitch:
             return layer
         first, finer = self.maps_at(pitch), self.maps_at(closer_pitch(pitch))
-        decoding = self.decoding(self.model.config.layers[0])
-        more = look_closer(layer.labels, layer.scale.diameter_px, signs.read, first, finer, decoding)
+        more = look_closer(layer.labels, layer.scale.diameter_px, signs.read, first, finer, DECODING)
         return layer if more is None else layer.joined(*more)
 
     def thumbnail(self) -> np.ndarray:
@@ -256,9 +251,9 @@ def _shrunk(image: np.ndarray, largest: int = 2048) -> np.ndarray:
     return image[..., ::step, ::step]
 
 
-def _decoded(k: int, decoding: Decoding, geometry: np.ndarray) -> np.ndarray:
+def _decoded(k: int, geometry: np.ndarray) -> np.ndarray:
     """Objects of layer ``k`` of a window of maps."""
-    return objects_of(geometry[4 * k : 4 * k + 4].astype(np.float32), decoding)
+    return objects_of(geometry[4 * k : 4 * k + 4].astype(np.float32), DECODING)
 
 
 class _Foreground:
