@@ -25,7 +25,7 @@ Kind = Literal[
 Layer = Literal["object", "nucleus", "organelle"]
 Relation = Literal["same", "is a", "part of", "goes with"]
 _COUNTED = ("object", "cell type", "structure")
-_OTHER = ("words", "source", "ambiguous")
+_OTHER = ("words", "plain", "source", "ambiguous")
 _BROAD = frozenset({"object", "particle", "organism", "cell", "microscopy", "light microscopy", "material"})
 """Concepts too wide to say what an ambiguous word means."""
 
@@ -107,10 +107,13 @@ class Ontology(Mapping[str, Concept]):
     (True, 'object', 'part of')
     """
 
-    def __init__(self, concepts: Sequence[Concept], ambiguous: Mapping[str, Sequence[str]], words: Sequence[str]) -> None:
+    def __init__(
+        self, concepts: Sequence[Concept], ambiguous: Mapping[str, Sequence[str]], words: Sequence[str], plain: Sequence[str] = ()
+    ) -> None:  # fmt: skip
         self._concepts = {c.id: c for c in concepts}
         self.ambiguous = {phrase: tuple(ids) for phrase, ids in ambiguous.items()}
         self._words = tuple(words)
+        self.plain = tuple(plain)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str] | None = None) -> Ontology:
@@ -124,7 +127,7 @@ class Ontology(Mapping[str, Concept]):
         data = tomllib.loads((own if path is None else Path(path)).read_text(encoding="utf8"))
         kinds = {kind: entries for kind, entries in data.items() if kind not in _OTHER}
         concepts = [_concept(i, kind, entry, data["source"]) for kind, entries in kinds.items() for i, entry in entries.items()]
-        return cls(concepts, data["ambiguous"], data["words"])
+        return cls(concepts, data["ambiguous"], data["words"], data.get("plain", ()))
 
     def __getitem__(self, id: str) -> Concept:
         try:

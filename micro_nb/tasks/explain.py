@@ -16,9 +16,11 @@ from ..data.view import Projection
 from ..models.micro_d1 import MicroD1Model
 from ..render.heat import ValueMap
 from ..render.overview import Layers, overview_png
+from .asked import read
 from .load import load_model
 from .look.looking import look_at
 from .look.network import TileMaps
+from .names import Vocabulary
 from .text import encode_text
 
 _CELLS = 1 << 20
@@ -72,7 +74,7 @@ def explain(
     model = model or load_model()
     plane, seen = look_at(open_image(img), model, channel=channel, project=project)
     maps = TileMaps(model, plane, seen.scale.pitch, seen.bounds)
-    words = encode_text(prompt, model=model)[0]
+    words = encode_text(read(prompt, Vocabulary.of(model)).words, model=model)[0]
     height, width = (-(-n // 2) for n in maps.shape)
     shrink = max(1, int(np.ceil(np.sqrt(height * width / _CELLS))))
     out = np.zeros((-(-height // shrink), -(-width // shrink)), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,11 @@ from ..data.view import Projection
 from ..errors import PlanError, WriteError
 from ..models.adapters import Segmenter
 from ..models.micro_d1 import MicroD1Model
-from ..models.ontology import ontology
 from ..tiles.labels import MEMORY_BOUND, layer_array
 from ..tiles.objects import Objects
 from ..tiles.plan import TileGrid
 from .adapted import parse_adapted
+from .asked import Asked, read
 from .load import load_model
 from .look.looking import image_vector, look_at, object_vectors
 from .look.seen import Seen
@@ -58,7 +58,9 @@ def parse(
     Parameters
     ----------
     img : an image or what :func:`micro_nb.open_image` takes.
-    prompts : one or several: ``["nucleus", "white blood cell"]``; synonyms, plurals, abbreviations and typos are understood.
+    prompts : one or several: ``["nucleus", "white blood cell"]``; synonyms, plurals, abbreviations and typos are understood, and
+        words around the name ("the DAPI-stained nuclei"). A word that narrows it down ("large nuclei") is not: all nuclei are
+        found then, and the word is said to be unread.
     tile : edge of the blocks that objects are measured in; changes speed and memory, never the objects.
     out : a new ``.zarr`` path for the objects, whose labels then stay on disk.
     model : from :func:`micro_nb.load_model`, the built-in one by default; or another segmenter behind
@@ -71,8 +73,8 @@ def parse(
     Returns
     -------
     Objects whose ``table`` has ``label layer name score`` (0..1) and measurements, whose ``labels`` are ``(layer, y, x)``, whose
-    ``presence`` has a row a prompt (``name status present p_value count``), and whose ``made_by`` says with which weights, at
-    which scale, and what modality, stain and specimen were recognised.
+    ``presence`` has a row a prompt (``name status present p_value count read_as unread``), and whose ``made_by`` says with which
+    weights, at which scale, and what modality, stain and specimen were recognised.
 
     Raises
     ------
@@ -156,7 +158,7 @@ def parse_seen(
     layers = [name for name in seen.layers if chosen.name[name].any()] or [next(iter(seen.layers))]
     labels = _labels(plane, seen, chosen, layers, folder)
     table = _table(plane, labels, chosen, tile)
-    presence = pd.DataFrame([asdict(p) for p in chosen.presence], columns=["name", "status", "present", "p_value", "count"])
+    presence = pd.DataFrame([asdict(p) for p in chosen.presence], columns=[f.name for f in fields(Presence)])
     made_by = {
         "function": "parse",
         "version": __version__,
@@ -191,7 +193,7 @@ def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Cho
             names[layer][:] = ""
     every = pd.Series(np.concatenate(list(names.values())))
     counts = every[every != ""].value_counts()
-    return _Chosen(names, scores, [Presence(str(n), "present", True, None, int(k)) for n, k in counts.items()])
+    return _Chosen(names, scores, [Presence(str(n), "present", True, None, int(k), str(n)) for n, k in counts.items()])
 
 
 def _same(names: np.ndarray, name: str) -> bool:
@@ -230,28 +232,28 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
         {layer: np.zeros(len(objects)) for layer, objects in seen.layers.items()}, [],
     )  # fmt: skip
     sight = _Sight.of(seen, vocabulary, model)
-    for prompt, vector in zip(prompts, encode_text(prompts, model=model), strict=True):
-        meant = _meant(prompt, vector, sight, vocabulary, model)
+    asked = [read(prompt, vocabulary) for prompt in prompts]
+    for one, vector in zip(asked, encode_text([a.words for a in asked], model=model), strict=True):
+        meant = _meant(one, vector, sight, vocabulary, model)
         chosen.presence.append(meant.presence)
         if meant.presence.present is False:
             continue
         score = expit(meant.odds) * seen.layers[meant.layer].certainty
         better = meant.objects & (score > chosen.score[meant.layer])
-        chosen.name[meant.layer][better], chosen.score[meant.layer][better] = prompt, score[better]
+        chosen.name[meant.layer][better], chosen.score[meant.layer][better] = one.prompt, score[better]
     return chosen
 
 
-def _meant(prompt: str, vector: np.ndarray, sight: _Sight, vocabulary: Vocabulary, model: MicroD1Model) -> _Meant:
-    concept, known = meaning(prompt, vocabulary)
-    trained = known and sight.familiar
-    layer, objects, odds = best_layer(vector, sight.objects, vocabulary, concept)
+def _meant(asked: Asked, vector: np.ndarray, sight: _Sight, vocabulary: Vocabulary, model: MicroD1Model) -> _Meant:
+    layer, objects, odds = best_layer(vector, sight.objects, vocabulary, asked.concept)
     weights = tuple(model.calibration.get("presence", {}).get("weights", (1.0, 1.0)))
     score = statistic(*parts(float(sight.image @ vector), odds[objects], model), weights)
-    if not trained:
-        objects = np.full(len(odds), concept is not None)
+    if not (asked.known and sight.familiar):
+        objects = np.full(len(odds), asked.concept is not None)
     objects = objects & ~sight.debris[layer]
-    presence = judge(prompt, score, int(objects.sum()), trained=trained, calibration=model.calibration)
-    return _Meant(layer, objects, odds, presence)
+    trained = asked.known and sight.familiar and not asked.unread
+    presence = judge(asked.prompt, score, int(objects.sum()), trained=trained, calibration=model.calibration)
+    return _Meant(layer, objects, odds, replace(presence, read_as=asked.concept, unread=" ".join(asked.unread)))
 
 
 def best_layer(
@@ -261,18 +263,6 @@ def best_layer(
     options = [layer for layer in (layers_of(concept) if concept else ("object",)) if layer in vectors] or [next(iter(vectors))]
     found = [(layer, *vocabulary.matching(vectors[layer], vector, concept, layer)) for layer in options]
     return max(found, key=lambda f: int(f[1].sum()))
-
-
-def meaning(prompt: str, vocabulary: Vocabulary) -> tuple[str | None, bool]:
-    """The concept that a prompt names, and whether the model was trained on it or on a kind of it."""
-    if prompt.strip().lower() in vocabulary.place:
-        return prompt.strip().lower(), True
-    match = ontology().find(prompt)
-    if match is None:
-        return None, False
-    concept = match.id
-    known = ontology()
-    return concept, any(name == concept or (known.find(name) and known.is_a(name, concept)) for name in vocabulary.concepts)
 
 
 def _labels(plane: MicroImage, seen: Seen, chosen: _Chosen, layers: Sequence[str], folder: Path | None) -> xr.DataArray:

@@ -24,11 +24,14 @@ class Presence:
     Attributes
     ----------
     name : the prompt. ``status``, ``present`` and ``p_value`` never disagree: present is p <= 0.05, absent is p > 0.05.
-    status : ``"not trained on this"`` where the ontology has no concept for it, or has one that no training image showed.
+    status : ``"not trained on this"`` where the ontology has no concept for it, has one that no training image showed, or where a
+        word of it was not read.
     present : whether it is there; None where that is not known.
     p_value : how often an image without it scores as high; None where the model has no null for it. What the image as a whole
         suggests is half an answer where no object was found: p is then brought halfway to 1, so above 0.5, which keeps order.
     count : objects that were found for it.
+    read_as : the concept that was looked for; None where none was recognised.
+    unread : words that would narrow it down, which nothing was done about: "large" of "large nuclei".
     """
 
     name: str
@@ -36,6 +39,8 @@ class Presence:
     present: bool | None
     p_value: float | None
     count: int
+    read_as: str | None = None
+    unread: str = ""
 
 
 def parts(image_cosine: float, object_odds: np.ndarray, model: MicroD1Model) -> tuple[float, float]:
