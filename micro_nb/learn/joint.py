@@ -20,6 +20,7 @@ import torch
 from safetensors.torch import load_file
 
 from ..models.micro_d1 import MicroD1Config, MicroD1Model
+from ..models.ontology import ontology
 from ..tasks.load import CALIBRATION, prepared
 from .align import Aligner, Aligning
 from .facts import facts_of
@@ -93,6 +94,7 @@ def build(
     objects, images = concepts_seen(seen)
     objects = [o for o in objects if o != "uncategorised"]
     model.calibration = {"object_concepts": objects, "image_concepts": images, "grey_only": grey_only(train, objects)}
+    model.calibration["shown_in"] = shown_in(train, objects)
     model.calibration["least_certainty"] = floors(train, model)
     asked = ask(((s.dataset, opened(s), facts_of(s)) for s in held), model)
     model.calibration["presence"] = calibrated(asked)
@@ -106,6 +108,17 @@ def grey_only(samples: Sequence[Sample], objects: Sequence[str]) -> list[str]:
     coloured = [s for s in samples if float(np.ptp(s.image, axis=2).mean()) > COLOURED]
     shown = {name for s in coloured for names in s.names.values() for name in names.values()}
     return [name for name in objects if name not in shown]
+
+
+def shown_in(samples: Sequence[Sample], objects: Sequence[str]) -> dict[str, list[str]]:
+    """Name of an object -> modalities of the pictures that show it."""
+    known, found = ontology(), {name: set[str]() for name in objects}
+    for sample in samples:
+        said = {c for c in facts_of(sample).present if known[c].kind == "modality"}
+        narrowest = {c for c in said if not said & set(known.descendants(c))}
+        for name in {name for names in sample.names.values() for name in names.values()} & set(found):
+            found[name] |= narrowest
+    return {name: sorted(modalities) for name, modalities in found.items() if modalities}
 
 
 def write(model: MicroD1Model, out: str | os.PathLike[str], train: Sequence[Sample], found: dict[str, Any], data: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -17,6 +17,7 @@ from .text import encode_text
 LEAST = 0.3
 _BEHIND = 4.5
 """An object is never given a name that is less probable than this."""
+_ALIKE = ("same", "is a")
 _BOTH = {"nucleus": ("object", "nucleus")}
 """Concepts that stand in more than one layer: a nucleus is the whole object where only nuclei show."""
 
@@ -38,6 +39,7 @@ class Vocabulary:
     scale, bias : cosine to log odds.
     floors : concept -> least certainty of an object that bears its name; below it is taken for debris.
     unseen : concepts that pictures of this kind do not show, which no object here is called by.
+    shown_in : concept -> modalities of the training pictures that show it.
     """
 
     concepts: tuple[str, ...]
@@ -46,6 +48,7 @@ class Vocabulary:
     bias: float
     floors: Mapping[str, float] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
+    shown_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: MicroD1Model, *, coloured: bool = False) -> Vocabulary:
@@ -56,12 +59,26 @@ class Vocabulary:
         floors = model.calibration.get("least_certainty", {})
         vectors = encode_text(list(concepts), model=model)
         grey = frozenset(model.calibration.get("grey_only", ()) if coloured else ())
-        return cls(concepts, vectors, float(joint.object_scale.exp()), float(joint.object_bias), floors, grey)
+        scale, bias, shown_in = float(joint.object_scale.exp()), float(joint.object_bias), model.calibration.get("shown_in", {})
+        return cls(concepts, vectors, scale, bias, floors, grey, shown_in)
 
     @cached_property
     def place(self) -> dict[str, int]:
         """Concept -> row."""
         return {name: k for k, name in enumerate(self.concepts)}
+
+    def out_of_place(self, modality: str | None, *, coloured: bool) -> frozenset[str]:
+        """Concepts that were only shown in pictures unlike this one, so that nothing here should be given their names unasked.
+
+        Parameters
+        ----------
+        modality : what the picture was recognised as; None where it was not: of a grey one nothing is known then.
+        coloured : whether it is a colour picture, which tells more of what it shows than its modality does.
+        """
+        if modality is None:
+            return frozenset() if coloured else frozenset(self.shown_in)
+        known = ontology()
+        return frozenset(c for c, shown in self.shown_in.items() if not any(known.related(m, modality) in _ALIKE for m in shown))
 
     def log_odds(self, objects: np.ndarray, prompts: np.ndarray | None = None) -> np.ndarray:
         """``(N, P)`` of objects ``(N, D)`` and prompts ``(P, D)``, by default the concepts."""

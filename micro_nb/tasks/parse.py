@@ -40,6 +40,8 @@ from .refine import refine
 from .text import encode_text
 
 _BLOCK = 2048
+_SMEAR = "blood smear"
+"""No tissue: what haematoxylin tells of nuclei does not hold for cells in a Romanowsky stain."""
 
 
 def parse(
@@ -54,6 +56,9 @@ def parse(
     project: Projection | None = None,
 ) -> Objects:
     """Finds what prompts name, on a plane of any size; without prompts, everything, and names it.
+
+    Unasked, an object is given a name that training showed in pictures of the modality that this one is recognised as; in
+    a grey picture that is recognised as none, and elsewhere, it is called an object.
 
     Parameters
     ----------
@@ -154,7 +159,14 @@ def parse_seen(
 ) -> Objects:
     """Objects of a plane that has been looked at; with ``folder``, labels are written there instead of kept in memory."""
     vocabulary = Vocabulary.of(model, coloured=bool(seen.stain))
-    chosen = _everything(seen, vocabulary, model) if prompts is None else _asked(seen, prompts, vocabulary, model)
+    recognised = {} if seen.unfamiliar else recognise(image_vector(seen, model), model, seen.thumbnail)
+    if recognised.get("specimen", {}).get("name") == _SMEAR:
+        seen = replace(seen, layers={k: replace(v, haematoxylin=None) for k, v in seen.layers.items()})
+    if prompts is None:
+        modality = recognised.get("modality", {}).get("name")
+        chosen = _everything(seen, vocabulary, model, vocabulary.out_of_place(modality, coloured=bool(seen.stain)))
+    else:
+        chosen = _asked(seen, prompts, vocabulary, model)
     layers = [name for name in seen.layers if chosen.name[name].any()] or [next(iter(seen.layers))]
     labels = _labels(plane, seen, chosen, layers, folder)
     table = _table(plane, labels, chosen, tile)
@@ -164,8 +176,8 @@ def parse_seen(
         "version": __version__,
         "prompts": None if prompts is None else list(prompts),
         **seen.to_dict(),
+        "recognised": recognised,
     }
-    made_by["recognised"] = {} if seen.unfamiliar else recognise(image_vector(seen, model), model, seen.thumbnail)
     return Objects(table, labels, presence, plane.pixel_size, plane.content_id, made_by)
 
 
@@ -178,15 +190,17 @@ class _Chosen:
     presence: list[Presence]
 
 
-def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Chosen:
+def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model, strange: frozenset[str]) -> _Chosen:
+    """Every object by its name. One that would bear a ``strange`` name is an object; within objects it is nothing."""
     names, scores = {}, {}
     for layer, objects in seen.layers.items():
         vectors = object_vectors(seen, layer, model)
         found, p = vocabulary.names(vectors, layer)
+        unnamed = layer if layer == "object" else ""
         debris = vocabulary.debris(vectors, objects.certainty, objects.haematoxylin)
-        found = ["" if bad else n for n, bad in zip(found, debris, strict=True)]
+        found = ["" if bad else unnamed if n in strange else n for n, bad in zip(found, debris, strict=True)]
         if seen.unfamiliar:
-            found, p = [layer if layer == "object" else ""] * len(found), np.ones(len(found))
+            found, p = [unnamed] * len(found), np.ones(len(found))
         names[layer], scores[layer] = np.array(found, object), p * objects.certainty
     for layer in ("nucleus",):  # a nucleus that is the whole object is not listed twice
         if layer in names and "object" in names and _same(names["object"], "nucleus"):

@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import skimage.data
 import torch
+from conftest import SHARED
 
 import micro_nb as mnb
 from micro_nb.errors import PlanError, WriteError
@@ -13,8 +15,10 @@ from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
 from micro_nb.tasks.load import WEIGHTS, prepared
 from micro_nb.tasks.look import cache, looking, network
 from micro_nb.tasks.look.decode import Decoding, objects_of
+from micro_nb.tasks.look.familiar import stain_of
 from micro_nb.tasks.look.network import TileMaps
 from micro_nb.tasks.look.scale import Scale, find_scales, pitch_for
+from micro_nb.tasks.names import Vocabulary
 from micro_nb.tasks.presence import judge
 
 trained = pytest.mark.skipif(not (WEIGHTS / "nano" / "config.json").is_file(), reason="needs the weights of nano")
@@ -175,6 +179,34 @@ def test_nuclei_of_a_generated_field_are_found_and_platelets_are_not():
     status = dict(zip(found.presence["name"], found.presence["status"], strict=True))
     assert status == {"nuclei": "present", "platelets": "absent", "dog": "not trained on this"}
     assert abs(len(found) / scene.count() - 1) < 0.25
+
+
+@trained
+def test_what_training_never_showed_is_given_no_name():
+    coins = mnb.parse(mnb.open_image(skimage.data.coins(), axes="yx"))
+    assert set(coins.table["name"]) == {"object"}
+    assert set(mnb.parse(mnb.samples.fluorescence((384, 384), seed=4).image).table["name"]) == {"nucleus"}
+
+
+SMEAR = SHARED / "train_val" / "chula_rbc_disease" / "images" / "thalassemia_Thalassemia_1.jpg"
+
+
+@trained
+@pytest.mark.skipif(not SMEAR.exists(), reason="the data are not beside the checkout")
+def test_a_smear_of_the_colours_of_tissue_keeps_its_white_cells():
+    found = mnb.parse(SMEAR, ["white blood cell"])
+    assert stain_of(mnb.open_image(SMEAR))[0] == "histology"
+    assert any(abs(y - 405) < 9 and abs(x - 563) < 9 for y, x in found.table[["centroid_y_px", "centroid_x_px"]].to_numpy())
+
+
+@trained
+def test_names_belong_to_the_modalities_they_were_shown_in():
+    vocabulary = Vocabulary.of(mnb.load_model())
+    assert "nucleus" not in vocabulary.out_of_place("fluorescence", coloured=False)
+    assert "carbide particle" in vocabulary.out_of_place("fluorescence", coloured=False)
+    assert "mitochondrion" not in vocabulary.out_of_place("transmission electron microscopy", coloured=False)
+    assert vocabulary.out_of_place(None, coloured=True) == frozenset()
+    assert vocabulary.out_of_place(None, coloured=False) >= {"nucleus", "red blood cell"}
 
 
 @trained
