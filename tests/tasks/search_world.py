@@ -68,7 +68,8 @@ def embed(img, model=None):
     table = mnb.measure(img, labels)
     long = table.filter(like="major_axis").iloc[:, 0] > 1.6 * table.filter(like="minor_axis").iloc[:, 0]
     table["name"] = np.where(long, "rod", "disc")
-    found = Objects(table, pixel_size=img.pixel_size, image_id=img.content_id)
+    said = {"recognised": {"specimen": {"name": "smear", "probability": 0.9}}}
+    found = Objects(table, pixel_size=img.pixel_size, image_id=img.content_id, made_by=said)
     light = direction("bright") * pixels.mean() / 255 + direction("dark") * (1 - pixels.mean() / 255)
     objects = np.array([direction(n) + 0.2 * light for n in table["name"]], np.float32).reshape(-1, D)
     image = light + (objects.sum(0) / max(len(objects), 1) if len(objects) else 0)

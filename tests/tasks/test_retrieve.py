@@ -130,7 +130,8 @@ def test_k_must_be_positive(index):
 def test_measurements_of_an_image_are_columns(index):
     row = index.table.set_index("name").loc["few_discs.png"]
     assert (row.n_objects, row.n_disc, row.n_rod) == (2, 2, 0)
-    assert row.specimen == "smear"
+    assert (row.specimen, row.specimen_probability, row.stain) == ("smear", 0.9, "")
+    assert np.isnan(row.stain_probability)
     assert {"median_diameter_px", "area_percent", "mean_intensity", "edge_width_px", "gray_percent", "concepts"} <= set(row.index)
 
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from .terms import read_terms
 
@@ -94,20 +93,8 @@ class ConceptSpace:
         parents = [p for p in getattr(_ontology().get(name), "parents", ()) if p in self.place]
         return self.probabilities(vectors, parents).max(1) if parents else np.zeros(len(vectors), np.float32)
 
-    def recognised(self, vectors: np.ndarray) -> pd.DataFrame:
-        """``modality``, ``modality_probability`` ..., and the most probable others in ``concepts``: ``"nucleus 0.93; ..."``."""
-        table: dict[str, Any] = {}
-        for kind in EXCLUSIVE:
-            rows = self._rows.get(kind)
-            if rows is not None:
-                p = self._of_kind(vectors, kind, rows)
-                best = p.argmax(1)
-                table[kind] = [self.concepts[rows[k]][0] for k in best]
-                table[f"{kind}_probability"] = np.round(p.max(1).astype(float), 3)
-        table["concepts"] = self._listed(vectors)
-        return pd.DataFrame(table)
-
-    def _listed(self, vectors: np.ndarray) -> list[str]:
+    def listed(self, vectors: np.ndarray) -> list[str]:
+        """The most probable concepts of each of ``vectors (n, D)`` beside its kind of picture: ``"nucleus 0.93; ..."``."""
         kinds = [kind for kind in self._rows if kind not in (*EXCLUSIVE, *_LOOKS)]
         rows = np.concatenate([self.of_kind(k) for k in kinds]) if kinds else np.zeros(0, int)
         if not len(rows):

@@ -14,7 +14,7 @@ from ...data.image import MicroImage
 from ...data.region import Region
 from ...render.frame import Frame
 from ...render.look import Look
-from .concept_space import ConceptSpace
+from .concept_space import EXCLUSIVE, ConceptSpace
 from .exemplars import exemplars
 from .manifest import Of
 from .object_facts import BOX, main_layer, view_facts, with_derived
@@ -48,8 +48,9 @@ def rows_of(img: MicroImage, of: Of, *, model: Any, space: ConceptSpace, diamete
     -----
     Columns of images and tiles: those of :func:`~micro_nb.tasks.search.object_facts.view_facts`,
     :func:`.picture_facts.picture_facts` (tiles: light and colour, from a coarse picture), ``object_contrast``
-    and ``object_visibility`` (medians), ``modality``, ``stain``, ``specimen`` with their probabilities, and ``concepts``. Of
-    objects: their measurements and :func:`~micro_nb.tasks.search.object_facts.with_derived`.
+    and ``object_visibility`` (medians), ``modality``, ``stain``, ``specimen`` of the image with their probabilities (empty
+    where none stands out), and ``concepts``. Of objects: their measurements and
+    :func:`~micro_nb.tasks.search.object_facts.with_derived`.
     """
     seen = embedded(img, model, diameter_px)
     found = with_derived(seen.found.table.reset_index(drop=True), pixel_size=img.pixel_size)
@@ -64,7 +65,7 @@ def _image(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpace)
     facts = view_facts(found, shape=img.plane_shape, pixel_size=img.pixel_size) | _contrasts(found) | picture_facts(img)
     table = pd.DataFrame([{"name": img.name, "height_px": height, "width_px": width, **facts}])
     few = exemplars(np.asarray(seen.objects))[None]
-    return ImageRows(vectors, pd.concat([table, space.recognised(vectors)], axis=1), {0: thumbnail(img)}, few)
+    return ImageRows(vectors, table.assign(**_kind_of_picture(seen), concepts=space.listed(vectors)), {0: thumbnail(img)}, few)
 
 
 def _tiles(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpace) -> ImageRows:
@@ -80,7 +81,8 @@ def _tiles(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpace)
         part = picture[_span(y0, y1, scale[0], len(picture)), _span(x0, x1, scale[1], picture.shape[1])]
         facts = view_facts(mine, shape=(y1 - y0, x1 - x0), pixel_size=img.pixel_size)
         rows.append({"name": img.name, **facts, **_contrasts(mine), **light_facts(part), **color_facts(part)})
-    table = pd.concat([_placed(boxes), _filled(pd.DataFrame(rows)), space.recognised(vectors)], axis=1)
+    table = pd.concat([_placed(boxes), _filled(pd.DataFrame(rows))], axis=1)
+    table = table.assign(**_kind_of_picture(seen), concepts=space.listed(vectors))
     return ImageRows(vectors, table, _pictures(img, boxes, 0.0), np.stack(few))
 
 
@@ -89,6 +91,13 @@ def _objects(img: MicroImage, seen: Any, found: pd.DataFrame, space: ConceptSpac
     if len(vectors) != len(found):
         raise ValueError(f"{img.name}: {len(vectors)} vectors of {len(found)} objects; they must be one a row of found.table")
     return ImageRows(vectors, pd.concat([_placed(boxes), found], axis=1), _pictures(img, boxes, OBJECT_CONTEXT))
+
+
+def _kind_of_picture(seen: Any) -> dict[str, Any]:
+    """What the whole image was recognised as; ``""`` and NaN where it was as nothing."""
+    said = seen.found.made_by.get("recognised", {})
+    names = {kind: said.get(kind, {}).get("name", "") for kind in EXCLUSIVE}
+    return names | {f"{kind}_probability": said.get(kind, {}).get("probability", float("nan")) for kind in EXCLUSIVE}
 
 
 def _placed(boxes: np.ndarray) -> pd.DataFrame:
