@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import Any
 
 import micro_nb as mnb
 
@@ -63,4 +64,15 @@ def _say(found: mnb.Objects, prompts: list[str]) -> None:
     assert found.presence is not None
     for row in found.presence.itertuples():
         p = "" if row.p_value is None or row.p_value != row.p_value else f" (p = {row.p_value:.3g})"
-        print(f"{row.name}: {row.count:,}" if not prompts else f"{row.name}: {row.status}{p}, {row.count:,} objects")
+        print(
+            f"{row.name}: {row.count:,}" if not prompts else f"{row.name}: {row.status}{p}, {row.count:,} objects{_unread(row)}"
+        )
+
+
+def _unread(row: Any) -> str:
+    """What to do about words of a prompt that were not read."""
+    if not row.unread:
+        return ""
+    if not row.read_as:
+        return f"; it names several things ({row.unread}): give each as a prompt of its own"
+    return f": all of {row.read_as}, as {row.unread!r} was not read; filter them by their measurements"

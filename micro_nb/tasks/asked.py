@@ -33,7 +33,8 @@ class Asked:
     concept : what it names in the ontology, or one that the model was fine-tuned on; None where nothing was recognised.
     words : what stands for it in the joint space.
     known : whether the model was trained on it or on a kind of it.
-    unread : words that narrow it down ("large", "apoptotic") and that no concept stands for: all of its kind are candidates.
+    unread : words that narrow it down ("large", "apoptotic") and that no concept stands for: all of its kind are candidates; or
+        the several things that one prompt names.
     """
 
     prompt: str
@@ -60,7 +61,8 @@ def read(prompt: str, vocabulary: Vocabulary) -> Asked:
     mentions = ontology().sentence_concepts(prompt)
     head = _misspelled(prompt, mentions) or _head(prompt, mentions)
     if head is None:
-        return Asked(prompt, None, prompt, False, tuple(m.text for m in mentions))
+        things = tuple(m.text for m in mentions if ontology().layer(m.id))
+        return Asked(prompt, None, prompt, False, things if len(things) > 1 else ())
     return Asked(prompt, head.id, head.text, _trained(head.id, vocabulary), tuple(_unread(prompt, head, mentions)))
 
 

@@ -267,7 +267,7 @@ def _meant(asked: Asked, vector: np.ndarray, sight: _Sight, vocabulary: Vocabula
     objects = objects & ~sight.debris[layer]
     trained = asked.known and sight.familiar and not asked.unread
     presence = judge(asked.prompt, score, int(objects.sum()), trained=trained, calibration=model.calibration)
-    return _Meant(layer, objects, odds, replace(presence, read_as=asked.concept, unread=" ".join(asked.unread)))
+    return _Meant(layer, objects, odds, replace(presence, read_as=asked.concept or "", unread=", ".join(asked.unread)))
 
 
 def best_layer(

@@ -30,8 +30,9 @@ class Presence:
     p_value : how often an image without it scores as high; None where the model has no null for it. What the image as a whole
         suggests is half an answer where no object was found: p is then brought halfway to 1, so above 0.5, which keeps order.
     count : objects that were found for it.
-    read_as : the concept that was looked for; None where none was recognised.
-    unread : words that would narrow it down, which nothing was done about: "large" of "large nuclei".
+    read_as : the concept that was looked for; ``""`` where none was recognised.
+    unread : words that would narrow it down, which nothing was done about: "large" of "large nuclei"; or, where nothing was
+        looked for, the several things that one prompt names.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Presence:
     present: bool | None
     p_value: float | None
     count: int
-    read_as: str | None = None
+    read_as: str = ""
     unread: str = ""
 
 
