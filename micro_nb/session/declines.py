@@ -85,11 +85,16 @@ def not_trained(many: str) -> Decline:
     )
 
 
+_MEASURED = {"large", "small", "big", "tiny", "shape"}
+_LIMIT = "please say from where on: an area above so many µm², an axis ratio above so much. "
+
+
 def not_understood(words: tuple[str, ...], heard: str = "") -> Decline:
     """Words that could not be read, and what was; words with digits are not repeated."""
     shown = [w for w in dict.fromkeys(words) if w.isalpha() and len(w) <= 24][:4]
     quoted = ", ".join(f"“{w}”" for w in shown)
-    told = f"I did understand that you ask for {heard}; please say the rest in other words. " if heard else ""
+    rest = _LIMIT if set(shown) & _MEASURED else "please say the rest in other words. "
+    told = f"I did understand that you ask for {heard}; {rest}" if heard else ""
     return Decline(f"I do not understand {quoted or 'this question'}, so I cannot answer it.", f"{told}{ABILITIES}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Literal, cast
 
 from .dimensions import fits
@@ -12,6 +13,9 @@ from .reading import Clause, Item
 from .slots import OBJECT_QUANTITIES
 
 _MANNER = ("don't", "dont", "do")  # "don't measure, just guess" is an order, not a condition
+_SIZE_WORDS = ("large", "big")
+"""Of objects that are counted: from what size on, nobody said."""
+_OF = ("the", "of", "all", "only")
 _SHAPE_WORDS = ("round", "elongated", "irregular", "spherical", "circular", "elliptical")
 
 
@@ -34,7 +38,16 @@ def unplaced(query: Query, c: Clause) -> Query:
         and not c.says("between"),  # "at least?" is no condition
         "each": counted and c.has("division") and c.says("each", "per", "every"),
         "third": c.has("rank") and not c.has("superlative") and c.has("ask", "count"),
-        "shape": query.task == "count" and not sized and c.says(*_SHAPE_WORDS) and c.says("many") and not c.says("how round"),
+        "shape": query.task == "count"
+        and not sized
+        and c.says(*_SHAPE_WORDS)
+        and c.says("many", "count", "number")
+        and not c.says("how round"),
+        "large": not sized
+        and any(
+            b in _SIZE_WORDS and (a in _OF if query.task == "measure" else query.task == "count" and a != "how")
+            for a, b in pairwise(c.words)
+        ),
         "several": any(_several(a, b) for a, b in zip(c.items, c.items[1:], strict=False)) and not ranked_filter(c),
     }
     return replace(query, unread=(*query.unread, *(word for word, holds in loose.items() if holds)))

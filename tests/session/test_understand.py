@@ -92,6 +92,16 @@ def test_a_word_that_cannot_be_read_is_named():
     assert understand("mean background intensity").unread == ("background",)
 
 
+@pytest.mark.parametrize("text", ["how many large objects are there?", "count the big cells", "mean area of the large objects"])
+def test_a_size_without_a_limit_is_asked_back(text):
+    assert understand(text).unread == ("large",)
+
+
+@pytest.mark.parametrize("text", ["how large are the nuclei?", "how many nuclei are larger than 40 px2?", "segment the nuclei"])
+def test_a_size_that_is_asked_for_is_not(text):
+    assert understand(text).unread == ()
+
+
 def test_two_questions_in_one_breath_are_both_kept():
     query = understand("How many nuclei are there, and what is their mean area?")
     assert query.task == "count"
