@@ -11,9 +11,11 @@ from ..data.samples import Scene
 from .shards import Sample, eight_bit, typical_diameter
 
 KINDS: dict[str, Callable[..., Scene]] = {
-    "blood": samples.blood, "fluorescence": samples.fluorescence, "histology": samples.histology, "particles": samples.particles,
+    "bacteria": samples.bacteria, "blood": samples.blood, "fluorescence": samples.fluorescence, "histology": samples.histology,
+    "particles": samples.particles,
 }  # fmt: skip
 _FACTS = {
+    "bacteria": {"modality": "phase contrast", "specimen": "bacteria culture"},
     "blood": {"modality": "brightfield", "specimen": "blood smear"}, "fluorescence": {"modality": "fluorescence"},
     "histology": {"modality": "histology"}, "particles": {"modality": "scanning electron microscopy"},
 }  # fmt: skip

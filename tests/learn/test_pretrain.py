@@ -51,5 +51,5 @@ def test_generated_scenes_are_samples_with_exact_names_and_outlines():
     assert set(np.unique(smear.labels["object"])) <= {0, *smear.names["object"]}
     assert set(nuclei.names["object"].values()) == {"nucleus"}
     assert nuclei.labels.keys() == {"object", "nucleus"}
-    with pytest.raises(ValueError, match="there are blood"):
+    with pytest.raises(ValueError, match="there are bacteria, blood"):
         list(generated({"moon": 1}))

@@ -9,6 +9,7 @@ True
 
 from __future__ import annotations
 
+from .bacteria import bacteria
 from .blood import blood
 from .fluorescence import fluorescence
 from .histology import histology
@@ -16,4 +17,4 @@ from .particles import particles
 from .scene import Scene
 from .scikit import load, names
 
-__all__ = ["Scene", "blood", "fluorescence", "histology", "load", "names", "particles"]
+__all__ = ["Scene", "bacteria", "blood", "fluorescence", "histology", "load", "names", "particles"]

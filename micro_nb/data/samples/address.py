@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from ...errors import ImageNotFoundError
 from ..image import MicroImage
+from .bacteria import bacteria
 from .blood import blood
 from .fluorescence import fluorescence
 from .histology import histology
@@ -18,6 +19,7 @@ from .scene import Model, Scene
 from .scikit import load, names
 
 SCENES: dict[str, Callable[..., Scene]] = {
+    "bacteria": bacteria,
     "blood": blood,
     "fluorescence": fluorescence,
     "histology": histology,

@@ -1,0 +1,179 @@
+"""Rod-shaped bacteria in growing colonies as a phase contrast microscope sees them (uint16)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import ClassVar
+
+import numpy as np
+from scipy import ndimage
+
+from ...errors import PlanError
+from ..source import Channel
+from .colonies import Rods, grown
+from .lattice import Box, Lattice, SmoothNoise
+from .scene import Model, Scene
+from .sprites import Library, Placed, Sprite, add
+from .texture import BLOCK, block_nodes, normal_block, spread
+
+_SIZES = (0.08, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
+"""Cells of the colonies, as shares of the largest."""
+_BLUR_UM, _GLOW = 0.09, 0.9
+"""Of the optics; the halo reaches so many widths of a rod."""
+
+
+def bacteria(
+    shape: tuple[int, int] = (2048, 2048),
+    *,
+    seed: int = 0,
+    pixel_size: float = 0.065,
+    width: float = 0.9,
+    length: float = 3.2,
+    cells: int = 60,
+    density: float = 0.8,
+    halo: float = 0.7,
+    noise: float = 0.03,
+) -> Scene:
+    """Rods side by side with exact truth: dark bodies, paler where many lie together, in a bright halo.
+
+    Parameters
+    ----------
+    shape : ``(y, x)`` px, any size.
+    seed : same seed, same scene.
+    pixel_size : µm per px.
+    width, length : of a rod, and its length when it divides, µm; at least 4 px wide and 1.5 times as long as wide.
+    cells : of the largest colony, 2..400; the smallest have a tenth.
+    density : share of the places for a colony that are taken, 0..1.
+    halo : brightness of the halo, against the darkness of a lone rod, 0..1.
+    noise : standard deviation, against the same.
+
+    Returns
+    -------
+    Scene of class ``bacterium``, uint16 ``(y, x)``. Rods touch and hardly overlap; see :func:`~.colonies.grown`.
+
+    Notes
+    -----
+    A phase object is dark by its thickness; what the phase ring lets through of its coarse detail is the halo (Pluta 1989,
+    Advanced Light Microscopy 2). Both add up, so that cells inside a colony look paler than at its rim.
+
+    Examples
+    --------
+    >>> bacteria((64, 64)).image.channels[0].name
+    'phase contrast'
+    """
+    for name, value in (("density", density), ("halo", halo)):
+        if not 0 <= value <= 1:
+            raise PlanError(f"{name}={value} must lie in 0..1")
+    if width < 4 * pixel_size or length < 1.5 * width:
+        raise PlanError(f"width={width} µm must be at least 4 px of {pixel_size} µm, and length={length} at least 1.5 widths")
+    if not 2 <= cells <= 400 or noise < 0:
+        raise PlanError(f"cells={cells} must lie in 2..400, and noise={noise} be no less than 0")
+    return Scene(Colonies(shape, seed, pixel_size, width, length, cells, density, halo, noise))
+
+
+@dataclass(frozen=True)
+class Colonies(Model):
+    """The plan behind :func:`bacteria`."""
+
+    width: float
+    length: float
+    cells: int
+    density: float
+    halo: float
+    noise: float
+
+    kind: ClassVar[str] = "bacteria"
+    dtype: ClassVar[type] = np.uint16
+    channels: ClassVar[tuple[Channel, ...]] = (Channel("phase contrast", "#ffffff"),)
+
+    @property
+    def library(self) -> Library:
+        return self._grown.library
+
+    @property
+    def _grown(self) -> _Grown:
+        return _grown(self.px(self.width), self.px(self.length), self.cells, _BLUR_UM / self.pixel_size)
+
+    @property
+    def _lattice(self) -> Lattice:
+        far = self._grown.reach
+        return Lattice(self.seed, 17, 1.9 * far, jitter=0.5, repel=2.0 * far, rounds=2, apart=1.7 * far)
+
+    def plan(self, box: Box) -> Placed:
+        far = int(self._grown.reach) + 2
+        around = (box[0] - far, box[1] + far, box[2] - far, box[3] + far)
+        p = self._lattice.points(around, lambda y, x: np.full(np.shape(y), self.density))
+        u = [self._lattice.uniform(k, p.row, p.col) for k in (10, 11)]
+        wide = int(self.shape[1] / self._lattice.pitch) + 40
+        first = ((p.row + 8) * wide + p.col + 9) * self._grown.most
+        which, turned = (u[0] * len(_SIZES)).astype(int), (u[1] * 8).astype(int)
+        everyone = Placed.join(
+            [self._grown.placed(*colony) for colony in zip(which, turned, p.y, p.x, first, strict=True)] or [_NONE]
+        )
+        mine = (everyone.y >= box[0]) & (everyone.y < box[1]) & (everyone.x >= box[2]) & (everyone.x < box[3])
+        return everyone.where(mine)
+
+    def paint(self, level: int, row: int, col: int) -> np.ndarray:
+        canvas = np.zeros((2, BLOCK, BLOCK), np.float32)
+        add(canvas, self.library.views(level), self.around(level, row, col), (row * BLOCK, col * BLOCK), level)
+        y, x = block_nodes(level, row, col)
+        agarose = spread(0.07 * (SmoothNoise(self.seed, 70, self.px(9.0), 2)(y, x) - 0.5))
+        image = agarose - np.minimum(canvas[0], 1) + self.halo * canvas[1]
+        image += normal_block(self.seed, 71, level, row, col) * np.float32(self.noise * 0.5**level)
+        return np.asarray(np.clip(30000 + 12000 * image + 0.5, 0, 65535), np.uint16)
+
+
+_NONE = Placed(*(np.zeros(0, np.int64) for _ in range(6)))
+
+
+@dataclass(frozen=True)
+class _Grown:
+    """Colonies that were grown once: of each its rods, and where its first sprite is in the library."""
+
+    colonies: tuple[Rods, ...]
+    library: Library
+
+    @cached_property
+    def most(self) -> int:
+        """Rods of the largest."""
+        return max(len(c) for c in self.colonies)
+
+    @cached_property
+    def reach(self) -> float:
+        """From a colony's middle to the end of its farthest rod, px."""
+        return max(float((np.hypot(c.y, c.x) + c.length / 2).max()) for c in self.colonies)
+
+    def placed(self, which: int, turned: int, y: int, x: int, first: int) -> Placed:
+        """A colony in one of its eight orientations with its middle at a pixel; labels run from ``first``."""
+        rods = self.colonies[which]
+        dy, dx = np.rint(rods.y).astype(np.int64), np.rint(rods.x).astype(np.int64)
+        for _ in range(turned % 4):
+            dy, dx = -dx, dy
+        dx = -dx if turned >= 4 else dx
+        n = np.arange(len(rods), dtype=np.int64)
+        variant = n + sum(len(c) for c in self.colonies[:which])
+        return Placed(n + first, y + dy, x + dx, variant, 0 * n + turned, np.ones(len(n), np.float32))
+
+
+@lru_cache(maxsize=4)
+def _grown(width: float, length: float, cells: int, blur: float) -> _Grown:
+    rng = np.random.default_rng(1884)
+    colonies = tuple(grown(rng, max(1, round(cells * share)), width=width, length=length) for share in _SIZES)
+    return _Grown(colonies, Library([_rod(rng, rods, k, width, blur) for rods in colonies for k in range(len(rods))]))
+
+
+def _rod(rng: np.random.Generator, rods: Rods, k: int, width: float, blur: float) -> Sprite:
+    """One rod at its angle, slightly bent: layers are darkness and halo."""
+    glow, long = _GLOW * width, rods.length[k]
+    n = 2 * int(np.ceil(long / 2 + 3 * glow + 2)) + 1
+    y, x = np.mgrid[0:n, 0:n] - float(n // 2)
+    y, x = y - (rods.y[k] - np.rint(rods.y[k])), x - (rods.x[k] - np.rint(rods.x[k]))
+    along = y * np.sin(rods.angle[k]) + x * np.cos(rods.angle[k])
+    across = y * np.cos(rods.angle[k]) - x * np.sin(rods.angle[k])
+    straight = max(long - width, 0) / 2
+    across = across - rng.normal(0, 0.12) / long * (along**2 - straight**2 / 3)
+    from_axis = np.hypot(across, np.maximum(np.abs(along) - straight, 0)) / (width / 2 * rng.uniform(0.94, 1.02))
+    thick = np.sqrt(np.clip(1 - from_axis**2, 0, 1))
+    layers = np.stack([ndimage.gaussian_filter(thick, max(blur, 0.6)), ndimage.gaussian_filter(thick, glow)])
+    return Sprite(layers.astype(np.float32), from_axis < 1, "bacterium")
