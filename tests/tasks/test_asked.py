@@ -2,10 +2,31 @@
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import micro_nb as mnb
 from micro_nb.tasks.asked import read
 from micro_nb.tasks.names import Vocabulary
+
+WORDS = (
+    "nuclei",
+    "cells",
+    "of",
+    "and",
+    "large",
+    "red",
+    "white",
+    "blood",
+    "GFP+",
+    "in",
+    "no",
+    "HeLa",
+    "the",
+    "steel",
+    "(WBC)",
+    ",",
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +81,15 @@ def test_the_head_of_a_phrase_is_what_is_asked_for(prompt: str, concept: str, vo
 def test_two_things_in_one_prompt_and_no_thing_are_no_concept(prompt: str, vocabulary: Vocabulary) -> None:
     asked = read(prompt, vocabulary)
     assert (asked.concept, asked.known) == (None, False)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(WORDS), max_size=9).map(" ".join)))
+def test_any_text_is_read_and_nothing_is_said_of_words_that_are_not_there(vocabulary: Vocabulary, text: str) -> None:
+    asked = read(text, vocabulary)
+    assert asked.prompt == text
+    assert all(word in text for word in asked.unread)
+    assert asked.words in (text, "object") or asked.words in text
 
 
 def test_parse_finds_the_same_objects_and_says_what_it_did_not_read() -> None:
