@@ -36,7 +36,7 @@ check: setup
 # the small setting of a notebook, by its number
 SMALL_01 := -p slide_size=3072 -p sample_tiles=6
 SMALL_07 := -p slide_size=1024 -p real_images=1
-SMALL_08 := -p steps=10 -p images=12 -p test_images=2
+SMALL_08 := -p steps=8 -p images=10 -p test_images=2
 SMALL_09 := -p dishes=8 -p smears=3 -p real_images=5
 SMALL_11 := -p images=4
 
