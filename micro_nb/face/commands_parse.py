@@ -64,9 +64,8 @@ def _say(found: mnb.Objects, prompts: list[str]) -> None:
     assert found.presence is not None
     for row in found.presence.itertuples():
         p = "" if row.p_value is None or row.p_value != row.p_value else f" (p = {row.p_value:.3g})"
-        print(
-            f"{row.name}: {row.count:,}" if not prompts else f"{row.name}: {row.status}{p}, {row.count:,} objects{_unread(row)}"
-        )
+        said = f"{row.status}{p}, {row.count:,} objects{_unread(row)}" if prompts else f"{row.count:,}"
+        print(f"{row.name}: {said}")
 
 
 def _unread(row: Any) -> str:

@@ -15,7 +15,7 @@ from .slots import OBJECT_QUANTITIES
 _MANNER = ("don't", "dont", "do")  # "don't measure, just guess" is an order, not a condition
 _SIZE_WORDS = ("large", "big")
 """Of objects that are counted: from what size on, nobody said."""
-_OF = ("the", "of", "all", "only")
+_BEFORE_A_SIZE = ("the", "of", "all", "only")
 _SHAPE_WORDS = ("round", "elongated", "irregular", "spherical", "circular", "elliptical")
 
 
@@ -45,7 +45,7 @@ def unplaced(query: Query, c: Clause) -> Query:
         and not c.says("how round"),
         "large": not sized
         and any(
-            b in _SIZE_WORDS and (a in _OF if query.task == "measure" else query.task == "count" and a != "how")
+            b in _SIZE_WORDS and (a in _BEFORE_A_SIZE if query.task == "measure" else query.task == "count" and a != "how")
             for a, b in pairwise(c.words)
         ),
         "several": any(_several(a, b) for a, b in zip(c.items, c.items[1:], strict=False)) and not ranked_filter(c),
