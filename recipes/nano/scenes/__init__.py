@@ -1,0 +1,1 @@
+"""Generated scenes: shapes times looks, with exact truth in layers."""
