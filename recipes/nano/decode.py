@@ -76,10 +76,11 @@ def joined(basins: np.ndarray, smooth: np.ndarray, neck: float) -> np.ndarray:
     """Basins joined where the highest saddle between them is above ``neck`` times the lower of their peaks."""
     peak = ndi.maximum(smooth, basins, np.arange(int(basins.max()) + 1))
     saddles: dict[tuple[int, int], float] = {}
-    for a, b, sa, sb in ((basins[1:], basins[:-1], smooth[1:], smooth[:-1]), (basins[:, 1:], basins[:, :-1], smooth[:, 1:], smooth[:, :-1])):
-        meet = (a != b) & (a > 0) & (b > 0)
-        low, high = np.minimum(a[meet], b[meet]), np.maximum(a[meet], b[meet])
-        for i, j, s in zip(low.tolist(), high.tolist(), np.minimum(sa[meet], sb[meet]).tolist(), strict=True):
+    for turn in (np.asarray, np.transpose):
+        both, height = turn(basins), turn(smooth)
+        meet = (both[1:] != both[:-1]) & (both[1:] > 0) & (both[:-1] > 0)
+        a, b, saddle = both[1:][meet], both[:-1][meet], np.minimum(height[1:], height[:-1])[meet]
+        for i, j, s in zip(np.minimum(a, b).tolist(), np.maximum(a, b).tolist(), saddle.tolist(), strict=True):
             saddles[i, j] = max(saddles.get((i, j), 0.0), s)
     owner = np.arange(len(peak))
     for (i, j), s in sorted(saddles.items(), key=lambda pair: -pair[1]):

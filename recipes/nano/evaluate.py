@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F
 from decode import Decoding, objects_of
 from network import TileNetwork
+from scipy import ndimage as ndi
 from shards import Sample, nearest, read_shards
 from targets import OFFSET_UNIT
 from tensors import load
@@ -101,14 +102,8 @@ def ap_of_masks(truth: np.ndarray, found: np.ndarray, iou: float = 0.5) -> float
 
 def ap_of_boxes(boxes: np.ndarray, truth: np.ndarray, found: np.ndarray, iou: float = 0.5) -> float:
     """The same of boxes ``(n, 4)``, one to one, best pairs first; what lies mostly on unknown pixels is left out."""
-    from scipy.ndimage import find_objects
-
-    places = find_objects(found)
-    mine = np.array([[c.start, r.start, c.stop, r.stop] for r, c in places]).reshape(-1, 4)
-    low, high = np.maximum(boxes[:, None, :2], mine[None, :, :2]), np.minimum(boxes[:, None, 2:], mine[None, :, 2:])
-    shared = np.clip(high - low, 0, None).prod(2)
-    area = [np.prod(b[:, 2:] - b[:, :2], axis=1) for b in (boxes, mine)]
-    overlap = shared / np.maximum(area[0][:, None] + area[1][None] - shared, 1e-9)
+    mine = np.array([[c.start, r.start, c.stop, r.stop] for r, c in ndi.find_objects(found)], float).reshape(-1, 4)
+    overlap = box_iou(boxes, mine)
     used = np.zeros(len(boxes), bool), np.zeros(len(mine), bool)
     for k in np.argsort(-overlap, axis=None):
         i, j = np.unravel_index(k, overlap.shape)
@@ -121,6 +116,14 @@ def ap_of_boxes(boxes: np.ndarray, truth: np.ndarray, found: np.ndarray, iou: fl
     hits = int(used[0].sum())
     total = len(boxes) + int(strange.sum()) - hits
     return hits / total if total else 1.0
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``(n, m)`` of boxes x0, y0, x1, y1."""
+    low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    shared = np.clip(high - low, 0, None).prod(2)
+    area = [np.prod(v[:, 2:] - v[:, :2], axis=1) for v in (a, b)]
+    return np.asarray(shared / np.maximum(area[0][:, None] + area[1][None] - shared, 1e-9))
 
 
 def judge(look: Look, layers: Sequence[str], sample: Sample, decoding: Decoding, diameter: float = 22.0) -> dict[str, float]:
@@ -138,7 +141,13 @@ def judge(look: Look, layers: Sequence[str], sample: Sample, decoding: Decoding,
 
 
 def evaluate(
-    look: Look, layers: Sequence[str], samples: Iterable[Sample], *, decoding: Decoding | None = None, limit: int = 10**9
+    look: Look,
+    layers: Sequence[str],
+    samples: Iterable[Sample],
+    *,
+    decoding: Decoding | None = None,
+    limit: int = 10**9,
+    diameter: float = 22.0,
 ) -> dict[str, float]:
     """``source:layer`` -> mean AP of at most ``limit`` pictures of each source, and their mean, ``mean``."""
     rows: dict[str, list[float]] = {}
@@ -146,7 +155,7 @@ def evaluate(
     for sample in samples:
         seen[sample.source] = seen.get(sample.source, 0) + 1
         if seen[sample.source] <= limit and sample.dataset != "chula_rbc12":
-            for layer, ap in judge(look, layers, sample, decoding or Decoding()).items():
+            for layer, ap in judge(look, layers, sample, decoding or Decoding(), diameter).items():
                 rows.setdefault(f"{sample.source}:{layer}", []).append(ap)
     found = {key: round(float(np.mean(values)), 4) for key, values in sorted(rows.items())}
     return found | {"mean": round(float(np.mean(list(found.values()))), 4)}
@@ -158,12 +167,14 @@ def held_out(samples: Iterable[Sample], left_out: Sequence[str]) -> list[Sample]
 
 
 def main() -> None:
+    """Does what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=Path, nargs="+", default=[Path("work/nano/shards")])
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--shipped", action="store_true", help="look with the weights of the package")
     parser.add_argument("--leave-out", nargs="*", default=[], help="data sets that are judged whole")
     parser.add_argument("--limit", type=int, default=10**9, help="pictures of a source")
+    parser.add_argument("--diameter", type=float, default=22.0, help="that typical objects are scaled to, px")
     parser.add_argument("--threads", type=int, default=1)
     for name, value in vars(Decoding()).items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
@@ -175,7 +186,8 @@ def main() -> None:
     look, layers = looks_shipped() if args.shipped else (looks_with(network), network.sizes.layers)
     decoding = Decoding(**{name: getattr(args, name) for name in vars(Decoding())})
     start = time.perf_counter()
-    found = evaluate(look, layers, held_out(read_shards(*args.shards), args.leave_out), decoding=decoding, limit=args.limit)
+    samples = held_out(read_shards(*args.shards), args.leave_out)
+    found = evaluate(look, layers, samples, decoding=decoding, limit=args.limit, diameter=args.diameter)
     print(json.dumps(found | {"seconds": round(time.perf_counter() - start)}, indent=1))
 
 

@@ -25,7 +25,7 @@ GEOMETRY = ("foreground", "distance", "offset_y", "offset_x", "boundary", "seed"
 """Logit of the foreground, depth 0..1, the way to the centre, logit of the seam between touching objects, logit of a centre."""
 SIZE = ("diameter", "there")
 """log2 of the diameter over ``diameter_px``, and the logit that an object is there."""
-RADIUS = 224
+RADIUS = 256
 """Pixels around a pixel that can change what is said of it."""
 
 

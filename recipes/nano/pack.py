@@ -40,6 +40,7 @@ def interleaved(samples: list[Sample]) -> list[Sample]:
 
 
 def main() -> None:
+    """Does what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/train_val"))
     parser.add_argument("--travel", type=Path, nargs="+", help="folders of shards to select from, instead of reading data sets")

@@ -31,7 +31,7 @@ class Sample:
     Attributes
     ----------
     image : ``(h, w, 3) uint8``, or ``(h, w)`` where it is grey.
-    labels : layer -> ``(h, w) int32``.
+    labels : layer -> ``(h, w)`` integers below 32768.
     names : layer -> object number -> concept.
     dataset, kind, name, group, part : where it comes from, and whether it is for ``"train"`` or ``"val"``.
     diameter_px : typical diameter of its objects, in its own pixels.
@@ -145,5 +145,4 @@ def _png(image: np.ndarray) -> bytes:
 
 
 def _labels(data: bytes) -> np.ndarray:
-    stored = np.asarray(Image.open(io.BytesIO(data))).astype(np.int32)
-    return np.where(stored == _STORED, np.int32(UNKNOWN), stored)
+    return np.asarray(Image.open(io.BytesIO(data))).astype(np.uint16).view(np.int16)  # 65535 is -1

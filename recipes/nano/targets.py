@@ -28,8 +28,8 @@ def targets(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    maps : ``(7, h, w) float32``, see :data:`CHANNELS`. Distance is 1 at an object's deepest pixel; offsets lead to the mean of its
-        pixels weighed by squared depth, that is to where it is widest; the weight is 0 where nothing is known.
+    maps : ``(7, h, w) float32``, see :data:`CHANNELS`. Distance is 1 at an object's deepest pixel; offsets lead to the mean of
+        its pixels weighed by squared depth, that is to where it is widest; the weight is 0 where nothing is known.
     objects : ``(n, 3) float32``: y, x of each object's centre and its diameter, in map pixels.
     """
     fore = labels > 0
@@ -77,7 +77,7 @@ def _rims(labels: np.ndarray) -> np.ndarray:
 
 
 def seams(labels: np.ndarray) -> np.ndarray:
-    """Pixels within :data:`_SEAM` of two different objects: the rims of those that touch, and the narrow gap of those that nearly do."""
+    """Pixels within :data:`_SEAM` of two objects: the rims of those that touch, the narrow gap of those that nearly do."""
     reach = int(np.ceil(_SEAM))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     disc = y**2 + x**2 <= _SEAM**2

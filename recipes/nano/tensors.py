@@ -6,22 +6,23 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import torch
 
-_KINDS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32}
+_KINDS = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "I32": torch.int32}
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     """Tensors of a file, by name."""
-    data = bytearray(Path(path).read_bytes())
+    data = Path(path).read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     found = {}
     for name, about in json.loads(data[8:start]).items():
         if name != "__metadata__":
             low, high = about["data_offsets"]
-            flat = torch.frombuffer(data, dtype=torch.uint8, count=high - low, offset=start + low) if high > low else torch.zeros(0, dtype=torch.uint8)
-            found[name] = flat.clone().view(_KINDS[about["dtype"]]).reshape(about["shape"])
+            flat = torch.from_numpy(np.frombuffer(data, np.uint8, high - low, start + low).copy())
+            found[name] = flat.view(_KINDS[about["dtype"]]).reshape(about["shape"])
     return found
 
 

@@ -79,6 +79,8 @@ class Run:
 
     def go(self) -> None:
         """Trains until the end, the limit of time, or a signal."""
+        if self.paused():
+            return
         crops, judged = self.samples()
         saved = start = time.perf_counter()
         before = self.seconds
@@ -93,10 +95,12 @@ class Run:
                 saved = time.perf_counter()
             if self.step % self.args.judge_every == 0:
                 self.judge(judged)
-            if self.ended() or self.stopped:
+            if self.paused() or self.stopped:
                 break
         self.save()
-        if self.ended():
+        if self.stopped:
+            raise SystemExit(f"stopped at step {self.step}; the same line goes on from there")
+        if self.paused():
             self.judge(judged, limit=10**9)
 
     def batches(self, crops: Crops) -> Iterator[Batch]:
@@ -143,9 +147,9 @@ class Run:
         by_time = self.seconds / 60 / self.args.minutes if self.args.minutes else 0.0
         return min(1.0, max(by_steps, by_time))
 
-    def ended(self) -> bool:
-        """Whether the run is at its end."""
-        return self.done() >= 1
+    def paused(self) -> bool:
+        """Whether the run is at its end, or at the step at which it is to wait."""
+        return self.done() >= 1 or self.step >= self.args.until
 
     def averaged(self) -> dict[str, torch.Tensor]:
         """The averaged weights, on the CPU."""
@@ -207,6 +211,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("work/nano/run"))
     parser.add_argument("--initial", type=Path, default=NANO, help="safetensors whose encoder is begun with")
     parser.add_argument("--steps", type=int, default=40000)
+    parser.add_argument("--until", type=int, default=10**9, help="wait at this step; the rates are those of the whole run")
     parser.add_argument("--minutes", type=float, default=0.0, help="end after so many minutes of training in all")
     parser.add_argument("--leave-out", nargs="*", default=[], help="data sets that are judged and never learned from")
     parser.add_argument("--batch", type=int, default=8)
@@ -226,6 +231,7 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> None:
+    """Does what the command line says."""
     args = arguments()
     os.environ.setdefault("OMP_NUM_THREADS", str(args.threads))
     torch.set_num_threads(args.threads)

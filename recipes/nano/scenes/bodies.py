@@ -45,7 +45,9 @@ def sizes(rng: np.random.Generator, diameter: float, widest: float = 0.45) -> Ca
     return lambda: float(diameter * np.exp(rng.normal(0, width)) * (ratio if two and rng.random() < 0.5 else 1))
 
 
-def population(rng: np.random.Generator, edge: int, diameter: float, stamp: Stamp, *, crowd: float | None = None, above: bool | None = None) -> np.ndarray:
+def population(
+    rng: np.random.Generator, edge: int, diameter: float, stamp: Stamp, *, crowd: float | None = None, above: bool | None = None
+) -> np.ndarray:
     """Shapes of a kind, from a few to as many as find room."""
     crowd = crowd if crowd is not None else float(np.exp(rng.uniform(np.log(0.06), np.log(2.5))))
     count = max(2, int(crowd * (edge / diameter) ** 2))
@@ -68,7 +70,8 @@ def nuclei(rng: np.random.Generator, edge: int, diameter: float) -> Body:
 
 def particles(rng: np.random.Generator, edge: int, diameter: float) -> Body:
     """Particles, beads, droplets, grains: any size ratio, each on or under the other."""
-    stamp, name = ((disc, "bead"), (disc, "droplet"), (facet, "grain"), (blob, "powder particle"), (blob, "vesicle"))[rng.integers(5)]
+    named = ((disc, "bead"), (disc, "droplet"), (facet, "grain"), (blob, "powder particle"), (blob, "vesicle"))
+    stamp, name = named[rng.integers(len(named))]
     ratio = np.exp(rng.uniform(0, np.log(6)))
     wide = lambda: float(diameter * ratio ** (rng.random() ** 2 * 2 - 0.7))  # noqa: E731
     crowd = np.exp(rng.uniform(np.log(0.1), np.log(4)))
@@ -140,7 +143,8 @@ def celled(rng: np.random.Generator, cells: np.ndarray, diameter: float, name: s
         room = np.where(core > 0, 0, cells)
         small = rng.uniform(0.08, 0.22)
         stamp, said = ((rod, "mitochondrion"), (disc, "vesicle"), (blob, "chloroplast"))[rng.integers(3)]
-        layers["organelle"] = inside(rng, room, stamp, lambda d: max(3.0, small * d * rng.uniform(0.6, 1.4)), each=int(rng.integers(1, 9)))
+        size = lambda d: max(3.0, small * d * rng.uniform(0.6, 1.4))  # noqa: E731
+        layers["organelle"] = inside(rng, room, stamp, size, each=int(rng.integers(1, 9)))
         names["organelle"] = said
     return Body(layers, names, _typical(cells, diameter))
 

@@ -62,7 +62,8 @@ def scanning(rng: np.random.Generator, body: Body) -> np.ndarray:
     angle = rng.uniform(0, 2 * np.pi)
     lit = (np.sin(angle) * dy + np.cos(angle) * dx) * tilt
     light = own.each(0.3, 0.6, rng.uniform(0, 0.3)) + (~own.mask) * rng.uniform(0.02, 0.4)
-    light = light + rng.uniform(0.1, 0.5) * (1 - tilt) * own.mask + rng.uniform(0, 0.25) * lit + rng.uniform(0, 0.6) * own.rim(1.0) * own.mask
+    light = light + rng.uniform(0.1, 0.5) * (1 - tilt) * own.mask + rng.uniform(0, 0.25) * lit
+    light = light + rng.uniform(0, 0.6) * own.rim(1.0) * own.mask
     gap = np.exp(-own.away / (body.diameter * rng.uniform(0.05, 0.3)))
     light = light * np.where(own.mask, 1, 1 - rng.uniform(0, 0.8) * gap) + rough
     return exposed(rng, light)
@@ -72,7 +73,8 @@ def etched(rng: np.random.Generator, body: Body) -> np.ndarray:
     """Polished and etched: particles brighter or darker than a ground that is worked, pitted, and of many grains."""
     own = Fields(rng, body.layers["object"])
     ground = rng.uniform(0.15, 0.5) + rng.uniform(0.03, 0.12) * octaves(rng, own.edge, body.diameter, 1.0, 0.9)
-    ground = ground + rng.uniform(0, 0.1) * (noise(rng, own.edge, 4 * body.diameter) > 0) + rng.uniform(0, 0.1) * noise(rng, own.edge, 2)
+    ground = ground + rng.uniform(0, 0.1) * (noise(rng, own.edge, 4 * body.diameter) > 0)
+    ground = ground + rng.uniform(0, 0.1) * noise(rng, own.edge, 2)
     phase = own.each(0.5, 0.9, 0.1) if rng.random() < 0.75 else own.each(0.0, 0.2)
     light = np.where(own.mask, phase + 0.03 * octaves(rng, own.edge, 6, 1.0), ground)
     light = light + rng.uniform(0, 0.4) * own.rim(0.8) * rng.choice([-1, 1])

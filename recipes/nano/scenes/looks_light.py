@@ -12,7 +12,7 @@ from .fields import Fields, noise, octaves
 def fluorescence(rng: np.random.Generator, body: Body) -> np.ndarray:
     """Nuclei, whole cells, membranes or what lies inside shine; some are dim, some out of focus; light is scarce."""
     whole = Fields(rng, body.layers["object"])
-    style = rng.choice(["filled", "rim", "hollow"], p=[0.75, 0.15, 0.1]) if "nucleus" in body.names else rng.choice(["filled", "rim"], p=[0.8, 0.2])
+    style = rng.choice(["filled", "rim", "hollow"], p=[0.75, 0.15, 0.1])
     shape = whole.depth ** rng.uniform(0.1, 0.8) if rng.random() < 0.5 else whole.mask * (0.55 + 0.45 * whole.dome)
     texture = np.clip(1 + rng.uniform(0.02, 0.3) * whole.grain(body.diameter / 2, 1.5), 0.1, None)
     spots = np.clip(octaves(rng, whole.edge, body.diameter / 4, 1.5) - rng.uniform(1.0, 2.0), 0, None) * rng.uniform(0, 0.8)
@@ -37,7 +37,8 @@ def ghosts(rng: np.random.Generator, light: np.ndarray, diameter: float) -> np.n
     haze = ndi.gaussian_filter(light, diameter * rng.uniform(0.5, 2))
     cloud = np.clip(1 + 0.5 * noise(rng, len(light), len(light) / 3), 0.2, None)
     faint = rng.random(3) < [0.3, 0.7, 0.6]
-    return np.asarray(rng.uniform(0.05, 0.35) * away * faint[0] + rng.uniform(0.03, 0.3) * haze * faint[1] + rng.uniform(0, 0.2) * cloud * faint[2])
+    amounts = rng.uniform([0.05, 0.03, 0.0], [0.35, 0.3, 0.2]) * faint
+    return np.asarray(amounts[0] * away + amounts[1] * haze + amounts[2] * cloud)
 
 
 def exposed(rng: np.random.Generator, light: np.ndarray, *, dark: bool = False) -> np.ndarray:

@@ -46,7 +46,8 @@ def ground(rng: np.random.Generator, body: Body) -> tuple[np.ndarray, np.ndarray
     haze = np.clip(0.12 + 0.06 * octaves(rng, edge, 2 * d, 1.5, 0.8), 0, None) * rng.uniform(0, 1.5)
     pink, blue = pink * (1 - crack), (soft + (1 - soft) * rng.uniform(0, 0.6)) * haze * (1 - crack)
     if rng.random() < 0.5:  # red cells and dark fibres: what must not pass for nuclei
-        red = scattered(rng, edge, disc, lambda: d * rng.uniform(0.6, 0.9), count=int(rng.integers(3, 60)), pattern="clumps", overlap=0.1)
+        size, count = (lambda: d * rng.uniform(0.6, 0.9)), int(rng.integers(3, 60))
+        red = scattered(rng, edge, disc, size, count=count, pattern="clumps", overlap=0.1)
         pink = np.where((red > 0) & (body.layers["object"] == 0), rng.uniform(0.7, 1.6) + 0.1 * noise(rng, edge, d), pink)
     if rng.random() < 0.4:
         pink = pink + np.clip(thread - rng.uniform(1.3, 2.2), 0, 1) * rng.uniform(0.5, 1.5) * ~epithelium
@@ -76,7 +77,8 @@ def two_stains(rng: np.random.Generator, body: Body) -> np.ndarray:
         brown = brown * body.extra.get("epithelium", True)
     counter = str(rng.choice(["haematoxylin", "haematoxylin", "haematoxylin", "methyl green"]))
     vectors = np.stack([vector(rng, counter), vector(rng, BROWNS[rng.integers(len(BROWNS))])])
-    return printed(rng, np.stack([dark * rng.uniform(0.2, 0.9) + blue * rng.uniform(0.3, 1.2) + pink * rng.uniform(0, 0.3), brown]), vectors)
+    pale = dark * rng.uniform(0.2, 0.9) + blue * rng.uniform(0.3, 1.2) + pink * rng.uniform(0, 0.3)
+    return printed(rng, np.stack([pale, brown]), vectors)
 
 
 def romanowsky(rng: np.random.Generator, body: Body) -> np.ndarray:
@@ -86,13 +88,16 @@ def romanowsky(rng: np.random.Generator, body: Body) -> np.ndarray:
     kind = np.array(["", *(names[k] for k in range(1, own.count + 1))])[own.labels]
     red, white, bit = (kind == name for name in ("red blood cell", "white blood cell", "platelet"))
     pallor = np.exp(-(((1 - own.depth) / rng.uniform(0.35, 1.1)) ** 4)) * rng.uniform(0, 0.85)
-    hue = red * own.each(0.8, 1.2) * (1 - pallor * (rng.random(own.count + 1) < rng.uniform(0.3, 1))[own.labels]) + 0.25 * red * own.rim(1.0)
+    ringed = (rng.random(own.count + 1) < rng.uniform(0.3, 1))[own.labels]
+    hue = red * (own.each(0.8, 1.2) * (1 - pallor * ringed) + 0.25 * own.rim(1.0))
     grain = octaves(rng, own.edge, 4, 1.2)
     core = chromatin(rng, body.layers["nucleus"], body.diameter) * rng.uniform(1.0, 2.0)
-    plasm = white * own.each(0.1, 0.6) * np.clip(1 + 0.3 * grain, 0, None) + bit * own.each(0.4, 1.2) * np.clip(0.8 + 0.4 * grain, 0, None)
+    plasm = white * own.each(0.1, 0.6) * np.clip(1 + 0.3 * grain, 0, None)
+    plasm = plasm + bit * own.each(0.4, 1.2) * np.clip(0.8 + 0.4 * grain, 0, None)
     rosy = white * own.each(0, 0.35) * np.clip(1 + grain, 0, None)
     amounts = np.stack([hue * rng.uniform(0.3, 1.0), core + plasm * (core == 0), rosy])
-    vectors = np.stack([vector(rng, "haemoglobin", 0.1), vector(rng, str(rng.choice(["azure", "methylene blue", "haematoxylin"]))), vector(rng, "eosin")])
+    dye = str(rng.choice(["azure", "methylene blue", "haematoxylin"]))
+    vectors = np.stack([vector(rng, "haemoglobin", 0.1), vector(rng, dye), vector(rng, "eosin")])
     return printed(rng, amounts, vectors, glass=np.clip(np.array([0.95, 0.9, 0.85]) + rng.normal(0, 0.06, 3), 0.55, 1))
 
 
@@ -117,5 +122,3 @@ def any_cells(rng: np.random.Generator, body: Body) -> np.ndarray:
     haze = np.clip(0.1 + 0.1 * noise(rng, own.edge, 3 * body.diameter), 0, None) * rng.uniform(0, 1)
     names = rng.choice([*STAINS], 3, replace=False)
     return printed(rng, np.stack([plasm + haze, stained, wall]), np.stack([vector(rng, name) for name in names]))
-
-

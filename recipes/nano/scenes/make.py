@@ -1,7 +1,7 @@
 """Writes shards of generated scenes: a shape times a look, with exact truth in layers.
 
-    python -m scenes.make --out work/nano/scenes --count 1500 --seed 0
-    python -m scenes.make --sheet scenes.png --count 40          # a sheet of pictures to look at
+python -m scenes.make --out work/nano/scenes --count 1500 --seed 0
+python -m scenes.make --sheet scenes.png --count 40          # a sheet of pictures to look at
 """
 
 from __future__ import annotations
@@ -52,14 +52,15 @@ def scene(seed: int, number: int, edge: int = EDGE) -> Sample:
     hidden = unseen(picture if picture.ndim == 2 else picture.mean(2), body.layers["object"])
     layers = {k: np.where(hidden, UNKNOWN, lab).astype(np.int32) if k != "organelle" else lab for k, lab in body.layers.items()}
     names = {layer: _named(body.layers[layer], name) for layer, name in body.names.items()}
-    return Sample(image, layers, names, "generated", kind, f"{look.__name__} {number}", f"{seed} {number}", "train", body.diameter)
+    name, group = f"{look.__name__} {number}", f"{seed} {number}"
+    return Sample(image, layers, names, "generated", kind, name, group, "train", body.diameter)
 
 
 def unseen(picture: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Where objects lie that differ from what is around them in neither brightness nor texture: nobody could find them."""
     smooth = ndi.gaussian_filter(picture, 1.0)
     rough = np.sqrt(ndi.gaussian_filter((picture - smooth) ** 2, 2.0))
-    span = max(float(np.subtract(*np.percentile(smooth, [99, 1]))), 1e-3)
+    least = max(0.035 * float(np.subtract(*np.percentile(smooth, [99, 1]))), 0.3 * float(np.median(rough)), 1e-3)
     hidden = np.zeros(int(labels.max()) + 1, bool)
     for k, place in enumerate(ndi.find_objects(labels), start=1):
         wide = tuple(slice(max(0, s.start - 4), s.stop + 4) for s in place)
@@ -68,7 +69,7 @@ def unseen(picture: np.ndarray, labels: np.ndarray) -> np.ndarray:
         rim = mine & ~ndi.binary_erosion(mine, iterations=3)
         if around.sum() > 8:
             steps = [abs(f[wide][rim].mean() - f[wide][around].mean()) for f in (smooth, rough)]
-            hidden[k] = max(steps[0], 2 * steps[1], smooth[wide][mine].std() - smooth[wide][around].std()) < 0.035 * span
+            hidden[k] = max(steps[0], 2 * steps[1], smooth[wide][mine].std() - smooth[wide][around].std()) < least
     return np.asarray(hidden[labels])
 
 
@@ -103,6 +104,7 @@ def sheet(samples: list[Sample], columns: int = 8, edge: int = 256) -> Image.Ima
 
 
 def main() -> None:
+    """Does what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("work/nano/scenes"))
     parser.add_argument("--count", type=int, default=1500)

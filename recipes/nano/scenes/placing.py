@@ -65,7 +65,7 @@ def kept(labels: np.ndarray, least: int = 6) -> np.ndarray:
     for k, place in enumerate(ndi.find_objects(labels), start=1):
         if place is None:
             continue
-        pieces, count = ndi.label(labels[place] == k)
+        pieces, _ = ndi.label(labels[place] == k)
         area = np.bincount(pieces.ravel(), minlength=2)[1:]
         if area.max() >= least:
             number += 1
@@ -96,8 +96,10 @@ def _spread(seeds: np.ndarray, edge: int) -> np.ndarray:
     return np.asarray(seeds + push * 0.3 * edge**2 / len(seeds))
 
 
-def inside(rng: np.random.Generator, hosts: np.ndarray, stamp: Stamp, size: Callable[[float], float], *, each: int, spare: float = 0.0) -> np.ndarray:
-    """Labels of shapes that lie within hosts, up to ``each`` in a host; with ``spare`` set, some hosts stay empty.
+def inside(
+    rng: np.random.Generator, hosts: np.ndarray, stamp: Stamp, size: Callable[[float], float], *, each: int, spare: float = 0.0
+) -> np.ndarray:
+    """Labels of shapes that lie within hosts, up to ``each`` in a host; a share ``spare`` of the hosts stays empty.
 
     ``size`` gives the diameter of a shape from that of its host. Number ``n`` in the labels says nothing of the host.
     """

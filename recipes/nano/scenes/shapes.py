@@ -107,6 +107,6 @@ def crescent(rng: np.random.Generator, diameter: float) -> np.ndarray:
 
 
 STAMPS: dict[str, Stamp] = {
-    "blob": blob, "disc": disc, "spindle": spindle, "rod": rod, "facet": facet, "spread": spread, "thread": thread, "lobes": lobes,
-    "crescent": crescent,
+    "blob": blob, "disc": disc, "spindle": spindle, "rod": rod, "facet": facet, "spread": spread, "thread": thread,
+    "lobes": lobes, "crescent": crescent,
 }  # fmt: skip

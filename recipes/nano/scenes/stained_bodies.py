@@ -42,7 +42,8 @@ def tissue(rng: np.random.Generator, edge: int, diameter: float) -> Body:
     crowd = np.exp(rng.uniform(np.log(0.25), np.log(2.2), 3)) * [1, 0.5, rng.choice([0.0, 0.3, 1.0])]
     spread = rng.uniform(0.08, 0.35)
     kinds = (
-        (plump, epithelium & ~lumen, diameter, crowd[0], "even"), (along(angle, rng.uniform(1.7, 3.0)), ~epithelium & ~fat, 0.85 * diameter, crowd[1], "even"),
+        (plump, epithelium & ~lumen, diameter, crowd[0], "even"),
+        (along(angle, rng.uniform(1.7, 3.0)), ~epithelium & ~fat, 0.85 * diameter, crowd[1], "even"),
         (disc, ~lumen & ~fat, 0.7 * diameter, crowd[2], "clumps"),
     )  # fmt: skip
     labels = np.zeros((edge, edge), np.int32)
@@ -71,13 +72,15 @@ def smear(rng: np.random.Generator, edge: int, diameter: float) -> Body:
 
     crowd = np.exp(rng.uniform(np.log(0.1), np.log(1.6)))
     size = lambda: float(diameter * np.exp(rng.normal(0, 0.1)))  # noqa: E731
-    reds = scattered(rng, edge, red, size, count=int(crowd * (edge / diameter) ** 2) + 1, overlap=rng.choice([0.02, 0.1, 0.3]), above=rng.random() < 0.5)
+    count, overlap = int(crowd * (edge / diameter) ** 2) + 1, rng.choice([0.02, 0.1, 0.3])
+    reds = scattered(rng, edge, red, size, count=count, overlap=overlap, above=rng.random() < 0.5)
     ratio = rng.uniform(1.4, 2.4)
     whites = scattered(rng, edge, lambda r, d: blob(r, d, 1.3, 0.06), lambda: ratio * size(), count=int(rng.integers(0, 6)))
     grow: Stamp = lobes if rng.random() < 0.5 else (lambda r, d: blob(r, d, 1.5, 0.12))
     share = rng.uniform(0.5, 0.92)
     cores = inside(rng, whites, grow, lambda d: share * d, each=1)
-    bits = scattered(rng, edge, lambda r, d: blob(r, d, 1.6, 0.15), lambda: diameter * rng.uniform(0.18, 0.5), count=int(rng.integers(0, 30)))
+    speck: Stamp = lambda r, d: blob(r, d, 1.6, 0.15)  # noqa: E731
+    bits = scattered(rng, edge, speck, lambda: diameter * rng.uniform(0.18, 0.5), count=int(rng.integers(0, 30)))
     labels, names = np.zeros((edge, edge), np.int32), {}
     for found, name in ((whites, "white blood cell"), (bits, "platelet"), (reds, "red blood cell")):
         if name == "platelet":
