@@ -11,7 +11,7 @@ from augment import recolour, sample_image, sample_labels, sampling_grid
 from PIL import Image
 from shards import UNKNOWN, Sample
 from stains import browned, jittered
-from targets import MOST, sizes, targets
+from targets import CHANNELS, MOST, sizes, targets
 from torch.utils.data import Dataset
 
 _CONTEXT = 64
@@ -30,7 +30,7 @@ class Batch(NamedTuple):
     Attributes
     ----------
     pixels : ``(B, 3, H, W)``.
-    maps : ``(B, L, 7, H/2, W/2)``, see :func:`targets.targets`.
+    maps : ``(B, L, 8, H/2, W/2)``, see :func:`targets.targets`.
     labels : ``(B, L, H/2, W/2)``; object ``k + 1`` has row ``k`` of the next two.
     objects : ``(B, L, MOST, 3)`` y, x, diameter in map pixels; diameter 0 where there is none.
     names : ``(B, L, MOST)`` position of the concept, -1 where none is known.
@@ -113,7 +113,13 @@ class Crops(Dataset[Batch]):
         objects, said = np.zeros((MOST, 3), np.float32), np.full(MOST, -1, np.int64)
         if coarse is None:
             unknown = np.full((half, half), UNKNOWN, np.int32)
-            return np.zeros((7, half, half), np.float32), unknown, objects, said, np.zeros((3, half // 8, half // 8), np.float32)
+            return (
+                np.zeros((len(CHANNELS), half, half), np.float32),
+                unknown,
+                objects,
+                said,
+                np.zeros((3, half // 8, half // 8), np.float32),
+            )
         labels, numbers = numbered(coarse, inner)
         maps, found = targets(labels)
         found[:, :2] -= _CONTEXT // 2

@@ -10,7 +10,7 @@ from targets import OFFSET_UNIT
 from torch import nn
 
 WEIGHTS = {
-    "foreground": 1.0, "overlap": 0.3, "distance": 3.0, "offset": 1.0, "votes": 0.3, "boundary": 0.5, "seed": 0.5, "size": 0.15,
+    "foreground": 1.0, "overlap": 0.3, "distance": 3.0, "offset": 1.5, "votes": 0.3, "boundary": 0.5, "seed": 0.5, "size": 0.15,
     "name": 0.3,
 }  # fmt: skip
 _PIXELS = 1500
@@ -18,7 +18,7 @@ _PIXELS = 1500
 
 
 def geometry_losses(seen: torch.Tensor, maps: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Losses of the dense maps ``(B, L, 6, h, w)`` against ``(B, L, 7, h, w)``."""
+    """Losses of the dense maps ``(B, L, 6, h, w)`` against ``(B, L, 8, h, w)``."""
     fore, known = maps[:, :, 0], maps[:, :, 6]
     inside = fore * known
     cross = F.binary_cross_entropy_with_logits(seen[:, :, 0], fore, reduction="none")
@@ -31,8 +31,8 @@ def geometry_losses(seen: torch.Tensor, maps: torch.Tensor) -> dict[str, torch.T
     near = known * (0.1 + fore + 4 * maps[:, :, 4])
     return {
         "foreground": _mean(cross, known), "overlap": 1 - ((2 * both + 1) / (either + 1)).mean(),
-        "distance": _mean(far, known * (0.3 + fore)), "offset": _mean(miss, inside), "boundary": _mean(seam, near),
-        "seed": _mean(hill, known * (0.2 + fore + 2 * maps[:, :, 5])),
+        "distance": _mean(far, known * (0.3 + fore)), "offset": _mean(miss * maps[:, :, 7], inside),
+        "boundary": _mean(seam, near), "seed": _mean(hill, known * (0.2 + fore + 2 * maps[:, :, 5])),
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ PYTHON=${PYTHON:-python}
 LEFT_OUT=${LEFT_OUT:-tnbc_he_nuclei pbc_blood_boxes wsu_plant_em}
 ALONE=${ALONE:-8000}
 STEPS=${STEPS:-40000}
-OPTIONS=${OPTIONS:---bfloat16}
+OPTIONS=${OPTIONS:---bfloat16 --early-every 4}
 
 scenes() {
     for seed in "$@"; do
@@ -27,9 +27,11 @@ mkdir -p "$WORK/scenes"
 touch "$WORK/shards/done"
 scenes 0
 scenes 1 2 3 &
-# shellcheck disable=SC2086
-$PYTHON train.py --shards "$WORK/shards" "$WORK/scenes" --out "$WORK/run" --steps "$STEPS" --until "$ALONE" --leave-out $LEFT_OUT $OPTIONS
-wait
+for until in $((ALONE / 8)) "$ALONE"; do
+    # shellcheck disable=SC2086
+    $PYTHON train.py --shards "$WORK/shards" "$WORK/scenes" --out "$WORK/run" --steps "$STEPS" --until "$until" --leave-out $LEFT_OUT $OPTIONS
+    wait
+done
 [ -e "$WORK/refined/done" ] || $PYTHON refine.py --shards "$WORK/shards" --weights "$WORK/run/tile.safetensors" --out "$WORK/refined"
 touch "$WORK/refined/done"
 # shellcheck disable=SC2086

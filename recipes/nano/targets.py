@@ -8,11 +8,13 @@ from shards import UNKNOWN
 
 OFFSET_UNIT = 16.0
 """Offsets are learned in units of this many pixels of the map."""
-CHANNELS = ("foreground", "distance", "offset_y", "offset_x", "boundary", "seed", "weight")
+CHANNELS = ("foreground", "distance", "offset_y", "offset_x", "boundary", "seed", "weight", "nearness")
 MOST = 160
 """Objects of a layer of a crop that have a row of their own."""
 _ORDINARY, _HEAVIEST = 95.0, 4.0
 """Objects of less than this area, in map pixels, count more, by the square root of how much smaller they are, up to a limit."""
+_TYPICAL = 11.0
+"""Diameter of typical objects in map pixels; offsets within larger ones are held to the same share of their size."""
 _SEED_SIGMA = 0.15
 """Width of the hill over a centre, in diameters of the object."""
 _SEAM = 1.5
@@ -28,8 +30,9 @@ def targets(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns
     -------
-    maps : ``(7, h, w) float32``, see :data:`CHANNELS`. Distance is 1 at an object's deepest pixel; offsets lead to the mean of
-        its pixels weighed by squared depth, that is to where it is widest; the weight is 0 where nothing is known.
+    maps : ``(8, h, w) float32``, see :data:`CHANNELS`. Distance is 1 at an object's deepest pixel; offsets lead to the mean of
+        its pixels weighed by squared depth, that is to where it is widest; the weight is 0 where nothing is known; nearness is
+        how much a pixel of error in an offset counts: less in large objects.
     objects : ``(n, 3) float32``: y, x of each object's centre and its diameter, in map pixels.
     """
     fore = labels > 0
@@ -54,6 +57,7 @@ def targets(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     flat[2:4, inside] = way / OFFSET_UNIT
     sigma = np.maximum(1.0, _SEED_SIGMA * diameter)[ids]
     flat[5, inside] = np.exp(-(way**2).sum(0) / (2 * sigma**2))
+    flat[7, inside] = np.minimum(1.0, _TYPICAL / diameter)[ids]
     out[4] = seam
     out[6] *= _weights(labels, area)
     return out, np.concatenate([centre, diameter[None]]).T.astype(np.float32)

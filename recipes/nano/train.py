@@ -57,6 +57,8 @@ class Run:
         self.network.to(self.device, memory_format=torch.channels_last)
         self.naming.to(self.device)
         self.step, self.seconds, self.stopped = 0, 0.0, False
+        encoder = self.network.encoder
+        self.early = [p for part in (encoder.stem, *encoder.stages[:2]) for p in part.parameters()]
         early = list(self.network.encoder.parameters())
         late = [p for m in (self.network, self.naming) for n, p in m.named_parameters() if not n.startswith("encoder.")]
         groups = [{"params": late, "base": args.rate}, {"params": early, "base": args.rate / 2}]
@@ -114,6 +116,8 @@ class Run:
     def learn(self, batch: Batch) -> dict[str, float]:
         """One step; its losses and the norm of the gradient."""
         self.network.train()
+        for parameter in self.early:
+            parameter.requires_grad_(self.step % self.args.early_every == 0)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base"] * self.rate()
         pixels = batch.pixels.to(memory_format=torch.channels_last)
@@ -219,6 +223,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=0.0015)
     parser.add_argument("--warmup", type=int, default=300)
     parser.add_argument("--cooldown", type=float, default=0.3, help="share of the run in which the rate falls")
+    parser.add_argument("--early-every", type=int, default=1, help="strides 2 and 4 of the encoder learn in one step of so many")
     parser.add_argument("--average", type=float, default=0.998)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
