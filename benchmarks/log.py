@@ -19,7 +19,7 @@ from micro_nb.session.log.book import damage, load
 from micro_nb.settings import settings
 
 KILLS, TURNS = 200, 100
-QUESTIONS = ("bit depth?", "width of the image?", "mean grey value?")
+QUESTIONS = ('image("bit_depth")', 'image("size")', 'pixels("mean")')
 
 
 def image() -> mnb.MicroImage:

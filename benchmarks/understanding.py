@@ -1,117 +1,98 @@
-"""How many phrasings become exactly the Query that was meant: the grammar, the trained decoder, and their union.
+"""How well questions are read: whole lots of the corpus that the reader never saw, against their meanings.
 
-    python benchmarks/understanding.py [--show development] [--decoder FOLDER | --train MINUTES FOLDER]
+    python benchmarks/understanding.py [--lots l m] [--values] [--limit N] [--show N] [--json FILE]
 
-Families of phrasings (tests/session/phrasings.toml) are split by name into development, which the grammar was tuned and the
-decoder trained on, and held out. A phrasing is right when every slot is, and no word was left unread. The union reads with the
-grammar and asks the decoder only where the grammar would ask back; the decoder reads no follow-ups.
+``exact``: all expressions equal in their one form. ``same calls``: the same calls by name, whatever their arguments.
+``offered``: the right
+reading among the up to three that are offered. ``same values`` (with ``--values``): both expressions, run on a generated
+picture without
+trained eyes, give the same value, or both decline.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import tomllib
-from collections.abc import Callable, Iterator
+import collections
+import json
+import statistics
+import sys
+import time
 from pathlib import Path
-from typing import Any
 
-from micro_nb.session.memory import Context
-from micro_nb.session.query import Query
-from micro_nb.session.understand import understand
+sys.path.insert(0, str(Path(__file__).parents[1] / "recipes" / "reader"))
 
-PHRASINGS = Path(__file__).parents[1] / "tests" / "session" / "phrasings.toml"
-SHAPE = (100, 200)
-_SLOTS = (
-    "task", "target", "quantity", "statistic", "region", "against", "filters", "channel", "unit", "pick", "versus", "claim",
-    "rival", "topic", "pixel_size", "also", "unread",
-)  # fmt: skip
-SURE = 0.5
-"""The least probability at which the union takes the decoder's reading."""
-Reader = Callable[[str, Context], Query]
+from corpus import HELD_OUT, lots
+
+import micro_nb as mnb
+from micro_nb.errors import MicroNBError
+from micro_nb.session.language import Call, names_in
+from micro_nb.session.measures.evaluation import evaluate
+from micro_nb.session.measures.scene import Scene
+from micro_nb.session.reader.understanding import understand
+
+FREE = {"explain", "advise", "say", "adjust", "find", "decline", "set", "formula"}
 
 
-def families() -> Iterator[dict[str, Any]]:
-    """Every family: name, before, expect, wordings, and whether it is held out."""
-    for family in tomllib.loads(PHRASINGS.read_text(encoding="utf8"))["family"]:
-        wordings = [line for line in family["wordings"].splitlines() if line.strip()]
-        yield family | {"wordings": wordings, "held_out": held_out(family["name"])}
+def form(call: Call) -> str:
+    """A call in the one form, in small letters; of calls whose words are free the name alone."""
+    return str(call.map(lambda c: Call(c.name) if c.name in FREE else c)).lower()
 
 
-def held_out(name: str) -> bool:
-    """Drawn from the name, so that nobody chooses: about two of five families."""
-    return hashlib.sha256(name.encode()).digest()[0] % 5 < 2
-
-
-def slots(query: Query) -> dict[str, Any]:
-    """The slots of a query that are not their defaults, written as in the table."""
-    plain = Query("unknown")
-    found = {k: getattr(query, k) for k in _SLOTS if getattr(query, k) != getattr(plain, k) or k == "task"}
-    return {k: _written(v) for k, v in found.items()}
-
-
-def _written(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [_written(v) for v in value]
-    if hasattr(value, "polygon"):
-        return value.name
-    if hasattr(value, "__dataclass_fields__"):
-        return [getattr(value, name) for name in value.__dataclass_fields__]
-    return value
-
-
-def asked(family: dict[str, Any], reader: Reader = understand) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every wording of a family with the slots it was read as, in the light of the turns before."""
-    before: Query | None = None
-    for text in family.get("before", ()):
-        before = reader(text, Context(SHAPE, before, spoken=before))
-    for text in family["wordings"]:
-        yield text, slots(reader(text, Context(SHAPE, before, spoken=before)))
-
-
-def measured(reader: Reader, *, show: str | None = None) -> dict[str, tuple[int, int]]:
-    """Right and all, for each part."""
-    score = {"development": [0, 0], "held out": [0, 0]}
-    for family in families():
-        part = "held out" if family["held_out"] else "development"
-        for text, found in asked(family, reader):
-            right = found == family["expect"]
-            score[part][0] += right
-            score[part][1] += 1
-            if not right and show == part:
-                print(f"  [{family['name']}] {text}\n      {found}")
-    return {part: (right, n) for part, (right, n) in score.items()}
+def value_of(calls: tuple[Call, ...], scene: Scene) -> list[object]:
+    """What expressions give on a scene; the kind of error where they give nothing."""
+    out: list[object] = []
+    for call in calls:
+        try:
+            value = evaluate(call, scene).value
+            out.append(round(value, 6) if isinstance(value, float) else value)
+        except MicroNBError:
+            out.append("declined")
+    return out
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--show", choices=["development", "held out"], help="print what the grammar reads wrongly in this part")
-    parser.add_argument("--decoder", type=Path, help="folder of a trained decoder to compare with")
-    parser.add_argument("--train", type=float, help="minutes to train the decoder for, into the folder, before it is compared")
-    given = parser.parse_args()
-    readers: dict[str, Reader] = {"grammar": understand}
-    if given.decoder is not None:
-        readers |= _trained(given.decoder, given.train)
-    for name, reader in readers.items():
-        for part, (right, n) in measured(reader, show=given.show if name == "grammar" else None).items():
-            print(f"{name:9}{part:12} {right:4} of {n:4}  {right / n:6.1%}")
-
-
-def _trained(folder: Path, minutes: float | None) -> dict[str, Reader]:
-    """The decoder by itself, and its union with the grammar."""
-    from micro_nb.session.reader.decoder import Decoder, train
-
-    if minutes is not None:
-        train([f for f in families() if not f["held_out"] and not f.get("before")], minutes=minutes).save(folder)
-    decoder = Decoder.load(folder)
-
-    def union(text: str, context: Context) -> Query:
-        read = understand(text, context)
-        asks_back = read.unread or (read.task == "unknown" and read.topic is None)
-        guess, sure = decoder.read(text, context) if asks_back and context.previous is None else (read, 0.0)
-        return guess if sure >= SURE else read
-
-    return {"decoder": lambda text, context: decoder.read(text, context)[0], "union": union}
+    """Reads every turn of the held-out lots and prints the shares."""
+    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    p.add_argument("--lots", nargs="*", default=list(HELD_OUT))
+    p.add_argument("--values", action="store_true")
+    p.add_argument("--limit", type=int)
+    p.add_argument("--show", type=int, default=0)
+    p.add_argument("--json", type=Path)
+    options = p.parse_args()
+    scene = Scene({"image": mnb.samples.fluorescence((512, 512), seed=3).image}, "image", "floor")
+    examples = [e for t in lots(options.lots) for e in t.examples()][: options.limit]
+    n = collections.Counter[str]()
+    by: dict[str, list[int]] = collections.defaultdict(lambda: [0, 0])
+    times, wrong = [], []
+    for e in examples:
+        start = time.perf_counter()
+        got = understand(e.question, e.before[::-1])
+        times.append(time.perf_counter() - start)
+        want, have = sorted(map(form, e.calls)), sorted(map(form, got.calls))
+        right = want == have
+        n["exact"] += right
+        n["same calls"] += sorted(names_in(e.calls)) == sorted(names_in(got.calls))
+        n["offered"] += right or any(sorted(map(form, other)) == want for other in got.alternatives)
+        n["no reading"] += not got.calls
+        if options.values:
+            n["same values"] += right or value_of(e.calls, scene) == value_of(got.calls, scene)
+        head = e.calls[0].name
+        by[head][0] += right
+        by[head][1] += 1
+        if not right:
+            wrong.append((e.question, want, have, round(got.confidence, 2)))
+    for question, want, have, sure in wrong[:: max(1, len(wrong) // options.show) if options.show else 1][: options.show]:
+        print("?", question, "\n  wanted", *want, "\n  heard ", *have, f"({sure})")
+    print({k: f"{r}/{t}" for k, (r, t) in sorted(by.items(), key=lambda x: -x[1][1])})
+    shares = {k: round(v / len(examples), 3) for k, v in n.items()}
+    shares |= {
+        "turns": len(examples),
+        "median_ms": round(1000 * statistics.median(times), 1),
+        "p95_ms": round(1000 * sorted(times)[int(0.95 * len(times))], 1),
+    }
+    print(f"lots {' '.join(options.lots)}: {shares}")
+    if options.json:
+        options.json.write_text(json.dumps(shares, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ _HOME = {
     "sample_objects": ".analysis.sampling",
     "load_model": ".tasks", "parse": ".tasks", "classify": ".tasks", "embed": ".tasks", "explain": ".tasks", "Index": ".tasks",
     "train": ".learn.train", "evaluate": ".learn.evaluate",
-    "Session": ".session.session", "Evidence": ".session.evidence", "Query": ".session.query", "Answer": ".session.answer",
+    "Session": ".session.session", "Evidence": ".session.evidence", "Answer": ".session.answer",
     "overview": ".face.overview", "report": ".face.report", "ChatPanel": ".face.chat",
 }  # fmt: skip
 _MODULES = {"samples", "errors"}

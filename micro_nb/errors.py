@@ -50,6 +50,10 @@ class EvidenceError(MicroNBError, ValueError):
     """A statement is not covered by measured evidence."""
 
 
+class LanguageError(MicroNBError, ValueError):
+    """An expression of the measuring language is malformed, or means nothing for this image."""
+
+
 class LogError(MicroNBError, RuntimeError):
     """The log of sessions cannot be read or written."""
 

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from ..errors import AxesError
-from .image import MicroImage
 from .source import Channel, ImageInfo, Level
 from .sources.arrays import ArraySource
 
 _KEY = "micro_nb"
 
 
-def to_datatree(img: MicroImage) -> xr.DataTree:
-    """Lazy; the metadata travels as JSON in the root's attribute ``micro_nb``."""
-    info = img.info.to_dict() | {
-        "pixel_size_source": img.pixel_size_source, "facts": dict(img.metadata), "uri": img.uri, "format": img.source.format,
-    }  # fmt: skip
-    root = xr.Dataset(attrs={_KEY: json.dumps(info, default=str)})
-    nodes = {f"s{k}": level.to_dataset(name="image") for k, level in enumerate(img.levels)}
-    return xr.DataTree.from_dict({"/": root, **nodes}, name=img.name)
+def to_datatree(levels: Sequence[xr.DataArray], facts: Mapping[str, Any], name: str) -> xr.DataTree:
+    """Lazy; what is known of the image travels as JSON in the root's attribute ``micro_nb``."""
+    root = xr.Dataset(attrs={_KEY: json.dumps(dict(facts), default=str)})
+    nodes = {f"s{k}": level.to_dataset(name="image") for k, level in enumerate(levels)}
+    return xr.DataTree.from_dict({"/": root, **nodes}, name=name)
 
 
-def from_datatree(tree: xr.DataTree) -> MicroImage:
-    """The image whose levels are the nodes ``s0``, ``s1``, ...; AxesError where the tree is not of that form."""
+def from_datatree(tree: xr.DataTree) -> ArraySource:
+    """The source whose levels are the nodes ``s0``, ``s1``, ...; AxesError where the tree is not of that form."""
     if _KEY not in tree.attrs or "s0" not in tree.children:
         raise AxesError(f"this DataTree (children {list(tree.children)}) was not made by MicroImage.to_datatree()")
     d: dict[str, Any] = json.loads(tree.attrs[_KEY])
@@ -38,4 +35,4 @@ def from_datatree(tree: xr.DataTree) -> MicroImage:
         axes=tuple(d["axes"]), dtype=np.dtype(d["dtype"]), levels=levels, pixel_size=d["pixel_size"],
         pixel_size_source=d["pixel_size_source"], channels=channels, rgb=d["rgb"], facts=d["facts"],
     )  # fmt: skip
-    return MicroImage(ArraySource(arrays, info, uri=d["uri"], format=d["format"]))
+    return ArraySource(arrays, info, uri=d["uri"], format=d["format"])

@@ -209,14 +209,20 @@ class MicroImage:
         """A DataTree with siblings ``s0``, ``s1``, ... each holding the variable ``image``; lazy."""
         from .datatree import to_datatree
 
-        return to_datatree(self)
+        facts = {
+            "pixel_size_source": self.pixel_size_source,
+            "facts": dict(self.metadata),
+            "uri": self.uri,
+            "format": self.source.format,
+        }
+        return to_datatree(self.levels, self.info.to_dict() | facts, self.name)
 
     @classmethod
     def from_datatree(cls, tree: xr.DataTree) -> MicroImage:
         """The image that :meth:`to_datatree` described."""
         from .datatree import from_datatree
 
-        return from_datatree(tree)
+        return cls(from_datatree(tree))
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{a} {n}" for a, n in self.sizes.items())

@@ -7,9 +7,11 @@ import html
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import MicroNBError, MissingExtraError
-from ..session.answer import Answer
-from ..session.session import Session, Turn
-from ..session.show import answer_html, framed, transcript_html, transcript_text
+from ..session.answer import Answer, Turn
+from ..session.language import Call
+from ..session.session import Session
+from ..session.views.html import answer_html, framed, transcript_html
+from ..session.views.text import transcript_text
 
 if TYPE_CHECKING:
     import ipywidgets
@@ -26,7 +28,7 @@ class Shows(Protocol):
 
 
 class ChatPanel:
-    """A transcript and a line to ask in.
+    """A transcript and a line to ask in; under an answer stands what was understood, and other readings are buttons.
 
     Parameters
     ----------
@@ -41,7 +43,7 @@ class ChatPanel:
     --------
     >>> import numpy as np, micro_nb as mnb
     >>> panel = ChatPanel(mnb.Session(mnb.open_image(np.zeros((8, 8), "uint8")), log=False))
-    >>> panel.ask("bit depth?").value
+    >>> panel.ask('image("bit_depth")').value
     8
     """
 
@@ -73,7 +75,12 @@ class ChatPanel:
 
     def _clicked(self, button: Any) -> None:
         question = self._line.value.strip()
-        if not question or self._line.disabled:
+        if question:
+            self._guarded(question)
+
+    def _guarded(self, question: str) -> None:
+        """Asks, with the line closed until the answer is there."""
+        if self._line.disabled:
             return
         self._line.disabled, self._line.placeholder, self._line.value = True, _WAIT, ""
         try:
@@ -83,9 +90,26 @@ class ChatPanel:
         finally:
             self._line.disabled, self._line.placeholder = False, _ASK
 
-    def _shown(self, turn: Turn) -> ipywidgets.HTML:
+    def _shown(self, turn: Turn) -> ipywidgets.Widget:
+        """Question and answer, and a button for every other reading."""
         asked = f'<p style="margin:8px 0 2px;font-weight:600">{html.escape(turn.question)}</p>'
-        return self._html(asked + answer_html(turn.answer))
+        said = self._html(asked + answer_html(turn.answer))
+        if not turn.answer.alternatives:
+            return said
+        return self._widgets.VBox(
+            [
+                said,
+                self._widgets.HBox(
+                    [self._reading(calls) for calls in turn.answer.alternatives], layout={"flex_flow": "row wrap"}
+                ),
+            ]
+        )
+
+    def _reading(self, calls: tuple[Call, ...]) -> ipywidgets.Button:
+        """A button that asks an expression; of several the first, as a click is one question."""
+        button = self._widgets.Button(description=str(calls[0]), tooltip="ask this", layout={"width": "auto"})
+        button.on_click(lambda _: self._guarded(str(calls[0])))
+        return button
 
     def _html(self, inner: str) -> ipywidgets.HTML:
         return self._widgets.HTML(framed(inner))

@@ -18,7 +18,7 @@ from .commands_learn import add_evaluate_options
 from .commands_parse import add_parse_options
 from .commands_search import add_index_options, add_search_options
 from .commands_train import add_train_options
-from .options_chat import add_ask_options, add_chat_options, add_deidentify_options, add_sessions_options
+from .options_chat import add_ask_options, add_chat_options, add_deidentify_options, add_mcp_options, add_sessions_options
 
 _EXAMPLES = """examples:
   micro-nb info slide.svs                       what the file holds
@@ -30,6 +30,7 @@ _EXAMPLES = """examples:
   micro-nb search index/ "crowded small nuclei" in what micro-nb index looked at
   micro-nb ask cells.tif "How many nuclei are in the left half?"
   micro-nb chat cells.tif                       a conversation in the terminal
+  micro-nb mcp images/                          the measuring language for other assistants
   micro-nb sessions verify last                 measure again what was said
   micro-nb deidentify slide.svs clean.svs       a copy without names, dates and label pictures
   micro-nb report notebook.ipynb -o page.html   run a notebook, keep one page
@@ -195,6 +196,15 @@ def _add_keeping(commands: Any, shared: argparse.ArgumentParser) -> None:
     about = "logged conversations: list, show, resume, export, verify"
     logged = _command(commands, "sessions", [shared], about, "commands_sessions")
     add_sessions_options(logged)
+    add_mcp_options(
+        _command(
+            commands,
+            "mcp",
+            [shared],
+            "let assistants measure in images of some folders (Model Context Protocol)",
+            "commands_chat",
+        )
+    )
     clean = _command(commands, "deidentify", [shared], "write a copy of an image without personal data", "commands_deidentify")
     add_deidentify_options(clean)
 

@@ -1,4 +1,4 @@
-"""``micro-nb ask`` and ``micro-nb chat``: questions on the command line."""
+"""``micro-nb ask``, ``chat`` and ``mcp``: questions on the command line, and the measuring language for assistants."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..session.answer import Answer
 from ..session.log.book import Choice
 from ..session.session import Session
-from ..session.show import summary
+from ..session.views.text import summary, understood_text
 from .commands import _open, _plane, _print_json
 
 if TYPE_CHECKING:
     from ..data.image import MicroImage
 
 _PROMPT = "? "
+_ROWS = 12
 _LEAVE = frozenset({"quit", "exit", "bye", ":q"})
 _HELP = "Ask in your own words. methods: the methods paragraph; evidence: the measurements of the last answer; quit: leave."
 
@@ -30,12 +32,19 @@ def ask(args: argparse.Namespace) -> None:
         _print_json(found[0] if len(found) == 1 else found)
         return
     for answer in answers:
-        print(answer.text)
+        print(_told(answer))
 
 
 def chat(args: argparse.Namespace) -> None:
     """A conversation about an image."""
     converse(_session(args))
+
+
+def mcp(args: argparse.Namespace) -> None:
+    """Serves assistants over standard input and output until they leave."""
+    from ..session.mcp import serve  # the SDK is loaded where it serves, not before
+
+    serve(args.folder, eyes=args.eyes)
 
 
 def converse(talk: Session) -> None:
@@ -56,7 +65,23 @@ def _reply(talk: Session, question: str) -> str:
         return str(talk.methods())
     if question == "evidence":
         return "\n".join(f"- {line}" for line in _facts(talk)) or "nothing was measured"
-    return talk.ask(question).text
+    return _told(talk.ask(question))
+
+
+def _told(answer: Answer) -> str:
+    """The answer, the table it lists, and in grey what was understood and other readings."""
+    lines = [answer.text]
+    if answer.table is not None and len(answer.table):
+        lines.append(answer.table.head(_ROWS).to_string(float_format="{:.4g}".format))
+    read = understood_text(answer)
+    lines += [_grey(read)] if read else []
+    lines += [_grey(f"or did you mean: {'; '.join(map(str, calls))}") for calls in answer.alternatives]
+    return "\n".join(lines)
+
+
+def _grey(text: str) -> str:
+    """Grey on a terminal, plain in a pipe."""
+    return f"\033[90m{text}\033[0m" if sys.stdout.isatty() else f"  [{text}]"
 
 
 def _facts(talk: Session) -> Iterator[str]:

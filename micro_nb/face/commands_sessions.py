@@ -13,7 +13,7 @@ from ..session.log.book import sessions as logged_sessions
 from ..session.log.export import export, to_dict
 from ..session.log.verify import Check, verify
 from ..session.session import Session
-from ..session.show import value_text
+from ..session.views.text import value_text
 from .commands import _print_json
 from .commands_chat import converse
 

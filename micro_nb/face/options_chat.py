@@ -1,4 +1,4 @@
-"""Options of ``micro-nb ask``, ``chat``, ``sessions`` and ``deidentify``; light, so that help stays instant."""
+"""Options of ``micro-nb ask``, ``chat``, ``mcp``, ``sessions`` and ``deidentify``; light, so that help stays instant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ ACTIONS = ("list", "show", "resume", "export", "verify")
 
 def add_ask_options(parser: argparse.ArgumentParser) -> None:
     """Questions, and the conversation they belong to."""
-    parser.add_argument("question", nargs="+", help="one or more questions, each in quotes")
+    parser.add_argument(
+        "question", nargs="+", help="one or more questions, each in quotes; or expressions, such as 'count(\"nucleus\")'"
+    )
     add_chat_options(parser)
 
 
@@ -21,6 +23,14 @@ def add_chat_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--eyes", help="what finds objects: micro_d1 (default), floor (no trained weights), or a model folder")
     parser.add_argument("--log", metavar="FILE", help="keep the conversation in this file instead of the user's data folder")
     parser.add_argument("--no-log", action="store_true", help="do not keep the conversation")
+
+
+def add_mcp_options(parser: argparse.ArgumentParser) -> None:
+    """What an assistant may open, and what looks."""
+    parser.add_argument(
+        "folder", nargs="+", help="folders whose images may be opened; nothing outside of them, and nothing remote"
+    )
+    parser.add_argument("--eyes", help="what finds objects: micro_d1 (default), floor (no trained weights), or a model folder")
 
 
 def add_sessions_options(parser: argparse.ArgumentParser) -> None:

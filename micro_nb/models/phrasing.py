@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from .wording import british, mistyped, plural
 
-if TYPE_CHECKING:
-    from .ontology import Concept
+
+class Named(Protocol):
+    """What a concept tells of its names."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def countable(self) -> bool: ...
+    @property
+    def synonyms(self) -> Sequence[str]: ...
+    @property
+    def cased(self) -> Sequence[str]: ...
+    @property
+    def looks(self) -> Sequence[str]: ...
+    @property
+    def layer(self) -> str | None: ...
+
 
 _OBJECTS: tuple[str, ...] = (
     "the {many}", "all {many}", "any {many}", "one {one}", "{many} in this image", "a photo of {many}", "a micrograph of {many}",
@@ -42,7 +60,7 @@ _BARE, _USUAL, _LOOKS, _BRITISH, _LOWER, _CAPITALS = 0.5, 0.35, 0.12, 0.3, 0.5, 
 """Shares: the name alone; the id; its look added; British spelling; an abbreviation in small letters; a capital first."""
 
 
-def drawn(concept: Concept, rng: np.random.Generator, *, typos: float) -> str:
+def drawn(concept: Named, rng: np.random.Generator, *, typos: float) -> str:
     """One wording of a concept.
 
     Parameters
@@ -63,7 +81,7 @@ def drawn(concept: Concept, rng: np.random.Generator, *, typos: float) -> str:
     return mistyped(text, rng) if rng.random() < typos else text
 
 
-def _name(concept: Concept, rng: np.random.Generator) -> str:
+def _name(concept: Named, rng: np.random.Generator) -> str:
     """The id or a synonym; abbreviations also in small letters, as they are typed, unless that is another word."""
     others = concept.synonyms
     name = concept.id if not others or rng.random() < _USUAL else others[int(rng.integers(len(others)))]
@@ -71,7 +89,7 @@ def _name(concept: Concept, rng: np.random.Generator) -> str:
     return name.lower() if typed_small else name
 
 
-def _framed(concept: Concept, name: str, rng: np.random.Generator) -> str:
+def _framed(concept: Named, name: str, rng: np.random.Generator) -> str:
     if concept.kind not in _COUNTED and _WHOLE.search(name):
         return name
     if concept.layer and concept.countable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib.metadata import version as _installed
@@ -18,7 +18,12 @@ from ..data.open import open_image
 from ..data.region import Region
 from ..errors import EvidenceError
 from ..settings import settings
-from .registry import Measurement, Value, get, run
+from .language import Call, parse
+from .measures.evaluation import evaluate
+from .measures.eyes import FLOOR, MICRO_D1
+from .measures.finding import METHOD
+from .measures.measurement import Measurement, Value
+from .measures.scene import Scene
 
 Verdict = Literal["identical", "within tolerance", "differs"]
 
@@ -35,8 +40,8 @@ class Evidence:
     interval : 95 % interval of ``value``, same unit; None where none applies.
     region : the part of the image that was looked at; None for the whole.
     level : pyramid level that was read.
-    function : name of the registered tool that measured it.
-    parameters : its JSON arguments, thresholds and scales it found included.
+    function : name of the measurement that it comes from.
+    parameters : ``expression``, which means it, and the thresholds, scales and sizes that were found on the way; JSON values.
     version : of micro_nb.
     image_id : content id of the image; None where no image was needed.
     image : how to open it again (``path`` and the ``pixel_size`` the user gave); empty for arrays in memory.
@@ -90,27 +95,45 @@ class Evidence:
 
     @classmethod
     def of(
-        cls, m: Measurement, name: str, img: MicroImage | None, *, region: Region | None, parameters: Mapping[str, Any]
-    ) -> Evidence:
-        """Ties what tool ``name`` measured on ``img`` with ``parameters`` to everything needed to measure it again."""
-        taken = get(name).arguments
-        found = {f"found_{k}" if k in taken else k: v for k, v in m.found.items()}
+        cls, m: Measurement, call: Call, img: MicroImage | None, *, region: Region | None = None, marked: Region | None = None,
+        images: Mapping[str, MicroImage] = MappingProxyType({}), groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> Evidence:  # fmt: skip
+        """Ties what an expression measured on ``img`` to everything needed to measure it again.
+
+        Parameters
+        ----------
+        images, groups : of a session about several images those that the fact stands on, by name, and the conditions they
+        belong to.
+        """
+        told: dict[str, Any] = {"expression": str(call)} | ({"marked": asdict(marked)} if marked is not None else {})
+        told |= {"album": {name: {"content_id": i.content_id, **_how_to_open(i)} for name, i in images.items()}} if images else {}
+        told |= {"groups": {name: list(members) for name, members in groups.items()}} if groups else {}
         return cls(
-            m.quantity, m.value, m.unit, m.interval, region, m.level, name, {**found, **parameters}, __version__,
+            m.quantity, m.value, m.unit, m.interval, region, m.level, call.name, {**told, **_plain(m.found)}, __version__,
             img.content_id if img is not None else None, _how_to_open(img), m.found.get("weights"), environment=_environment(img),
         )  # fmt: skip
 
     @property
-    def arguments(self) -> dict[str, Any]:
-        """Of :attr:`parameters`, those that were given to the tool; the others it found."""
-        return {k: v for k, v in self.parameters.items() if k in get(self.function).arguments}
+    def call(self) -> Call:
+        """The expression that means it.
 
-    def recompute(self, img: MicroImage | None = None, *, rel_tol: float = 1e-3) -> tuple[Verdict, Evidence]:
+        Raises
+        ------
+        EvidenceError : none is recorded: it was stated, not measured, or by a version that had no expressions.
+        """
+        if "expression" not in self.parameters:
+            how = f"by {self.function!r} of an earlier version" if self.function else "by nothing: it was stated in the question"
+            raise EvidenceError(f"{self.quantity}: was measured {how}, so it cannot be measured again; ask the question anew")
+        return parse(str(self.parameters["expression"]))
+
+    def recompute(
+        self, img: MicroImage | Mapping[str, MicroImage] | None = None, *, rel_tol: float = 1e-3
+    ) -> tuple[Verdict, Evidence]:
         """Measures the same fact again.
 
         Parameters
         ----------
-        img : the image; None opens it again from where it was (:attr:`image`).
+        img : the image, or images of which it takes those it stands on; what is not given is opened again from where it was.
         rel_tol : relative difference still called "within tolerance".
 
         Returns
@@ -119,42 +142,73 @@ class Evidence:
 
         Raises
         ------
-        EvidenceError : no tool made this, the image lived in memory and was not given, or it is another image.
+        EvidenceError : nothing measured this, the image lived in memory and was not given, or it is another image.
         """
-        if not self.function:
-            raise EvidenceError(f"{self.quantity}: no tool measured this, so it cannot be measured again")
-        if img is None and self.image_id is not None:
-            img = self._reopen()
-        if img is not None and self.image_id is not None and img.content_id != self.image_id:
-            raise EvidenceError(
-                f"{self.quantity}: was measured on the image {self.image_id}, not on {img.name} ({img.content_id}); "
-                "pass the very image or selection it was measured on"
-            )
-        measured = {m.quantity: m for m in run(self.function, img, region=self.region, **self.arguments)}
-        if self.quantity not in measured:
-            raise EvidenceError(f"tool {self.function!r} no longer gives {self.quantity!r}; it gives {', '.join(measured)}")
-        again = Evidence.of(measured[self.quantity], self.function, img, region=self.region, parameters=self.arguments)
+        call = self.call
+        if self.parameters.get("method") == "objects given":
+            raise EvidenceError(f"{self.quantity}: the objects were given to the session; make one with them and ask again")
+        images = self._images(list(img.values()) if isinstance(img, Mapping) else [img] if img is not None else [])
+        about = next((name for name, i in images.items() if i.content_id == self.image_id), None)
+        result = evaluate(call, self._scene(images, about))
+        facts = {m.quantity: m for r in reversed(result.every()) for m in r.measured}
+        if self.quantity not in facts:
+            raise EvidenceError(f"{call} no longer gives {self.quantity!r}; it gives {', '.join(facts)}")
+        again = Evidence.of(facts[self.quantity], call, images[about] if about is not None else None, region=self.region)
         return self.compare(again, rel_tol=rel_tol), again
 
-    def code(self) -> str:
-        """The Python lines that measure this fact again; for an array in memory, ``img`` must be at hand."""
-        lines = ["import micro_nb as mnb", "from micro_nb.session.registry import run", ""]
-        region = f", region=mnb.{self.region!r}" if self.region else ""
-        arguments = "".join(f", {k}={v!r}" for k, v in self.arguments.items())
-        if self.image.get("path"):
-            lines.append(f"img = mnb.open_image({', '.join(self._opening())})")
-        subject = "img" if self.image_id else "None"
-        lines.append(f"measured = {{m.quantity: m for m in run({self.function!r}, {subject}{region}{arguments})}}")
-        return "\n".join([*lines, f"print(measured[{self.quantity!r}])"])
+    def _images(self, given: Sequence[MicroImage]) -> dict[str, MicroImage]:
+        """The images it stands on, by name: those that are given, others opened again."""
+        alone = {"": {"content_id": self.image_id, **self.image}} if self.image_id is not None else {}
+        wanted: Mapping[str, Mapping[str, Any]] = self.parameters.get("album") or alone
+        found = {}
+        for name, how in wanted.items():
+            same = next((i for i in given if i.content_id == how["content_id"]), None)
+            if same is None and given and len(wanted) == 1:
+                raise EvidenceError(
+                    f"{self.quantity}: was measured on the image {how['content_id']}, not on {given[0].name} "
+                    f"({given[0].content_id}); "
+                    "pass the very image or selection it was measured on"
+                )
+            image = same or self._reopened(how)
+            found[name or image.name] = image
+        return found
 
-    def _opening(self) -> list[str]:
-        size = self.image.get("pixel_size")
-        return [repr(self.image["path"]), *([f"pixel_size={size!r}"] if size else [])]
-
-    def _reopen(self) -> MicroImage:
-        if not self.image.get("path"):
+    def _reopened(self, how: Mapping[str, Any]) -> MicroImage:
+        if not how.get("path"):
             raise EvidenceError(f"{self.quantity}: the image was an array in memory; pass it again: evidence.recompute(img)")
-        return open_image(self.image["path"], pixel_size=self.image.get("pixel_size"))
+        return open_image(how["path"], pixel_size=how.get("pixel_size"))
+
+    def _scene(self, images: Mapping[str, MicroImage], about: str | None) -> Scene:
+        told = self.parameters
+        marked = Region.from_dict(told["marked"]) if "marked" in told else None
+        groups = {name: tuple(members) for name, members in told.get("groups", {}).items()}
+        tiles = told.get("tiles_drawn")
+        return Scene(
+            images, about, told.get("eyes", FLOOR), marked=marked, groups=groups, standing=tuple(told.get("standing", ())),
+            tiles=tiles if isinstance(tiles, int) else None,
+        )  # fmt: skip
+
+    def code(self) -> str:
+        """The Python lines that measure this fact again; for an array in memory, ``img`` (or ``images``) must be at hand."""
+        return "\n".join(["import micro_nb as mnb", "", *self.opening(), self.line(), "print(answer.value, answer.unit)"])
+
+    def line(self) -> str:
+        """Of :meth:`code` the one that measures."""
+        subject = "images" if self.parameters.get("album") else "img" if self.image_id else ""
+        floor = self.parameters.get("method") == METHOD
+        eyes = self.parameters.get("eyes", FLOOR if floor else None)
+        given = ", ".join(filter(None, (subject, f"eyes={eyes!r}" if eyes and eyes != MICRO_D1 else "", "log=False")))
+        return f"answer = mnb.Session({given}).measure({str(self.call)!r})"
+
+    def opening(self) -> list[str]:
+        """Of :meth:`code` the lines that open what it was measured on; none for arrays in memory."""
+        images: Mapping[str, Mapping[str, Any]] = self.parameters.get("album") or {}
+        if images and all(how.get("path") for how in images.values()):
+            opened = {name: _open_code(how) for name, how in images.items()}
+            for group, members in self.parameters.get("groups", {}).items():
+                opened[group] = f"[{', '.join(opened.pop(m) for m in members)}]"
+            return [f"images = {{{', '.join(f'{name!r}: {code}' for name, code in opened.items())}}}"]
+        return [f"img = {_open_code(self.image)}"] if self.image.get("path") and not images else []
 
     def compare(self, other: Evidence, *, rel_tol: float = 1e-3) -> Verdict:
         """How a second measurement of the same fact agrees with this one."""
@@ -164,6 +218,28 @@ class Evidence:
         numbers = len(a) == len(b) and all(isinstance(v, int | float) and not isinstance(v, bool) for v in a + b)
         close = numbers and all(math.isclose(x, y, rel_tol=rel_tol) for x, y in zip(a, b, strict=True))  # type: ignore[arg-type]
         return "within tolerance" if close else "differs"
+
+
+def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values only; what is none is written as text."""
+    return json.loads(json.dumps(dict(found), default=_as_json))  # type: ignore[no-any-return]
+
+
+def _as_json(value: Any) -> Any:
+    return (
+        value.item()
+        if hasattr(value, "item")
+        else dict(value)
+        if isinstance(value, Mapping)
+        else list(value)
+        if isinstance(value, tuple | set)
+        else str(value)
+    )
+
+
+def _open_code(how: Mapping[str, Any]) -> str:
+    size = f", pixel_size={how['pixel_size']!r}" if how.get("pixel_size") else ""
+    return f"mnb.open_image({how['path']!r}{size})"
 
 
 def _how_to_open(img: MicroImage | None) -> dict[str, Any]:

@@ -5,33 +5,34 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
+from .. import __version__
 from ..data.image import MicroImage
+from ..data.persons import without_persons
 from ..render.markdown import markdown_text
-from . import dimensions, show
 from .answer import Answer, Span
 from .evidence import Evidence
-from .printing import unit_words
-from .prose import Fact, Parts, Prose, numerals
-from .registry import run
+from .language import Call
+from .measures.finding import METHOD
+from .measures.quantities import STATISTIC_WORDS
+from .spans import EXPRESSION, print_field, said_numbers, verify
+from .views.html import framed, prose_html
+from .words.phrases import objects_phrase
+from .words.prose import numerals
 
-_WORDS = {">": "above", ">=": "of at least", "<": "below", "<=": "of at most", "==": "of exactly"}
-_STATISTICS = {"sum": "total", "std": "standard deviation", "min": "smallest value", "max": "largest value"}
-_BORDER = {True: "contact with the border", False: "no contact with the border"}
-_NEEDED: Mapping[str, tuple[str, ...]] = {
-    "the microscope": ("microscope", "instrument"),
-    "the objective": ("objective", "magnification"),
-    "the numerical aperture": ("na",),
-    "the exposure time": ("exposure", "exposure_s", "exposure_ms"),
-    "the camera or detector": ("camera", "detector"),
-    "the date of the acquisition": ("acquired",),
-}
+_RECORDED: Mapping[str, tuple[str, ...]] = {
+    "microscope": ("microscope", "instrument"), "objective": ("objective", "magnification"), "numerical aperture": ("na",),
+    "exposure time": ("exposure", "exposure_s", "exposure_ms"), "camera or detector": ("camera", "detector"),
+    "date of the acquisition": ("acquired",),
+}  # fmt: skip
 _ALWAYS = (
     "specimen, preparation and staining",
     "sample size: how many independent samples and fields there were, and how the fields were chosen",
     "how well the counts agree with counts by hand on images of this kind",
 )
+_SOFTWARE = ("numpy", "scipy", "scikit-image")
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,44 @@ class Methods:
         return self.text + "\n\nMissing:\n" + "".join(f"- {m}\n" for m in self.missing)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        prose = show.prose_html(Answer(self.text, evidence=self.evidence, spans=self.spans))
+        prose = prose_html(Answer(self.text, evidence=self.evidence, spans=self.spans))
         items = "".join(f"<li>{html.escape(m)}</li>" for m in self.missing)
-        return {"text/html": show.framed(f"{prose}<p>Missing:</p><ul>{items}</ul>"), "text/plain": str(self)}
+        return {"text/html": framed(f"{prose}<p>Missing:</p><ul>{items}</ul>"), "text/plain": str(self)}
+
+
+@dataclass
+class _Paragraph:
+    """A text under construction: words, and fields of evidence as ``(evidence, field)``."""
+
+    evidence: list[Evidence]
+    text: str = ""
+    spans: list[Span] = field(default_factory=list)
+
+    def say(self, *parts: str | tuple[Evidence, str]) -> None:
+        """Adds a sentence."""
+        self.text += " " if self.text else ""
+        for part in parts:
+            if isinstance(part, str):
+                self.text += part
+            else:
+                self.state(*part)
+
+    def quote(self, text: str, e: Evidence) -> None:
+        """Adds words whose numbers stand in the expression of a fact."""
+        at = 0
+        for start, end in numerals(text):
+            self.text += text[at:start]
+            self.state(e, EXPRESSION, text[start:end])
+            at = end
+        self.text += text[at:]
+
+    def state(self, e: Evidence, path: str, text: str = "") -> None:
+        """Adds a field of a fact, as it is printed."""
+        text = text or print_field(e, path)
+        if e not in self.evidence:
+            self.evidence.append(e)
+        self.spans.append(Span(len(self.text), len(self.text) + len(text), self.evidence.index(e), path))
+        self.text += text
 
 
 def methods(img: MicroImage | None, evidence: Sequence[Evidence], *, worded_by: Iterable[str] = ()) -> Methods:
@@ -82,126 +118,160 @@ def methods(img: MicroImage | None, evidence: Sequence[Evidence], *, worded_by: 
     evidence : all facts stated in it.
     worded_by : language models that worded answers.
     """
-    prose = Prose(list(evidence))
+    told = _Paragraph(list(evidence))
     if img is not None:
-        _image(prose, img)
-        _acquisition(prose, img)
-    for found in _distinct(evidence, ("method", "weights", "kind", "channel", "found_channel")):
-        _finding(prose, found)
-    _measuring(prose, evidence)
-    _sampling(prose, evidence)
-    _software(prose)
+        _image(told, img)
+    for e in _distinct(evidence, ("method", "weights", "kind", "channel", "threshold", "score_threshold"), needed="method"):
+        _finding(told, e)
+    _measuring(told, evidence)
+    told.say(
+        "Measured with ",
+        *_listed([(f"{name} ", (_stated(f"version of {name}", v, img), "value")) for name, v in _software()]),
+        ".",
+    )
     for name in dict.fromkeys(filter(None, worded_by)):
-        model = _added(prose, Evidence("language model", name))
-        prose.say("Some answers were worded by the language model {model}; it measured nothing.", model=(model,))
-    return Methods(prose.text, tuple(_missing(img, evidence)), tuple(prose.evidence), tuple(prose.spans))
+        told.say(
+            "Some answers were worded by the language model ",
+            (_stated("language model", name, img), "value"),
+            "; it measured nothing.",
+        )
+    verify(told.text, told.spans, told.evidence)
+    return Methods(told.text, tuple(_missing(img, evidence)), tuple(told.evidence), tuple(told.spans))
 
 
-def _image(prose: Prose, img: MicroImage) -> None:
-    size, depth = _measured(prose, "image_size", img), _measured(prose, "bit_depth", img)
-    name = _stated(prose, img, "name of the image", img.name)
-    prose.say("The image {name} has {width} x {height} px of type {dtype}.", name=(name,),
-              width=(size["width"],), height=(size["height"],), dtype=(depth["dtype"],))  # fmt: skip
+def _image(told: _Paragraph, img: MicroImage) -> None:
+    height, width = img.plane_shape
+    facts = {"name": img.name, "width": width, "height": height, "dtype": str(img.dtype)}
+    name, wide, high, dtype = ((_stated(f"{k} of the image", v, img), "value") for k, v in facts.items())
+    told.say("The image ", name, " has ", wide, " x ", high, " px of type ", dtype, ".")
     if img.pixel_size is None:
-        prose.say("Its pixel size is not known, so lengths and areas are in pixels.")
+        told.say("Its pixel size is not known, so lengths and areas are in pixels.")
     else:
-        scale = _measured(prose, "pixel_size", img)
+        size = _stated("pixel size", float(img.pixel_size["x"]), img, "um")
+        source = _stated("source of the pixel size", str(img.pixel_size_source), img)
         stated = img.pixel_size_source == "argument"
-        who: Parts = ("as stated by the user",) if stated else ("as the file records (", scale["source of the pixel size"], ")")
-        prose.say("Its pixel size is {size} µm, {who}.", size=(scale["pixel size"],), who=who)
+        told.say(
+            "Its pixel size is ",
+            (size, "value"),
+            " µm, ",
+            *(["as stated by the user"] if stated else ["as the file records (", (source, "value"), ")"]),
+            ".",
+        )
     if "c" in img.axes and not img.rgb:
-        channels = _measured(prose, "channels", img)
-        prose.say("Its channels are {names}.", names=(channels["names of the channels"],))
+        told.say(
+            "Its channels are ", (_stated("names of the channels", ", ".join(c.name for c in img.channels), img), "value"), "."
+        )
     if img.rgb:
-        prose.say("It is a colour picture of red, green and blue.")
+        told.say("It is a colour picture of red, green and blue.")
+    known = ("microscope", "objective", "magnification", "na", "immersion", "acquired")
+    recorded = [(k, img.metadata[k]) for k in known if img.metadata.get(k) not in (None, "")]
+    if recorded:
+        said = [
+            (f"{'numerical aperture' if k == 'na' else k} ", (_stated(k, without_persons(v, k), img), "value"))
+            for k, v in recorded
+        ]
+        told.say("The file records: ", *_listed(said, "; "), ".")
 
 
-def _acquisition(prose: Prose, img: MicroImage) -> None:
-    """What the file says of the microscope, as it says it."""
-    said: list[str | Fact] = []
-    for words, key in (("microscope", "microscope"), ("objective", "objective"), ("magnification", "magnification"),
-                       ("numerical aperture", "na"), ("immersion", "immersion"), ("acquired", "acquired")):  # fmt: skip
-        if img.metadata.get(key) not in (None, ""):
-            fact = _measured(prose, "metadata", img, key=key)[key]
-            said += ["; " if said else "", f"{words} ", fact]
-    if said:
-        prose.say("The file records: {said}.", said=tuple(said))
-
-
-def _finding(prose: Prose, at: int) -> None:
+def _finding(told: _Paragraph, e: Evidence) -> None:
     """By what, and with which settings, objects were found."""
-    e = prose.evidence[at]
-    many: Parts = (Fact(at, "parameters.target"),) if e.parameters.get("target") else ("objects",)
-    channel = _channel(e, at)
-    if e.weights:
-        versions = _measured(prose, "software", None, weights=e.weights)
-        settings = _settings(at, e, {"score_threshold": "at a score threshold of"})
-        model, weights = (Fact(at, "parameters.method"),), (versions["weights of the model"],)
-        prose.say("Objects ({many}) were found with {model} (weights {weights}){channel}{settings}.", many=many, model=model,
-                  weights=weights, channel=channel, settings=settings)  # fmt: skip
+    if "objects_in_image" not in e.parameters and "tiles_in_all" not in e.parameters:
+        return
+    given = e.parameters
+    settings: list[str | tuple[Evidence, str]] = []
+    for key, words, unit in (
+        ("threshold", "at an intensity threshold of", ""),
+        ("score_threshold", "at a score threshold of", ""),
+        ("diameter_px", "for a typical width of", " px"),
+    ):
+        if isinstance(given.get(key), int | float):
+            settings += [f", {words} ", (e, f"parameters.{key}"), unit]
+    channel: list[str | tuple[Evidence, str]] = (
+        [" in ", (e, "parameters.channel")] if isinstance(given.get("channel"), str) else []
+    )
+    if given["method"] == METHOD:
+        told.say("Objects were found by segmentation without trained weights", *channel, *settings, ".")
+    elif e.weights:
+        weights = _stated("weights of the model", e.weights[:12], None)
+        told.say(
+            "Objects were found with ", (e, "parameters.method"), " (weights ", (weights, "value"), ")", *channel, *settings, "."
+        )
     else:
-        settings = _settings(at, e, {"threshold": "at an intensity threshold of", "diameter_px": "for a typical width of"})
-        prose.say("Objects ({many}) were found by segmentation without trained weights{channel}{settings}.", many=many,
-                  channel=channel, settings=settings)  # fmt: skip
+        told.say("The objects were given to the session, found or corrected before.")
+    if "tiles_drawn" in given:
+        told.say(
+            "Figures were estimated from ",
+            (e, "parameters.tiles_drawn"),
+            " of ",
+            (e, "parameters.tiles_in_all"),
+            " tiles drawn at random.",
+        )
 
 
-def _settings(at: int, e: Evidence, words: Mapping[str, str]) -> Parts:
-    parts: list[str | Fact] = []
-    for key, phrase in words.items():
-        if isinstance(e.parameters.get(key), int | float):
-            parts += [f", {phrase} ", Fact(at, f"parameters.{key}"), " px" if key.endswith("_px") else ""]
-    return tuple(parts)
-
-
-def _channel(e: Evidence, at: int) -> Parts:
-    key = next((k for k in ("channel", "found_channel") if e.parameters.get(k)), None)
-    return (" in ", Fact(at, f"parameters.{key}")) if key else ("",)
-
-
-def _measuring(prose: Prose, evidence: Sequence[Evidence]) -> None:
-    """How many objects, which statistics, which conditions, which intervals."""
-    for at in _most(evidence):
-        prose.say("Number of {many} measured: {n}.", n=(Fact(at),), many=(Fact(at, "parameters.target"),))
-    taken = dict.fromkeys(str(s) for e in evidence if (s := e.parameters.get("statistic")))
-    if taken:
-        prose.say("Statistics over objects: {which}.", which=_listed([_STATISTICS.get(s, s) for s in taken]))
-    for at in _distinct(evidence, ("filters",), needed="filters"):
-        prose.say("Some figures are of objects with {conditions} only.", conditions=_conditions(evidence[at], at))
-    for at in _distinct(evidence, ("interval_by", "confidence_percent"), needed="interval_by"):
-        prose.say("Intervals are {percent} % intervals by {how}.", percent=(Fact(at, "parameters.confidence_percent"),),
-                  how=(Fact(at, "parameters.interval_by"),))  # fmt: skip
+def _measuring(told: _Paragraph, evidence: Sequence[Evidence]) -> None:
+    """How many objects, under which conditions, with which intervals, and where."""
+    most: dict[str, Evidence] = {}
+    for e in evidence:
+        if (
+            e.unit == "count"
+            and isinstance(e.value, int)
+            and e.quantity.startswith("number of ")
+            and "objects_in_image" in e.parameters
+        ):
+            kind = e.quantity.removeprefix("number of ").removesuffix(" measured")
+            if kind not in most or e.value > most[kind].value:  # type: ignore[operator] # all are numbers
+                most[kind] = e
+    for kind, e in most.items():
+        told.say("Number of ")
+        told.quote(f"{kind} measured: ", e)
+        told.state(e, "value")
+        told.quote(".", e)
+    taken = [
+        _statistic(str(c.args[1]))
+        for e in evidence
+        if "expression" in e.parameters
+        for c in e.call.walk()
+        if c.name == "stat" and len(c.args) > 1
+    ]
+    if taken and not any(map(numerals, taken)):
+        told.say("Statistics over objects: ", " and ".join(dict.fromkeys(taken)), ".")
+    for phrase, e in _conditions(evidence).items():
+        told.say("Some figures are of ")
+        told.quote(f"{phrase} only.", e)
+    for e in _distinct(evidence, ("interval_by", "confidence_percent"), needed="interval_by"):
+        told.say("Intervals are ", (e, "parameters.confidence_percent"), " % intervals by ", (e, "parameters.interval_by"), ".")
     places = dict.fromkeys(
         e.region.name for e in evidence if e.region is not None and e.region.name and not numerals(e.region.name)
     )
     if places:
-        prose.say("Parts of the image that were measured on their own: {places}.", places=", ".join(places))
+        told.say("Parts of the image that were measured on their own: ", ", ".join(filter(None, places)), ".")
 
 
-def _conditions(e: Evidence, at: int) -> Parts:
-    parts: list[str | Fact] = []
-    for k, f in enumerate(e.parameters["filters"]):
-        parts.append(" and " if k else "")
-        if isinstance(f["value"], bool) or f["op"] not in _WORDS:
-            parts.append("another property" if f["quantity"] != "touches_border" else _BORDER[bool(f["value"])])
-        else:
-            words = f"{dimensions.named(f['quantity'])} {_WORDS[f['op']]} "
-            parts += [words, Fact(at, f"parameters.filters.{k}.value"), unit_words(f.get("unit", ""))]
-    return tuple(parts)
+def _conditions(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
+    """What the objects had to be, in words, with a fact whose expression says so."""
+    found: dict[str, Evidence] = {}
+    for e in evidence:
+        calls: Iterable[Call] = e.call.walk() if "expression" in e.parameters else ()
+        for call in calls:
+            if call.name == "obj" and call.get("having") is not None:
+                found.setdefault(objects_phrase(call.but(where=None, image=None)), e)
+    numbers = {phrase: [phrase[a:b] for a, b in numerals(phrase)] for phrase in found}
+    return {p: e for p, e in found.items() if all(_is_said(n, e) for n in numbers[p])}
 
 
-def _sampling(prose: Prose, evidence: Sequence[Evidence]) -> None:
-    for at in _distinct(evidence, ("tiles_drawn", "tiles_in_all"), needed="tiles_in_all"):
-        if "tiles_drawn" in evidence[at].parameters:
-            prose.say("Figures were estimated from {drawn} of {tiles} tiles drawn at random.",
-                      drawn=(Fact(at, "parameters.tiles_drawn"),), tiles=(Fact(at, "parameters.tiles_in_all"),))  # fmt: skip
+def _statistic(name: str) -> str:
+    return STATISTIC_WORDS.get(name, "percentile" if name[1:].isdigit() else name).removesuffix(" of the") or "value"
 
 
-def _software(prose: Prose) -> None:
-    facts = _measured(prose, "software", None)
-    said: list[str | Fact] = []
-    for quantity, fact in facts.items():
-        said += [", " if said else "", quantity.removeprefix("version of ") + " ", fact]
-    prose.say("Measured with {said}.", said=tuple(said))
+def _is_said(number: str, e: Evidence) -> bool:
+    try:
+        return float(number.replace(",", "")) in said_numbers(str(e.parameters["expression"]))
+    except ValueError:
+        return number in str(e.parameters["expression"])
+
+
+def _software() -> list[tuple[str, str]]:
+    return [("micro_nb", __version__), *((name, version(name)) for name in _SOFTWARE)]
 
 
 def _missing(img: MicroImage | None, evidence: Sequence[Evidence]) -> Iterable[str]:
@@ -214,9 +284,9 @@ def _missing(img: MicroImage | None, evidence: Sequence[Evidence]) -> Iterable[s
         yield "the pixel size, and what it was calibrated with"
     elif img.pixel_size_source == "argument":
         yield "what the stated pixel size was calibrated with"
-    for what, keys in _NEEDED.items():
+    for what, keys in _RECORDED.items():
         if not any(img.metadata.get(k) not in (None, "") for k in keys):
-            yield what
+            yield f"the {what}"
     if not img.rgb and any(c.emission_nm is None for c in img.channels) and len(img.channels) > 1:
         yield "excitation and emission of the channels"
     if len({e.image_id for e in evidence if e.image_id}) > 1:
@@ -224,44 +294,28 @@ def _missing(img: MicroImage | None, evidence: Sequence[Evidence]) -> Iterable[s
     yield from _ALWAYS
 
 
-def _measured(prose: Prose, name: str, img: MicroImage | None, **parameters: Any) -> dict[str, Fact]:
-    """Runs a tool and adds what it measured to the evidence; quantity -> where it stands."""
-    facts = {}
-    for m in run(name, img, **parameters):
-        facts[m.quantity] = _added(prose, Evidence.of(m, name, img, region=None, parameters=parameters))
-    return facts
+def _stated(quantity: str, value: Any, img: MicroImage | None, unit: str = "") -> Evidence:
+    """A fact that is read, not measured by an expression."""
+    return Evidence(
+        quantity,
+        value if isinstance(value, int | float) else str(value),
+        unit,
+        version=__version__,
+        image_id=img.content_id if img is not None else None,
+    )
 
 
-def _stated(prose: Prose, img: MicroImage, quantity: str, value: str) -> Fact:
-    return _added(prose, Evidence(quantity, value, image_id=img.content_id))
-
-
-def _added(prose: Prose, e: Evidence) -> Fact:
-    evidence = prose.evidence
-    assert isinstance(evidence, list)
-    evidence.append(e)
-    return Fact(len(evidence) - 1)
-
-
-def _distinct(evidence: Sequence[Evidence], keys: Sequence[str], needed: str = "method") -> list[int]:
-    """Positions of facts that differ in some parameters, the first of each kind; those that lack ``needed`` are left out."""
-    found: dict[str, int] = {}
-    for k, e in enumerate(evidence):
+def _distinct(evidence: Sequence[Evidence], keys: Sequence[str], *, needed: str) -> list[Evidence]:
+    """Facts that differ in some parameters, the first of each kind; those that lack ``needed`` are left out."""
+    found: dict[str, Evidence] = {}
+    for e in evidence:
         if e.parameters.get(needed):
-            found.setdefault(repr([e.parameters.get(key) for key in keys]), k)
+            found.setdefault(repr([e.parameters.get(key) for key in keys]), e)
     return list(found.values())
 
 
-def _most(evidence: Sequence[Evidence]) -> list[int]:
-    """For each kind of object the largest number that was measured."""
-    best: dict[str, int] = {}
-    for k, e in enumerate(evidence):
-        if e.quantity.startswith("number of ") and e.unit == "count" and isinstance(e.value, int) and "target" in e.parameters:
-            name = str(e.parameters["target"])
-            if name not in best or e.value > evidence[best[name]].value:  # type: ignore[operator]
-                best[name] = k
-    return list(best.values())
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1]
+def _listed(pairs: Sequence[tuple[str, tuple[Evidence, str]]], between: str = ", ") -> list[str | tuple[Evidence, str]]:
+    out: list[str | tuple[Evidence, str]] = []
+    for words, stated in pairs:
+        out += [between, words, stated] if out else [words, stated]
+    return out

@@ -1,49 +1,43 @@
-"""``Session``: a conversation about an image in which every number is a measurement."""
+"""``Session``: a conversation about images in which every number is a measurement."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.region import Region
-from ..errors import EvidenceError, MicroNBError
+from ..errors import EvidenceError, LanguageError, MicroNBError
 from ..render.markdown import mime
 from ..tiles.objects import Objects
-from . import memory
-from .answer import Answer, Span
-from .compose import compose
-from .declines import DECLINES, Decline, not_understood
+from .album import Album, Given
+from .answer import Answer, Turn, holding
+from .composing import answer_of
+from .control import adjusted, restyled, settled
 from .evidence import Evidence
-from .eyes import MICRO_D1, resolve
-from .images import Album, Given, Said, refit
-from .llm.assistant import Asked
+from .language import Call, parse
+from .llm.asked import UNSURE, Asked
 from .llm.models import assistant
 from .log.book import Choice, Writer, new_id, serials
 from .log.resume import answer_about, recalled
-from .markdown import transcript_markdown
+from .measures.evaluation import check, evaluate, selection
+from .measures.eyes import MICRO_D1, resolve
+from .measures.finding import tiles_of
+from .measures.objects import CAVEATS
+from .measures.results import Result
+from .measures.scene import Scene
+from .measures.units import Length, convert
 from .methods import Methods, methods
-from .pace import SAMPLED, Pace
-from .planner import plan
-from .plans import Call, Plan
-from .prose import numerals
-from .query import Query
-from .registry import get, run
-from .show import transcript_html, transcript_text
-from .side_by_side import core_question, measured_in, side_by_side
-from .understand import understand
+from .reader.understanding import Understood, understand
+from .views.html import transcript_html
+from .views.text import transcript_markdown, transcript_text
 
-
-@dataclass(frozen=True)
-class Turn:
-    """One exchange."""
-
-    question: str
-    query: Query
-    answer: Answer
+_LOST = 0.02
+"""Below this probability readings are offered in place of an answer; below ``UNSURE`` the others are offered with it."""
+_PILOT, _LEAST_TILES = 2, 6  # tiles that are timed first; images of fewer tiles than this are looked at whole
 
 
 class Session:
@@ -51,12 +45,14 @@ class Session:
 
     Parameters
     ----------
-    img : the image it is about; several as a list, or as a mapping from names ("control", "treated"); None for questions that
-        need none.
+    img : the image it is about; several as a list, a mapping from names, or from conditions to lists of images
+        (``{"control": [...], "treated": [...]}``), which are compared image by image; None for questions that need none.
+    objects : objects of the first image that were found or corrected before; they are taken as they are.
     eyes : what finds the objects: ``"micro_d1"``, the built-in model; ``"floor"``, segmentation without trained weights; a model
         folder, or what :func:`micro_nb.load_model` gave. The floor also serves where the weights are missing, the image is too
         large to be looked at whole, or it has several planes.
-    llm : a language model that may plan measurements and word answers, and is held to the same law: a transformers model (a
+    index : a :class:`micro_nb.Index`, for "find pictures with ..." and "others like this".
+    llm : a language model that may write expressions and word answers, and is held to the same law: a transformers model (a
         folder, a hub id, or ``(model, tokenizer)``), an OpenAI-compatible server (``"http://localhost:11434/v1#model"``, or
         :class:`micro_nb.session.llm.Endpoint`), or any object with ``reply(messages, tools)``. None: answers are composed.
     log : where every turn is kept, before it is shown: a file; True, the log in the user's data folder; False, nowhere. Left out,
@@ -75,63 +71,101 @@ class Session:
     --------
     >>> import numpy as np, micro_nb as mnb
     >>> chat = Session(mnb.open_image(np.full((40, 60), 7, "uint8")))
-    >>> chat.ask("What is the largest grey value?").text
-    'The largest grey value of the image is 7.'
-    >>> chat.ask("and the mean?").value
-    7.0
+    >>> chat.measure('pixels("max")').value
+    7
     """
 
-    def __init__(self, img: Given = None, *, eyes: Any = MICRO_D1, llm: Any = None, log: Choice = None) -> None:
+    def __init__(
+        self,
+        img: Given = None,
+        *,
+        objects: Objects | None = None,
+        eyes: Any = MICRO_D1,
+        index: Any = None,
+        llm: Any = None,
+        log: Choice = None,
+    ) -> None:
         self.images = Album.of(img)
-        self.about, self._eyes = self.images.first, eyes
-        self.img = self._given = self.images[self.about] if self.about is not None else None
-        self.looks_with = resolve(eyes, self.img)
         self.turns: list[Turn] = []
-        self._measured: dict[str, tuple[Evidence, ...]] = {}
-        self._budget: float | None = None
-        self._pace = Pace()
+        self._scene = Scene(
+            self.images, self.images.first, eyes, groups=self.images.groups, told={"index": index} if index is not None else {}
+        )
+        if objects is not None and self.about is not None:
+            self._scene = replace(self._scene, given={self.about: objects})
+        self._tiles: dict[str, int] = {}
+        self._scene_before: list[Scene] = []
         self.llm = assistant(llm)
         self.id, self._log = new_id(), Writer.of(log)
+
+    @property
+    def about(self) -> str | None:
+        """The name of the image that is spoken of."""
+        return self._scene.about
+
+    @property
+    def img(self) -> MicroImage | None:
+        """The image that is spoken of."""
+        return self.images[self.about] if self.about is not None else None
+
+    @property
+    def looks_with(self) -> str:
+        """The name of the eyes that look at this image."""
+        return resolve(self._scene.eyes, self.img)
+
+    @property
+    def eyes(self) -> Any:
+        """The eyes that were asked for."""
+        return self._scene.eyes
 
     def ask(self, question: str, *, region: Region | None = None, budget: float | None = None) -> Answer:
         """Answers from measurements, or declines and says why.
 
         Parameters
         ----------
-        question : in the person's own words; follow-ups may leave out what was said before.
-        region : the place it is about, "this region", unless it names another.
+        question : in the person's own words, or an expression of the measuring language; follow-ups may leave out what was
+        said before.
+        region : the place that is "this".
         budget : seconds to spend on looking for objects. Counts and statistics are then estimated from a random sample of tiles
             (two at least), with an interval; asked again, from twice as many, until the image was looked at whole.
         """
-        self._budget = budget
-        said = self.images.read(str(question), self.about)
-        if said.mode == "missing":
-            return self._kept(str(question), Query("unknown", text=str(question)), _declined(DECLINES["one image"]))
-        if said.mode in ("across", "which"):
-            return self._kept(str(question), *self._across(str(question), said, region))
-        if said.mode != "here":
-            self.use(said.names[0])
-        query = self._understood(str(question), said, region)
-        if query.topic == "undo":
-            return self._undo(str(question), query)
-        if query.pixel_size is not None and self.img is not None:
-            self._scale(query.pixel_size)
-        return self._kept(str(question), query, self._in_words(str(question), query, self._answer(query)))
+        question = str(question)
+        understood = understand(question, [t.calls for t in holding(self.turns)])
+        told = {**self._scene.told, "question": question}
+        self._scene = replace(
+            self._scene, marked=region if region is not None else self._scene.marked, tiles=self._affordable(budget), told=told
+        )
+        before = self._scene
+        answer = self._answered(question, understood)
+        answer = self._in_words(question, understood, answer)
+        self._scene_before.append(before)
+        return self._kept(Turn(question, answer.calls, answer))
+
+    def measure(self, expression: str | Call) -> Answer:
+        """What an expression of the measuring language gives, as an answer; not kept as a turn.
+
+        Raises
+        ------
+        LanguageError : it is no expression, or one that no measurement can take.
+
+        Examples
+        --------
+        >>> import numpy as np, micro_nb as mnb
+        >>> Session(mnb.open_image(np.zeros((30, 40), "uint8")), log=False).measure('image("size")').text
+        'The image is 40 px wide and 30 px high.'
+        """
+        call = expression if isinstance(expression, Call) else parse(expression)
+        check(call)
+        return self._measured((call,))
 
     def add(self, img: MicroImage, name: str | None = None) -> Session:
         """Takes another image into the conversation: "compare with the control", "which image has more nuclei?".
-
-        Parameters
-        ----------
-        img : the image.
-        name : how it is spoken of; its own name by default.
 
         Raises
         ------
         EvidenceError : the name is taken.
         """
         name = self.images.add(img, name)
-        if self.img is None:
+        if self.about is None:
             self.use(name)
         return self
 
@@ -142,8 +176,7 @@ class Session:
         ------
         EvidenceError : no image has this name.
         """
-        self.img, self._given, self.about = self.images[name], self.images.original(name), name
-        self.looks_with = resolve(self._eyes, self.img)
+        self._scene = self._scene.on(name)
 
     @classmethod
     def resume(cls, name: str = "last", *, img: Given = None, eyes: Any = None, log: Choice = None, llm: Any = None) -> Session:
@@ -162,10 +195,14 @@ class Session:
         """
         logged, images, path = recalled(name, img, log)
         chat = cls(images, eyes=eyes or logged.eyes, log=path, llm=llm)
+        chat.id = logged.id
+        chat.images.groups.update(
+            {group: kept for group, names in logged.groups.items() if (kept := tuple(n for n in names if n in images))}
+        )
+        for turn in (Turn(t.question, t.calls, answer_about(t, logged, images)) for t in logged.turns):
+            chat._replayed(turn)
         if logged.about is not None:
             chat.use(logged.about)
-        chat.id = logged.id
-        chat.turns = [Turn(t.question, t.query, answer_about(t, logged, images)) for t in logged.turns]
         chat._log.known(chat.turns, serials(logged.id, path))
         return chat
 
@@ -176,7 +213,7 @@ class Session:
         ------
         EvidenceError : no answer spoke of objects yet.
         """
-        for turn in reversed(memory.holding(self.turns)):
+        for turn in reversed(holding(self.turns)):
             if turn.answer.objects is not None:
                 return turn.answer.objects
         raise EvidenceError("no answer of this session spoke of objects yet; ask how many there are, for example")
@@ -195,108 +232,128 @@ class Session:
         """All facts stated so far, each once."""
         return tuple({e.id: e for turn in self.turns for e in turn.answer.evidence}.values())
 
-    def measure(self, call: Call) -> tuple[Evidence, ...]:
-        """The evidence of one tool call; measured once per session."""
-        looks = self.looks_with
-        if self._budget is not None and self.img is not None and call.tool in SAMPLED:
-            looks = self._pace.eyes(self.img, looks, call, self._budget)
-        key = f"{self.about} {looks} {call!r}"
-        if key not in self._measured:
-            given = dict(call.parameters)
-            eyes = get(call.tool).arguments.get("eyes")
-            if eyes is not None and eyes.default != looks:
-                given["eyes"] = looks
-            measured = run(call.tool, self.img, region=call.region, **given)
-            self._measured[key] = tuple(
-                Evidence.of(m, call.tool, self.img, region=call.region, parameters=given) for m in measured
-            )
-        return self._measured[key]
+    def _answered(self, question: str, understood: Understood) -> Answer:
+        """The answer to what was understood."""
+        if not understood.calls or understood.confidence < _LOST:
+            return self._offer(understood)
+        calls = understood.calls
+        if calls[0].name == "undo":
+            return self._undone(calls)
+        if calls[0].name == "again":
+            calls = next((t.calls for t in reversed(holding(self.turns)) if t.calls and t.calls[0].name != "say"), calls)
+        self._told(calls)
+        answer = self._measured(calls)
+        if calls[0].name == "say":
+            answer = restyled(calls[0], answer, [t.answer for t in holding(self.turns)])
+        answer = self._said_once(answer)
+        unsure = understood.alternatives if understood.confidence < UNSURE else ()
+        return replace(answer, alternatives=unsure)
 
-    def _scale(self, pixel_size: float | None) -> None:
-        """Opens the image anew with the µm per pixel that a person states; None for what it had in the beginning."""
-        self.img = self._given if pixel_size is None or self._given is None else open_image(self._given, pixel_size=pixel_size)
-        if self.about is not None and self.img is not None:
-            self.images.put(self.about, self.img)
-        self.looks_with = resolve(self._eyes, self.img)
-        self._measured.clear()
-
-    def _kept(self, question: str, query: Query, answer: Answer) -> Answer:
-        self.turns.append(Turn(question, query, answer))
-        self._log.keep(self)  # before it is shown
+    def _measured(self, calls: tuple[Call, ...]) -> Answer:
+        """The answer that expressions give; what cannot be measured of several is said behind the rest."""
+        results: list[Result] = []
+        failed: MicroNBError | None = None
+        for call in calls:
+            try:
+                result = settled(call, self._scene) if call.name in ("set", "adjust") else None
+                results.append(result or evaluate(call, self._scene))
+            except MicroNBError as error:
+                failed = failed or error
+        if not results:
+            return _refused(failed, calls)
+        try:
+            answer = answer_of(results, calls, self._scene)
+        except EvidenceError as error:  # a sentence that states what was not measured is never shown
+            return _refused(error, calls)
+        if failed is not None:
+            more = _refused(failed, calls)
+            answer = replace(answer, text=f"{answer.text} {more.text}")
         return answer
 
-    def _understood(self, question: str, said: Said, region: Region | None) -> Query:
-        """The query of a question; the one before again where only an image was named."""
-        context = memory.context(self.turns, self.img, region)
-        if said.mode != "here" and said.bare:
-            first = Query("count") if said.mode in ("across", "which") else Query("measure", quantity="image_size")
-            query = first if said.mode == "switch" or context.previous is None else replace(context.previous, also=())
+    def _said_once(self, answer: Answer) -> Answer:
+        """Without a caveat that an earlier answer gave."""
+        for text in CAVEATS:
+            if answer.text.endswith(text) and any(text in turn.answer.text for turn in holding(self.turns)):
+                return replace(answer, text=answer.text.removesuffix(text))
+        return answer
+
+    def _offer(self, understood: Understood) -> Answer:
+        """Readings to choose from, where none is likely."""
+        readings = tuple(r for r in (understood.calls, *understood.alternatives) if r)
+        text = (
+            "I am not sure what you mean. Did you mean one of these?"
+            if readings
+            else "I could not read that as a question about the image; ask for example how many there are, how big, or where."
+        )
+        return Answer(
+            text,
+            declined="not understood",
+            remedy="say it in other words, or choose a reading",
+            alternatives=readings,
+            image=self.img,
+        )
+
+    def _undone(self, calls: tuple[Call, ...]) -> Answer:
+        """The answer before the last one, whose turn is taken back with all that it told."""
+        held = holding(self.turns)
+        if not held:
+            return Answer("There is nothing to take back yet.", calls=calls, declined="nothing before")
+        at = max(k for k, t in enumerate(self.turns) if t is held[-1])
+        if at < len(self._scene_before):
+            self._scene = self._scene_before[at]
+        before = held[-2].answer if len(held) > 1 else Answer("Taken back.", image=self.img)
+        return replace(before, text=before.text if len(held) > 1 else "Taken back; nothing was asked before.", calls=calls)
+
+    def _told(self, calls: tuple[Call, ...]) -> None:
+        """Takes in what a turn tells: the pixel size, what is ignored, which image is spoken of, what is left out."""
+        for call in calls:
+            size = call.get("pixel_size") if call.name == "set" else None
+            if size is not None and self.about is not None:
+                self._rescale(str(size))
+            self._scene = adjusted(call, self._scene)
+
+    def _rescale(self, size: str) -> None:
+        """Opens the image anew with the pixel size that a person states."""
+        length = Length.read(size if any(c.isalpha() for c in size) else f"{size} um")
+        um = length.value if length.unit == "um" else convert(length.value, length.unit, "um", None)
+        assert self.about is not None
+        self.images.put(self.about, open_image(self.images.original(self.about), pixel_size=um))
+
+    def _affordable(self, budget: float | None) -> int | None:
+        """How many tiles fit into a budget of seconds, after the time that a few of them take; twice as many when asked again."""
+        img = self.img
+        if budget is None or img is None or tiles_of(img) < _LEAST_TILES:
+            return None
+        key = f"{img.content_id} {self.looks_with}"
+        if key in self._tiles:
+            tiles = 2 * self._tiles[key]
         else:
-            query = understand(said.rest, context)
-        query = replace(query, text=question, images=said.names if len(self.images) > 1 else ())
-        return refit(query, self.img.plane_shape) if len(self.images) > 1 and self.img is not None else query
+            start = time.perf_counter()
+            selection("object", replace(self._scene, tiles=_PILOT))
+            tiles = max(int(budget / max((time.perf_counter() - start) / _PILOT, 1e-6)), _PILOT)
+        self._tiles[key] = min(tiles, tiles_of(img))
+        return None if self._tiles[key] >= tiles_of(img) else self._tiles[key]
 
-    def _across(self, question: str, said: Said, region: Region | None) -> tuple[Query, Answer]:
-        """One question put to several images."""
-        here, before, queries, measured = self.about, memory.context(self.turns, self.img, region).previous, [], []
-        asked = replace(said, rest=core_question(said.rest, before))
-        for name in said.names:
-            self.use(name)
-            queries.append(replace(self._understood(question, asked, region), also=(), claim=None))
-            measured.append(measured_in(name, self._answer(queries[-1])))
-        if here is not None:
-            self.use(here)
-        return queries[0], side_by_side(queries[0], said.mode == "which", said.rest, measured)
-
-    def _undo(self, question: str, query: Query) -> Answer:
-        """Takes the last turn back and gives the answer before it again."""
-        taken = Turn(question, query, _declined(DECLINES["nothing before"]))
-        held = memory.holding([*self.turns, taken])
-        if held:
-            taken = replace(taken, answer=held[-1].answer)
-            before = held[-1].query.images or tuple(self.images)[:1]  # asked while there was but one
-            if len(before) == 1 and before[0] != self.about and before[0] in self.images:
-                self.use(before[0])
-        self.turns.append(taken)
-        if memory.pixel_size(self.turns) != memory.pixel_size(self.turns[:-1]):
-            self._scale(memory.pixel_size(self.turns))
-        self._log.keep(self)
-        return taken.answer
-
-    def _in_words(self, question: str, query: Query, base: Answer) -> Answer:
+    def _in_words(self, question: str, understood: Understood, base: Answer) -> Answer:
         """The composed answer, or what a language model makes of it, verified."""
         if self.llm is None:
             return base
-        return self.llm.answer(Asked(question, query, base, self.img, self.looks_with, self.history, self.measure))
+        return self.llm.answer(Asked(question, understood, base, self._scene, self.history, self.measure))
 
-    def _answer(self, query: Query) -> Answer:
-        answers = [self._one(q) for q in (replace(query, also=()), *query.also)]
-        main, *others = answers
-        for extra in others:
-            if extra.declined is None or main.declined is None:
-                main = _joined(main, extra)
-        return replace(main, query=query)
+    def _replayed(self, turn: Turn) -> None:
+        """Takes in a turn of the log, with what it told or took back."""
+        before = self._scene
+        if turn.takes_back:
+            self._undone(turn.calls)
+        else:
+            self._told(turn.calls)
+        self._scene_before.append(before)
+        self.turns.append(turn)
 
-    def _one(self, query: Query) -> Answer:
-        planned = plan(query, self.img, self.looks_with)
-        if isinstance(planned, Decline):
-            return _declined(planned)
-        try:
-            evidence = tuple(e for call in planned.calls for e in self.measure(call))
-        except MicroNBError as error:
-            return _failed(error)
-        for call in planned.more:
-            with suppress(EvidenceError):
-                evidence += self.measure(call)
-        return self._worded(planned, query, evidence)
-
-    def _worded(self, planned: Plan, query: Query, evidence: tuple[Evidence, ...]) -> Answer:
-        try:
-            draft = compose(planned.wording, query, evidence)
-        except EvidenceError as error:  # a sentence that states what was not measured is never shown
-            return replace(_declined(DECLINES["wording"]), declined=str(error), evidence=evidence)
-        prose = draft.prose
-        return Answer(prose.text, draft.value, draft.unit, evidence, tuple(prose.spans), image=self.img)
+    def _kept(self, turn: Turn) -> Answer:
+        self.turns.append(turn)
+        self._log.keep(self)  # before it is shown
+        return turn.answer
 
     def to_markdown(self) -> str:
         """The whole conversation, escaped."""
@@ -324,25 +381,9 @@ class Session:
         return {"text/html": transcript_html(self.turns), "text/plain": transcript_text(self.turns) or repr(self)}
 
 
-def _declined(why: Decline) -> Answer:
-    if numerals(f"{why.reason} {why.remedy}"):  # a number word quoted from the question
-        why = not_understood(())
-    return Answer(f"{why.reason} {why.remedy}", declined=why.reason, remedy=why.remedy)
-
-
-def _failed(error: MicroNBError) -> Answer:
-    """A tool's own reason, where it carries no number of its own."""
-    message = str(error)
-    if numerals(message):
-        return replace(_declined(DECLINES["failed"]), declined=message)
-    reason = message[:1].upper() + message[1:] + ("" if message.endswith(".") else ".")
-    return Answer(reason, declined=reason)
-
-
-def _joined(first: Answer, second: Answer) -> Answer:
-    """Two answers as one; the first gives the value."""
-    shift, offset = len(first.text) + 1, len(first.evidence)
-    moved = tuple(Span(s.start + shift, s.end + shift, s.index + offset, s.field) for s in second.spans)
-    return replace(
-        first, text=f"{first.text} {second.text}", evidence=first.evidence + second.evidence, spans=first.spans + moved,
-    )  # fmt: skip
+def _refused(error: MicroNBError | None, calls: tuple[Call, ...]) -> Answer:
+    """Why nothing could be measured, as a sentence."""
+    text = str(error) if error is not None else "nothing was measured"
+    sentence = f"{text[:1].upper()}{text[1:]}"
+    reason = "not understood" if isinstance(error, LanguageError) else text
+    return Answer(sentence if sentence.endswith((".", "?", "!")) else f"{sentence}.", calls=calls, declined=reason)

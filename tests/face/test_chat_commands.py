@@ -41,40 +41,40 @@ def piped(monkeypatch, text):
 
 
 def test_ask_with_a_pixel_size_and_as_json(image, capsys):
-    assert ask(capsys, image, "How many nuclei?") == "There are 4 nuclei.\n"
-    answer = json.loads(ask(capsys, image, "mean area in µm²?", "--pixel-size", "0.5", "--json"))
+    assert ask(capsys, image, 'count("nucleus")') == 'I count 4 nuclei.\n  [count("nucleus")]\n'
+    answer = json.loads(ask(capsys, image, 'stat("area", "mean", "nucleus", unit="um2")', "--pixel-size", "0.5", "--json"))
     assert answer["unit"] == "um2"
     assert answer["evidence"]
 
 
 def test_a_session_goes_on_over_several_commands(image, capsys):
-    ask(capsys, image, "How many nuclei are in the left half?")
-    assert "right half" in ask(capsys, image, "and on the right?", "--session", "last")
+    ask(capsys, image, 'count(obj("nucleus", where="left"))')
+    assert "right half" in ask(capsys, image, 'count(obj("nucleus", where="right"))', "--session", "last")
     assert len(json.loads(said(capsys, "sessions", "show", "last", "--json").out)["turns"]) == 2
 
 
 def test_no_log_leaves_none(image, capsys, tmp_path):
-    ask(capsys, image, "How many nuclei?", "--no-log")
+    ask(capsys, image, 'count("nucleus")', "--no-log")
     assert not (tmp_path / "data").exists()
-    ask(capsys, image, "How many nuclei?", "--log", str(tmp_path / "own.sqlite"))
+    ask(capsys, image, 'count("nucleus")', "--log", str(tmp_path / "own.sqlite"))
     assert not (tmp_path / "data").exists()
-    assert "How many nuclei?" in said(capsys, "sessions", "show", "last", "--log", str(tmp_path / "own.sqlite")).out
+    assert 'count("nucleus")' in said(capsys, "sessions", "show", "last", "--log", str(tmp_path / "own.sqlite")).out
 
 
 def test_chat_reads_a_pipe_to_its_end(image, capsys, monkeypatch):
-    piped(monkeypatch, "How many nuclei?\n\n  and in the left half?\nevidence\nmethods")
+    piped(monkeypatch, 'count("nucleus")\n\n  count(obj("nucleus", where="left"))\nevidence\nmethods')
     out = said(capsys, "chat", image, "--eyes", "floor").out
-    assert out.startswith("There are 4 nuclei.\n")
+    assert out.startswith("I count 4 nuclei.\n")
     assert "number of nuclei: " in out
     assert "Missing:" in out
-    piped(monkeypatch, "quit\nHow many nuclei?\n")
+    piped(monkeypatch, 'quit\ncount("nucleus")\n')
     assert said(capsys, "chat", image, "--eyes", "floor").out == ""
     piped(monkeypatch, "")
     assert said(capsys, "chat", image, "--eyes", "floor").out == ""
 
 
 def test_chat_with_a_person_ends_with_ctrl_d_and_says_how_to_go_on(image, capsys, monkeypatch):
-    lines = iter(["How many nuclei?", KeyboardInterrupt(), "help", EOFError()])
+    lines = iter(['count("nucleus")', KeyboardInterrupt(), "help", EOFError()])
 
     def typed(prompt):
         line = next(lines)
@@ -85,29 +85,29 @@ def test_chat_with_a_person_ends_with_ctrl_d_and_says_how_to_go_on(image, capsys
     monkeypatch.setattr("builtins.input", typed)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     out = said(capsys, "chat", image, "--eyes", "floor").out
-    assert "There are 4 nuclei." in out
+    assert "I count 4 nuclei." in out
     assert out.count("Ask in your own words") == 2
     assert "--session" in out.splitlines()[-1]
 
 
 def test_sessions_are_listed_shown_exported_and_gone_on_with(image, capsys, tmp_path, monkeypatch):
-    ask(capsys, image, "How many nuclei?")
-    ask(capsys, image, "bit depth?")
+    ask(capsys, image, 'count("nucleus")')
+    ask(capsys, image, 'image("bit_depth")')
     listed = said(capsys, "sessions", "list").out.splitlines()
     assert len(listed) == 2
-    assert "How many nuclei?" in listed[0]
+    assert 'count("nucleus")' in listed[0]
     name = listed[0].split()[0]
-    assert "> How many nuclei?\nThere are 4 nuclei." in said(capsys, "sessions", "show", name).out
+    assert '> count("nucleus")\nI count 4 nuclei.' in said(capsys, "sessions", "show", name).out
     for out in ("talk.ipynb", "talk.json"):
         assert said(capsys, "sessions", "export", name, "-o", str(tmp_path / out)).out.strip().endswith(out)
         assert (tmp_path / out).is_file()
-    piped(monkeypatch, "and in the left half?\n")
+    piped(monkeypatch, 'count(obj("nucleus", where="left"))\n')
     assert "left half" in said(capsys, "sessions", "resume", name).out
     assert [s["turns"] for s in json.loads(said(capsys, "sessions", "list", "--json").out)] == [2, 1]
 
 
 def test_verify_says_identical_and_ends_with_an_error_where_it_differs(image, capsys, tmp_path):
-    ask(capsys, image, "How many nuclei?", "and their mean area?")
+    ask(capsys, image, 'count("nucleus")', 'stat("area", "mean", "nucleus")')
     out = said(capsys, "sessions", "verify", "last").out
     assert "the log is whole" in out
     assert " identical" in out

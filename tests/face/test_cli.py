@@ -19,7 +19,7 @@ from micro_nb.face.cli import build_parser, main
 
 COMMANDS = (
     "info", "overview", "convert", "quality", "parse", "segment", "ask", "index", "search", "train", "evaluate", "report", "demo",
-    "lab", "chat", "sessions", "deidentify",
+    "lab", "chat", "mcp", "sessions", "deidentify",
 )  # fmt: skip
 
 
@@ -125,11 +125,11 @@ def test_segment_writes_a_row_an_object_and_its_labels(cells, tmp_path, capsys):
 
 
 def test_ask_answers_from_measurements(cells, capsys):
-    assert main(["ask", str(cells), "What is the mean intensity?", "What is the pixel size?"]) == 0
+    assert main(["ask", str(cells), 'pixels("mean")', 'image("pixel_size")']) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2
-    assert "0.5" in lines[1]
-    assert main(["ask", str(cells), "How many nuclei are there?", "--json"]) == 0
+    assert [line.strip() for line in lines[1::2]] == ['[pixels("mean")]', '[image("pixel_size")]']
+    assert "0.5" in lines[2]
+    assert main(["ask", str(cells), 'count("nucleus")', "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["text"]
     assert answer["evidence"] or answer["declined"]

@@ -34,14 +34,14 @@ def test_loading_registers_one_line_and_cell_magic():
 
 def test_a_question_goes_to_the_named_image_and_its_session_is_kept():
     asker = Asker(Shell(a=image(7), b=image(9)))
-    assert asker.ask("a", "What is the largest grey value?").value == 7
-    assert asker.ask("b What is the largest grey value?").value == 9
-    assert asker.ask("a", "and the mean?").value == 7
+    assert asker.ask("a", 'pixels("max")').value == 7
+    assert asker.ask('b pixels("max")').value == 9
+    assert asker.ask("a", 'pixels("mean")').value == 7
 
 
 def test_the_only_image_needs_no_name():
     img = image()
-    assert Asker(Shell(img=img, same=img, _hidden=image(), n=3)).ask("What is the largest grey value?").value == 7
+    assert Asker(Shell(img=img, same=img, _hidden=image(), n=3)).ask('pixels("max")').value == 7
 
 
 def test_a_plain_name_in_braces_is_filled_in_and_nothing_else():
@@ -60,14 +60,14 @@ def test_an_unclear_request_says_how_it_is_done(line, cell):
 
 def test_a_session_given_by_name_is_used():
     chat = mnb.Session(image())
-    Asker(Shell(chat=chat)).ask("chat", "What is the largest grey value?")
+    Asker(Shell(chat=chat)).ask("chat", 'pixels("max")')
     assert len(chat.turns) == 1
 
 
 def test_an_image_that_is_gone_is_let_go():
     shell = Shell(img=image())
     asker = Asker(shell)
-    asker.ask("What is the largest grey value?")
+    asker.ask('pixels("max")')
     gone = weakref.ref(shell.user_ns.pop("img"))
     gc.collect()
     assert gone() is None

@@ -31,22 +31,22 @@ def run(ip, cell):
 
 
 def test_a_cell_asks_and_shows_all_forms(ip):
-    answer = run(ip, "%%ask img\nHow many nuclei are there?")
+    answer = run(ip, '%%ask img\ncount("nucleus")')
     assert answer.value == 4
     data, _ = ip.display_formatter.format(answer)
     assert set(data) == {"text/html", "text/plain", "image/png"}
 
 
 def test_a_line_asks_the_only_image_and_follow_ups_share_a_conversation(ip):
-    run(ip, "%ask How many nuclei are in the left half?")
-    assert run(ip, "%ask and on the right?").text.endswith("right half.")
-    assert ip.run_cell("kept = %ask bit depth?").success
+    run(ip, '%ask count(obj("nucleus", where="left"))')
+    assert run(ip, '%ask count(obj("nucleus", where="right"))').text.endswith("right half.")
+    assert ip.run_cell('kept = %ask image("bit_depth")').success
     assert ip.user_ns.pop("kept").value == 8
 
 
 def test_names_in_braces_are_filled_in_and_nothing_is_run(ip):
     ip.user_ns["least"] = 50
-    assert run(ip, "%%ask img\nHow many nuclei are larger than {least} px²?").value == 4
+    assert run(ip, '%%ask img\ncount(obj("nucleus", having="area > {least} px2"))').value == 4
     with pytest.raises(Exception, match="plain names"):
         run(ip, "%%ask img\nHow many are larger than {ip.exit()} px²?")
     with pytest.raises(Exception, match="plain names"):
@@ -54,13 +54,13 @@ def test_names_in_braces_are_filled_in_and_nothing_is_run(ip):
 
 
 def test_the_answer_is_kept_like_any_result(ip):
-    ip.run_cell("%ask img bit depth?", store_history=True)
+    ip.run_cell('%ask img image("bit_depth")', store_history=True)
     assert ip.user_ns["_"].value == 8
 
 
 def test_hostile_values_are_shown_as_text(ip):
     ip.user_ns["which"] = "<script>alert(1)</script>"
-    page = run(ip, "%%ask img\nHow many {which}?")._repr_mimebundle_()["text/html"]
+    page = run(ip, '%%ask img\ncount("{which}")')._repr_mimebundle_()["text/html"]
     assert "<script" not in page
 
 

@@ -19,7 +19,7 @@ from micro_nb.session.log.export import export
 def talk(tmp_path):
     tifffile.imwrite(tmp_path / "discs.tif", discs().read())
     chat = mnb.Session(mnb.open_image(tmp_path / "discs.tif", pixel_size=0.5), log=tmp_path / "log.sqlite")
-    for question in ("How many nuclei are in the left half?", "and their mean area?", "am I ill?"):
+    for question in ('count(obj("nucleus", where="left"))', 'stat("area", "mean", "nucleus")', 'decline("diagnosis")'):
         chat.ask(question)
     return chat, load(chat.id, tmp_path / "log.sqlite")
 
@@ -30,7 +30,7 @@ def test_the_notebook_measures_again_what_it_says(talk, tmp_path):
     book = nbformat.read(out, as_version=4)
     nbformat.validate(book)
     told = "\n".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
-    assert "How many nuclei are in the left half?" in told
+    assert 'count(obj("nucleus", where="left"))' in told
     assert "| measured | value |" in told
     NotebookClient(book, timeout=120, kernel_name="python3").execute()
     printed = "".join(o.get("text", "") for c in book.cells if c.cell_type == "code" for o in c.outputs)
@@ -66,7 +66,7 @@ def test_assistants_read_short_markdown(talk):
     assert set(told) == {"text/plain", "text/markdown"}
     assert f"- number of nuclei {chat.turns[0].answer.value} left half" in told["text/plain"]
     assert "image/png" in chat.turns[0].answer._ai_repr_(multimodal=True)
-    assert "How many nuclei" in chat._ai_repr_()["text/plain"]
+    assert 'count(obj("nucleus"' in chat._ai_repr_()["text/plain"]
     assert "0.5 µm" in chat.img._ai_repr_()["text/plain"]
     assert "image/png" in chat.img._ai_repr_(multimodal=True)
     objects = mnb.Objects.from_labels(chat.img, mnb.segment(chat.img))

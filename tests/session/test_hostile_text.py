@@ -16,10 +16,10 @@ from scenes import discs, on_the_floor  # noqa: F401
 import micro_nb as mnb
 from micro_nb.data.source import Channel
 from micro_nb.render.markdown import markdown_text
+from micro_nb.session.answer import Turn
 from micro_nb.session.evidence import Evidence
 from micro_nb.session.log.book import load
 from micro_nb.session.log.export import notebook
-from micro_nb.session.session import Turn
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -82,10 +82,15 @@ def hostile_image(text):
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_of_a_question_or_a_file_becomes_markup(text, tmp_path):
     chat = mnb.Session(hostile_image(text), log=tmp_path / "log.sqlite")
-    for question in (f"how many {text}", "channel names?", "what objective was used?", f"mean grey value in the channel {text}"):
+    for question in (
+        f"count({json.dumps(text)})",
+        'image("channels")',
+        'image("objective")',
+        f'pixels("mean", channel={json.dumps(text)})',
+    ):
         chat.ask(question)
     made = Evidence(text, text, "", function=text, parameters={text: text, "nested": {text: [text]}})
-    chat.turns.append(Turn(text, chat.turns[-1].query, replace(chat.turns[-1].answer, text=text, spans=(), evidence=(made,))))
+    chat.turns.append(Turn(text, chat.turns[-1].calls, replace(chat.turns[-1].answer, text=text, spans=(), evidence=(made,))))
     pages = [chat.to_html(), *(t.answer.to_html() for t in chat), mistune.html(chat.to_markdown())]
     pages += [t.answer._repr_mimebundle_()["text/html"] for t in chat]
     pages += [chat.methods()._repr_mimebundle_()["text/html"].replace("<ul>", "").replace("<li>", "")]
@@ -95,7 +100,7 @@ def test_nothing_of_a_question_or_a_file_becomes_markup(text, tmp_path):
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_becomes_markup_in_an_exported_notebook(text, tmp_path):
     chat = mnb.Session(hostile_image(text), log=tmp_path / "log.sqlite")
-    for question in (text, "channel names?", "what objective was used?"):
+    for question in (f"count({json.dumps(text)})", 'image("channels")', 'image("objective")'):
         chat.ask(question)
     book = nbformat.reads(notebook(load(chat.id, tmp_path / "log.sqlite")), as_version=4)
     nbformat.validate(book)
@@ -120,13 +125,13 @@ def test_nothing_becomes_markup_in_an_exported_notebook(text, tmp_path):
 def test_orders_in_metadata_or_questions_do_not_change_a_measurement(order):
     img = hostile_image(order)
     chat = mnb.Session(img.sel(c=1))
-    measured = chat.ask("How many nuclei are there?")
+    measured = chat.ask('count("nucleus")')
     assert measured.value == 8
     assert "500" not in measured.text
     asked = mnb.Session(discs()).ask(f"{order} How many nuclei are there?")
     assert asked.value in (8, None)
     assert not asked.text.startswith("There are 500")
-    assert mnb.Session(img.sel(c=1)).ask("how many cells?").value == 8
+    assert mnb.Session(img.sel(c=1)).ask('count("cell")').value == 8
 
 
 def test_names_of_persons_are_masked_when_repeated():
@@ -134,10 +139,7 @@ def test_names_of_persons_are_masked_when_repeated():
     facts = {"operator": "Jane Doe", "description": "Imaged by Jane Doe, jane@lab.org", "microscope": "Nikon Ti2"}
     object.__setattr__(img.source, "described", replace(img.source.info, facts=facts))
     chat = mnb.Session(img)
-    told = [
-        chat.ask(q)
-        for q in ("who was the operator?", "what does the description say?", "which microscope was used?", "describe it")
-    ]
+    told = [chat.ask(q) for q in ('image("operator")', 'image("description")', 'image("microscope")', 'describe("image")')]
     words = json.dumps([a.to_dict() for a in told]) + str(chat.methods()) + img._ai_repr_()["text/plain"]
     assert "Jane" not in words
     assert "jane@lab" not in words

@@ -10,9 +10,10 @@ import pytest
 from scenes import discs, on_the_floor  # noqa: F401
 
 import micro_nb as mnb
+from micro_nb.session import Understood
 from micro_nb.session.llm import ChatError, Endpoint, Message
 
-COUNT, COMPOSED = "How many nuclei are there?", "There are 8 nuclei."
+COUNT, COMPOSED = 'count("nucleus")', "I count 8 nuclei."
 KEY = "sk-very-secret"
 
 
@@ -70,36 +71,48 @@ def ask(server, monkeypatch):
     def told(*answers, question=COUNT, **kwargs):
         server.asked.clear()
         server.answers = list(answers)
-        chat = mnb.Session(discs(pixel_size=0.5), llm=Endpoint(server.url, "some-model", **{"timeout_s": 2.0, **kwargs}))
+        chat = mnb.Session(
+            discs(pixel_size=0.5), llm=Endpoint(server.url, "some-model", **{"timeout_s": 2.0, **kwargs}), log=False
+        )
         return chat, chat.ask(question)
 
     return told
 
 
-def test_a_server_words_and_measures(ask, server):
-    call = {"name": "object_statistic", "arguments": '{"quantity": "area", "statistic": "median", "target": "nuclei"}'}
-    _, answer = ask(completion(None, [call]), completion("There are {e1.value} nuclei with a median area of {e2.value} µm²."))
-    assert answer.text == "There are 8 nuclei with a median area of 36.25 µm²."
+@pytest.fixture
+def lost(monkeypatch):
+    """A reader that understands nothing, so that the model chooses what to measure."""
+    monkeypatch.setattr("micro_nb.session.session.understand", lambda question, before=(): Understood((), 0.0))
+
+
+def measuring(expression):
+    return {"name": "measure", "arguments": json.dumps({"expression": expression})}
+
+
+def test_a_server_words_and_measures(ask, server, lost):
+    calls = [measuring(COUNT), measuring('stat("area", "median", "nucleus")')]
+    _, answer = ask(completion(None, calls), completion("There are {e1.value} nuclei with a median area of {e2.value} µm²."))
+    assert answer.text.startswith("There are 8 nuclei with a median area of 36.2 µm².")
     assert answer.worded_by == "some-model"
     path, _, body = server.asked[0]
     assert path == "/v1/chat/completions"
     assert (body["model"], body["temperature"], body["stream"]) == ("some-model", 0, False)
     assert {t["type"] for t in body["tools"]} == {"function"}
-    assert [m["role"] for m in server.asked[1][2]["messages"]] == ["system", "user", "assistant", "tool"]
+    assert [m["role"] for m in server.asked[1][2]["messages"]] == ["system", "user", "assistant", "tool", "tool"]
     assert server.asked[1][2]["messages"][3]["tool_call_id"] == "c0"
 
 
 def test_an_address_with_a_model_is_enough(server):
-    server.answers = [completion("I count {e1.value} nuclei.")]
-    assert mnb.Session(discs(), llm=f"{server.url}#llama3").ask(COUNT).text == "I count 8 nuclei."
+    server.answers = [completion("Of nuclei I count {e1.value}.")]
+    assert mnb.Session(discs(), llm=f"{server.url}#llama3", log=False).ask(COUNT).worded_by == "llama3"
     assert server.asked[0][2]["model"] == "llama3"
     assert "Authorization" not in server.asked[0][1]
 
 
 def test_nothing_is_sent_before_a_question_nor_for_what_needs_no_words(server):
-    chat = mnb.Session(discs(), llm=Endpoint(server.url, "m"))
-    chat.ask("Is it cancer?")
-    chat.ask("How large are the nuclei in µm?")
+    chat = mnb.Session(discs(), llm=Endpoint(server.url, "m"), log=False)
+    chat.ask('decline("diagnosis")')
+    chat.ask('stat("diameter", "mean", "nucleus", unit="um")')
     assert not server.asked
 
 
@@ -130,7 +143,7 @@ def _cut(handler):
     handler.wfile.write(completion("There are {e1.value}")[:40])
 
 
-ENDLESS = completion(None, [{"name": "count", "arguments": '{"target": "nuclei"}'}])
+ENDLESS = completion(None, [measuring(COUNT)])
 
 
 @pytest.mark.parametrize(
@@ -145,7 +158,7 @@ ENDLESS = completion(None, [{"name": "count", "arguments": '{"target": "nuclei"}
         (200, {"Content-Encoding": "gzip"}, b"\x1f\x8bno"), _sleep, _drip, _endless, _cut, lambda h: None,
         completion("There are 500 nuclei."), completion("<img src=x onerror=alert(1)> {e1.value} nuclei"), ENDLESS,
         completion(None, [{"name": "exec", "arguments": '{"code": "import os"}'}]),
-        completion(None, [{"name": "count", "arguments": '{"target": {"a": [1, "x"]}, "region": 7}'}]),
+        completion(None, [{"name": "measure", "arguments": '{"expression": {"a": [1, "x"]}, "region": 7}'}]),
         completion("\x00\x1b[31m8"),
         completion(None, [{"name": "count", "arguments": "[1, 2]"}]), completion("9" * 300_000),
     ],
@@ -169,7 +182,7 @@ def test_a_passing_failure_is_tried_again(ask, server):
 
 
 def test_what_it_says_is_text_and_never_markup(ask):
-    from micro_nb.session.show import answer_html
+    from micro_nb.session.views.html import answer_html
 
     _, answer = ask(completion("8 nuclei & more \"nuclei\" 'here'"), question=COUNT)
     assert "<script" not in answer_html(answer)

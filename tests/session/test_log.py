@@ -40,21 +40,44 @@ def rows(path, query):
 
 def test_what_was_asked_is_read_back_as_it_was_said(path):
     chat = mnb.Session(discs(pixel_size=0.5), log=path)
-    for question in ("How many nuclei?", "and their mean area?", "where is the largest?", "what drug should I take?"):
+    for question in (
+        'count("nucleus")',
+        'stat("area", "mean", "nucleus")',
+        'locate(obj("nucleus", by="area"))',
+        'decline("treatment")',
+    ):
         chat.ask(question)
     logged = load(chat.id, path)
     assert [t.question for t in logged.turns] == [t.question for t in chat.turns]
     for said, kept in zip(chat.turns, logged.turns, strict=True):
         assert kept.answer.to_dict() == said.answer.to_dict()
-        assert kept.query == said.query
+        assert kept.calls == said.calls
         assert [e.id for e in kept.answer.evidence] == [e.id for e in said.answer.evidence]
     assert damage(path) == []
+
+
+def test_a_log_of_a_version_without_expressions_is_still_read(path):
+    from micro_nb.session.log.verify import verify
+
+    chat = mnb.Session(discs(), log=path)
+    chat.ask('count("nucleus")')
+    connection = sqlite3.connect(path)
+    connection.execute("""UPDATE turn SET query = '{"task": "count", "target": "nuclei"}'""")
+    connection.execute("UPDATE evidence SET body = replace(body, '\"expression\"', '\"target\"')")
+    connection.commit()
+    connection.close()
+    (turn,) = load(chat.id, path).turns
+    assert (turn.calls, turn.answer.value) == ((), 8)
+    check = verify(load(chat.id, path), img=chat.img)[0]
+    assert check.outcome == "not checked"
+    assert "earlier version" in check.reason
+    assert [t.question for t in mnb.Session.resume(chat.id, img=discs(), log=path)] == ['count("nucleus")']
 
 
 def test_equal_content_is_stored_once(path):
     chat = mnb.Session(discs(), log=path)
     for _ in range(5):
-        chat.ask("How many nuclei?")
+        chat.ask('count("nucleus")')
     assert [n for (n,) in rows(path, "SELECT count(*) FROM turn")] == [5]
     assert [n for (n,) in rows(path, "SELECT count(*) FROM answer UNION ALL SELECT count(*) FROM evidence")] == [1, 1]
 
@@ -67,31 +90,31 @@ def test_a_session_that_was_asked_nothing_leaves_no_trace(path):
 def test_the_environment_decides_unless_told(tmp_path, monkeypatch):
     monkeypatch.setenv("MICRO_NB_DATA", str(tmp_path / "data"))
     monkeypatch.setattr(settings, "log", False)
-    mnb.Session(discs()).ask("bit depth?")
+    mnb.Session(discs()).ask('image("bit_depth")')
     assert not (tmp_path / "data").exists()
-    mnb.Session(discs(), log=True).ask("bit depth?")
+    mnb.Session(discs(), log=True).ask('image("bit_depth")')
     monkeypatch.setattr(settings, "log", True)
-    mnb.Session(discs()).ask("bit depth?")
-    mnb.Session(discs(), log=False).ask("bit depth?")
+    mnb.Session(discs()).ask('image("bit_depth")')
+    mnb.Session(discs(), log=False).ask('image("bit_depth")')
     assert len(sessions()) == 2
     assert (tmp_path / "data" / "sessions.sqlite").stat().st_mode & 0o077 == 0  # for the user's eyes only
 
 
 def test_a_turn_that_was_taken_back_is_marked_and_not_read(path):
     chat = mnb.Session(discs(), log=path)
-    for question in ("How many nuclei?", "bit depth?"):
+    for question in ('count("nucleus")', 'image("bit_depth")'):
         chat.ask(question)
     del chat.turns[-1]
-    chat.ask("width of the image?")
-    assert [t.question for t in load(chat.id, path).turns] == ["How many nuclei?", "width of the image?"]
-    assert rows(path, "SELECT question FROM turn WHERE undone IS NOT NULL") == [("bit depth?",)]
+    chat.ask('image("size")')
+    assert [t.question for t in load(chat.id, path).turns] == ['count("nucleus")', 'image("size")']
+    assert rows(path, "SELECT question FROM turn WHERE undone IS NOT NULL") == [('image("bit_depth")',)]
 
 
 def test_the_journal_is_a_write_ahead_log_and_falls_back(path, tmp_path, monkeypatch):
-    mnb.Session(discs(), log=path).ask("bit depth?")
+    mnb.Session(discs(), log=path).ask('image("bit_depth")')
     assert rows(path, "PRAGMA journal_mode") == [("wal",)]
     monkeypatch.setattr(database, "on_network", lambda path: True)
-    mnb.Session(discs(), log=path).ask("bit depth?")
+    mnb.Session(discs(), log=path).ask('image("bit_depth")')
     assert rows(path, "PRAGMA journal_mode") == [("delete",)]
     assert len(sessions(path)) == 2
 
@@ -105,7 +128,7 @@ def test_network_homes_are_recognised(tmp_path):
 
 
 def test_an_older_log_is_brought_up_to_date_and_a_newer_one_is_left_alone(path):
-    mnb.Session(discs(), log=path).ask("bit depth?")
+    mnb.Session(discs(), log=path).ask('image("bit_depth")')
     newer = (*MIGRATIONS, "ALTER TABLE turn ADD COLUMN note TEXT; CREATE TABLE more (x);")
     with database.opened(path, write=True, migrations=newer) as connection:
         assert connection.execute("SELECT note FROM turn").fetchall() == [(None,)]
@@ -113,11 +136,11 @@ def test_an_older_log_is_brought_up_to_date_and_a_newer_one_is_left_alone(path):
         sessions(path)
     chat = mnb.Session(discs(), log=path)
     with pytest.warns(LogWarning, match="goes on without a log"):
-        assert chat.ask("bit depth?").value == 8
+        assert chat.ask('image("bit_depth")').value == 8
 
 
 def test_a_migration_that_fails_changes_nothing(path):
-    mnb.Session(discs(), log=path).ask("bit depth?")
+    mnb.Session(discs(), log=path).ask('image("bit_depth")')
     broken = (*MIGRATIONS, "CREATE TABLE more (x); CREATE TABLE turn (x);")
     with pytest.raises(LogError), database.opened(path, write=True, migrations=broken):
         pass
@@ -127,10 +150,10 @@ def test_a_migration_that_fails_changes_nothing(path):
 
 def test_a_log_that_was_removed_is_written_anew_whole(path):
     chat = mnb.Session(discs(), log=path)
-    chat.ask("bit depth?")
+    chat.ask('image("bit_depth")')
     for file in path.parent.iterdir():
         file.unlink()
-    chat.ask("How many nuclei?")
+    chat.ask('count("nucleus")')
     assert len(load(chat.id, path).turns) == 2
 
 
@@ -141,8 +164,8 @@ def test_a_damaged_log_of_ones_own_is_set_aside(tmp_path, monkeypatch):
     place.write_bytes(b"SQLite format 3\0" + bytes(np.random.default_rng(0).integers(0, 256, 5000, "uint8")))
     chat = mnb.Session(discs())
     with pytest.warns(LogWarning, match="a new log begins"):
-        chat.ask("bit depth?")
-    chat.ask("How many nuclei?")
+        chat.ask('image("bit_depth")')
+    chat.ask('count("nucleus")')
     assert len(load("last").turns) == 2
     assert list(tmp_path.glob("sessions.damaged-*.sqlite"))
 
@@ -157,28 +180,28 @@ def test_a_file_that_is_no_log_is_never_touched(tmp_path):
     for file in (notes, other, tmp_path):
         chat = mnb.Session(discs(), log=file)
         with pytest.warns(LogWarning, match="goes on without a log"):
-            assert chat.ask("bit depth?").value == 8
-        assert chat.ask("How many nuclei?").value == 8  # warned once, not at every turn
+            assert chat.ask('image("bit_depth")').value == 8
+        assert chat.ask('count("nucleus")').value == 8  # warned once, not at every turn
     assert (notes.read_bytes(), other.read_bytes()) == before
 
 
 def test_a_locked_log_is_caught_up_later(path, monkeypatch):
     monkeypatch.setattr(database, "_WAIT_S", 0.05)
     chat = mnb.Session(discs(), log=path)
-    chat.ask("bit depth?")
+    chat.ask('image("bit_depth")')
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.warns(LogWarning, match="another process"):
-        chat.ask("How many nuclei?")
+        chat.ask('count("nucleus")')
     other.execute("COMMIT")
     other.close()
-    chat.ask("width of the image?")
+    chat.ask('image("size")')
     assert len(load(chat.id, path).turns) == 3
 
 
 def test_changed_content_is_found(path):
     chat = mnb.Session(discs(), log=path)
-    chat.ask("How many nuclei?")
+    chat.ask('count("nucleus")')
     connection = sqlite3.connect(path)
     connection.execute("UPDATE evidence SET body = replace(body, '\"value\": 8', '\"value\": 500')")
     connection.commit()
@@ -189,7 +212,7 @@ def test_changed_content_is_found(path):
 def test_sessions_are_found_by_the_beginning_of_their_name(path):
     first, second = mnb.Session(discs(), log=path), mnb.Session(log=path)
     for chat in (first, second):
-        chat.ask("bit depth?")
+        chat.ask('image("bit_depth")')
     assert load(second.id[:-2], path).id == second.id
     with pytest.raises(LogError, match="more than one"):
         load(first.id[:4], path)
@@ -205,7 +228,7 @@ def test_names_of_persons_do_not_enter_the_log(path):
     img = discs()
     facts = {"operator": "Jane Doe", "info": "User: Jane Doe\nexposure 20 ms", "na": 1.4}
     object.__setattr__(img.source, "described", replace(img.source.info, facts=facts))
-    mnb.Session(img, log=path).ask("bit depth?")
+    mnb.Session(img, log=path).ask('image("bit_depth")')
     kept = load("last", path).image["facts"]["metadata"]
     assert kept == {"operator": "[masked]", "info": "User: [masked]\nexposure 20 ms", "na": 1.4}
 
@@ -216,7 +239,7 @@ def _talk(path, pipe):
     chat, k = mnb.Session(discs(), eyes="floor", log=path), 0
     os.write(pipe, f"{chat.id}\n".encode())
     while True:
-        chat.ask(("bit depth?", "width of the image?", "mean grey value?")[k % 3])
+        chat.ask(('image("bit_depth")', 'image("size")', 'pixels("mean")')[k % 3])
         k += 1
         os.write(pipe, f"{k}\n".encode())
 
@@ -224,7 +247,7 @@ def _talk(path, pipe):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_no_turn_that_was_shown_is_lost_to_kill_9(path):
     warm = mnb.Session(discs(), log=False)
-    warm.ask("mean grey value?")
+    warm.ask('pixels("mean")')
     random = np.random.default_rng(0)
     for _ in range(15):
         read, write = os.pipe()

@@ -7,7 +7,7 @@ from scenes import discs, on_the_floor  # noqa: F401
 
 import micro_nb as mnb
 from micro_nb.data.image import MicroImage
-from micro_nb.session.prose import verify
+from micro_nb.session.spans import verify
 
 
 def told(img, *questions, **how):
@@ -24,8 +24,9 @@ def described(img, **changes):
 
 def test_every_number_is_evidence():
     m = told(
-        discs(pixel_size=0.5), "How many nuclei?", "mean area of the nuclei?", "how many are larger than 30 µm2?",
-        "how many in the left half?", "median diameter?", "is it in focus?",
+        discs(pixel_size=0.5), 'count("nucleus")', 'stat("area", "mean", "nucleus")',
+        'count(obj("nucleus", having="area > 30 um2"))',
+        'count(obj("nucleus", where="left"))', 'stat("diameter", "median", "nucleus")', 'quality("focus")',
     )  # fmt: skip
     verify(m.text, m.spans, m.evidence)
     said = [
@@ -35,8 +36,7 @@ def test_every_number_is_evidence():
         "intensity threshold of",
         "Number of nuclei measured: 8",
         "mean and median",
-        "area above 30 µm²",
-        "95 % intervals by",
+        "nuclei larger than 30 µm²",
         "left half",
         "micro_nb 0.",
         "scipy",
@@ -45,19 +45,19 @@ def test_every_number_is_evidence():
 
 
 def test_what_is_not_known_is_listed():
-    bare = told(discs(), "How many nuclei?")
+    bare = told(discs(), 'count("nucleus")')
     assert "the pixel size, and what it was calibrated with" in bare.missing
     assert "its pixel size is not known" in bare.text.lower()
     for what in ("the objective", "the numerical aperture", "the exposure time"):
         assert what in bare.missing
     assert any("sample size" in what for what in bare.missing)
-    stated = told(discs(pixel_size=0.5), "How many nuclei?")
+    stated = told(discs(pixel_size=0.5), 'count("nucleus")')
     assert "what the stated pixel size was calibrated with" in stated.missing
 
 
 def test_what_the_file_records_is_said_and_not_missed():
     facts = {"microscope": "Nikon Ti2", "objective": "Plan Apo 20x", "na": 0.75, "operator": "Jane Doe", "acquired": "2024-03-01"}
-    m = told(described(discs(), facts=facts), "How many nuclei?")
+    m = told(described(discs(), facts=facts), 'count("nucleus")')
     verify(m.text, m.spans, m.evidence)
     assert "microscope Nikon Ti2; objective Plan Apo 20x; numerical aperture 0.75; acquired 2024-03-01" in m.text
     assert "the objective" not in m.missing
@@ -71,13 +71,13 @@ def test_nothing_measured_is_said_so():
 
 @pytest.mark.parametrize("form", ["to_markdown", "__str__"])
 def test_it_reads_as_text_and_markdown(form):
-    text = getattr(told(discs(), "How many nuclei?"), form)()
+    text = getattr(told(discs(), 'count("nucleus")'), form)()
     assert "Missing:" in text
     assert "- the objective" in text
 
 
 def test_the_model_is_named_with_its_weights():
-    m = told(mnb.open_image("sample:fluorescence?shape=128,128&seed=3"), "How many nuclei?", eyes="micro_d1")
+    m = told(mnb.open_image("sample:fluorescence?shape=128,128&seed=3"), 'count("nucleus")', eyes="micro_d1")
     verify(m.text, m.spans, m.evidence)
     assert "Micro-D1 (weights " in m.text
     assert "score threshold" in m.text

@@ -1,6 +1,6 @@
-"""What a microscopist is expected to know: topics written down with their sources, found by the words of a question."""
+"""What a microscopist is expected to know and to calculate: notes and formulas as tables with their sources, found by meaning."""
 
-from .recall import Found, described, recall
-from .topics import Topic, topic, topics
+from .formulas import Worked, work_out
+from .notes import Note, all_notes, look_up
 
-__all__ = ["Found", "Topic", "described", "recall", "topic", "topics"]
+__all__ = ["Note", "Worked", "all_notes", "look_up", "work_out"]

@@ -1,9 +1,12 @@
-"""A turn with a language model: it may measure more and word the answer, and what it writes is verified before it is shown."""
+"""A turn with a language model: it words the answer, and may choose what to measure where the question was not understood.
+
+What it writes is verified before it is shown; where it does not hold, the composed answer stands.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,45 +14,20 @@ from ...data.image import MicroImage
 from ...errors import EvidenceError
 from ...render.overview import overview_png
 from ..answer import Answer, Span
-from ..declines import DECLINES, not_understood
 from ..evidence import Evidence
-from ..plans import Call
-from ..printing import unit_words
-from ..prose import Fact, Prose
-from ..query import Query
-from ..reading import clauses
+from ..language import Call
+from ..measures.registry import get
 from . import prompts
+from .asked import Asked
+from .expressions import Refusal, checked, measured, numbers_said, offered_tool
 from .grounding import caveats, ground, medical
-from .offered import offered
-from .planned import Refusal, checked, measured
 from .protocol import ChatError, ChatModel, Message, Reply, ToolCall
-from .wording import placed, worded
+from .wording import with_places, worded
 
 ROUNDS, CALLS, FACTS, THUMBNAIL_PX = 5, 8, 40, 336
 _LONGEST_REPLY = 20_000
+_CHOSEN = "(I did not understand all of the question; the language model chose what to measure.)"
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a turn is about.
-
-    Attributes
-    ----------
-    question, query : as asked and as understood.
-    base : the composed answer, or the decline.
-    img, eyes : the image, and what looks at it.
-    history : questions and answers before.
-    measure : runs a tool call.
-    """
-
-    question: str
-    query: Query
-    base: Answer
-    img: MicroImage | None
-    eyes: str
-    history: Sequence[tuple[str, str]]
-    measure: Callable[[Call], tuple[Evidence, ...]]
 
 
 @dataclass
@@ -73,15 +51,14 @@ class Assistant:
     def answer(self, asked: Asked) -> Answer:
         """The composed answer, in the model's words where they hold; for what was not understood, what it measured."""
         self.notes = []
-        base = asked.base
-        if _never(asked) or not (_to_word(base) or _to_plan(asked)):
-            return base
+        if _never(asked) or not (_to_word(asked.base) or _to_choose(asked)):
+            return asked.base
         try:
             return _Turn(self, asked).run()
         except Exception as error:  # of the model, its adapter or its server: never the user's
             self.note(f"the language model gave no answer: {error}" if str(error) else f"it failed: {type(error).__name__}")
             _log.warning("%s; the composed answer stands", self.notes[-1])
-            return base
+            return asked.base
 
     def note(self, text: str) -> None:
         """Keeps what happened, briefly."""
@@ -89,22 +66,22 @@ class Assistant:
 
 
 class _Turn:
-    """The state of one turn."""
+    """The state of one turn; ``base`` is what may be worded, None once the model chose what to measure."""
 
     def __init__(self, assistant: Assistant, asked: Asked) -> None:
         self.assistant, self.asked = assistant, asked
-        self.understood = _to_word(asked.base)
-        self.evidence = list(asked.base.evidence)
+        self.base = asked.base if _to_word(asked.base) else None
+        self.evidence = list(self.base.evidence) if self.base is not None else []
+        self.chosen: dict[Call, Answer] = {}
         self.calls = 0
-        planner = not self.understood or getattr(assistant.model, "plans", True)
-        self.tools = offered(asked.img) if planner else {}
+        self.tools = (offered_tool(),) if _to_choose(asked) else ()
         self.messages = self._opening()
 
     def run(self) -> Answer:
         """Rounds of calls, then the wording; a wording that does not hold is retried once."""
         refused = 0
         for _ in range(ROUNDS):
-            reply = _valid(self.assistant.model.reply(tuple(self.messages), tuple(self.tools.values())))
+            reply = _valid(self.assistant.model.reply(tuple(self.messages), self.tools))
             if reply.calls:
                 if not self._measure(reply):
                     break
@@ -124,11 +101,14 @@ class _Turn:
         return self._plainly()
 
     def _opening(self) -> list[Message]:
-        asked, model = self.asked, self.assistant.model
-        rules = prompts.RULES + (f"\n{prompts.PLANS}" if self.tools else "")
-        composed = placed(asked.base) if self.understood else ""
-        text = prompts.user_message(asked.question, asked.img, asked.history, self.evidence, composed)
-        return [Message("system", rules), Message("user", text, picture=_thumbnail(asked.img) if _sees(model) else None)]
+        asked, image = self.asked, self.asked.image
+        rules = prompts.RULES + (f"\n{prompts.CHOOSES}" if self.tools else "")
+        composed = with_places(self.base) if self.base is not None and not self.tools else ""
+        text = prompts.user_message(asked.question, image, asked.history, self.evidence, composed)
+        return [
+            Message("system", rules),
+            Message("user", text, picture=_thumbnail(image) if _sees(self.assistant.model) else None),
+        ]
 
     def _measure(self, reply: Reply) -> bool:
         """Runs the calls of a reply and tells their results; False where the model goes on asking beyond its budget."""
@@ -145,26 +125,17 @@ class _Turn:
         self.calls += 1
         if self.calls > CALLS or len(self.evidence) >= FACTS:
             return "refused: no more measurements in this turn; answer now"
-        asked = self.asked
         try:
-            typed = checked(call, self.tools, asked.img, asked.eyes, self._known())
-            found = measured(typed, asked.measure, self.assistant.name)
+            expression = checked(call, self.asked, [*numbers_said(self.asked), *_measured_numbers(self.evidence)])
+            found = measured(expression, self.asked, self.assistant.name)
         except Refusal as error:
             self.assistant.note(f"refused {call.name[:40]}: {error}")
             return f"refused: {error}"
-        known = {_fact(e): k for k, e in enumerate(self.evidence)}
-        self.evidence += [e for e in found if _fact(e) not in known]
-        at = {_fact(e): k for k, e in enumerate(self.evidence)}
-        return prompts.listed({at[_fact(e)] + 1: e for e in found})
-
-    def _known(self) -> list[float]:
-        """Numbers that the person said in this session, and those that were measured in this turn."""
-        said = [q for q, _ in self.asked.history] + [self.asked.question]
-        numbers = [n for text in said for clause in clauses(text) for n in clause.numbers]
-        for e in self.evidence:
-            values = e.value if isinstance(e.value, tuple) else (e.value,)
-            numbers += [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
-        return numbers
+        self.base, self.chosen[expression] = None, found
+        known = {_fact(e) for e in self.evidence}
+        self.evidence += [e for e in found.evidence if _fact(e) not in known]
+        at = {_fact(e): k for k, e in enumerate(self.evidence, 1)}
+        return prompts.listed({at[_fact(e)]: e for e in found.evidence})
 
     def _worded(self, text: str) -> Answer:
         """The answer in the model's words.
@@ -173,40 +144,46 @@ class _Turn:
         ------
         EvidenceError : they do not hold.
         """
-        base = self.asked.base if self.understood else None
-        shown, spans = worded(text, self.evidence, base.spans if base is not None else ())
-        ground(shown, spans, self.evidence, base)
-        if not any(s.field.startswith("value") for s in spans):
+        shown, spans = worded(text, self.evidence, [self.base] if self.base is not None else list(self.chosen.values()))
+        ground(shown, spans, self.evidence, self.base)
+        main = next((s for s in spans if s.field.startswith("value")), None)
+        if main is None:
             raise EvidenceError("the answer states no measured value; cite one, such as {e1.value}")
-        answer = base or self._planned(spans)
-        shown += caveats(base, shown) if base is not None else f" {_CHOSEN}"
-        kept = len(base.evidence) if base is not None else 0
-        evidence, spans = _cited(self.evidence, spans, kept)
-        return replace(answer, text=shown, evidence=evidence, spans=tuple(spans), worded_by=self.assistant.name)
-
-    def _planned(self, spans: Sequence[Span]) -> Answer:
-        """An answer to what was not understood, from what the model measured."""
-        main = self.evidence[next(s for s in spans if s.field.startswith("value")).index]
-        return Answer("", main.value, main.unit, query=self.asked.base.query, image=self.asked.img)
+        if self.base is not None:
+            return replace(self.base, text=shown + caveats(self.base, shown), spans=tuple(spans), worded_by=self.assistant.name)
+        cited = list(dict.fromkeys([main.index, *(s.index for s in spans)]))
+        spans = [replace(s, index=cited.index(s.index)) for s in spans]
+        fact, evidence = self.evidence[main.index], tuple(self.evidence[k] for k in cited)
+        more = "".join(caveats(found, shown) for found in self.chosen.values())
+        return replace(
+            self._chosen_answer(), text=f"{shown}{more} {_CHOSEN}", value=fact.value, unit=fact.unit, evidence=evidence,
+            spans=tuple(spans),
+            worded_by=self.assistant.name,
+        )  # fmt: skip
 
     def _plainly(self) -> Answer:
-        """Without words of the model: the composed answer, or the measurements it asked for, one by one."""
-        base = self.asked.base
-        if self.understood or not self.evidence:
-            return base
-        prose, said = Prose(self.evidence), False
-        for k, e in enumerate(self.evidence):
-            said = _say(prose, k, e) or said
-        if not said:
-            return base
-        main = self.evidence[prose.spans[0].index]
-        text, shift = f"{_UNREAD} {prose.text}", len(_UNREAD) + 1
-        spans = tuple(replace(s, start=s.start + shift, end=s.end + shift) for s in prose.spans)
-        return Answer(text, main.value, main.unit, tuple(self.evidence), spans, query=base.query, image=self.asked.img)
+        """Without words of the model: the composed answer, or those to the expressions it chose, one after another."""
+        if self.base is not None or not self.chosen:
+            return self.asked.base
+        text, spans, evidence = "", list[Span](), list[Evidence]()
+        for found in self.chosen.values():
+            start = len(text) + bool(text)
+            spans += [replace(s, start=s.start + start, end=s.end + start, index=s.index + len(evidence)) for s in found.spans]
+            text, evidence = f"{text} {found.text}".strip(), [*evidence, *found.evidence]
+        first = next(iter(self.chosen.values()))
+        return replace(
+            self._chosen_answer(),
+            text=f"{text} {_CHOSEN}",
+            value=first.value,
+            unit=first.unit,
+            evidence=tuple(evidence),
+            spans=tuple(spans),
+        )
 
-
-_CHOSEN = "(I did not understand all of the question; the language model chose what to measure.)"
-_UNREAD = "I did not understand all of the question; the language model chose these measurements."
+    def _chosen_answer(self) -> Answer:
+        """The first answer to what the model chose, with all its expressions; other readings stay on offer."""
+        first = next(iter(self.chosen.values()), self.asked.base)
+        return replace(first, calls=tuple(self.chosen), alternatives=self.asked.base.alternatives)
 
 
 def _to_word(base: Answer) -> bool:
@@ -215,17 +192,22 @@ def _to_word(base: Answer) -> bool:
     return base.declined is None and bool(base.evidence) and bool(base.spans) and not verdict
 
 
-def _to_plan(asked: Asked) -> bool:
-    """Whether a decline is of a question that was not understood, and not of one that no picture answers."""
-    query, base = asked.query, asked.base
-    open_question = query.topic is None and (query.task == "unknown" or bool(query.unread))
-    unread = base.declined is not None and base.declined == not_understood(query.unread).reason
-    return unread and open_question and asked.img is not None
+def _to_choose(asked: Asked) -> bool:
+    """Whether the question was not understood, and there is an image to measure in."""
+    return asked.unsure and asked.image is not None
 
 
 def _never(asked: Asked) -> bool:
-    """What a model has no say in: medical questions, those that no picture answers, and answers of several parts."""
-    return bool(asked.query.also) or asked.query.topic in DECLINES or medical(asked.question) is not None
+    """What a model has no say in: medical questions, what no picture answers, the conversation itself, several parts."""
+    calls, lost = asked.understood.calls, asked.base.declined == "not understood"
+    own = not lost and any(get(c.name).group == "talking" for c in (*calls, *asked.base.calls))
+    several = len(calls) > 1 and not asked.unsure
+    return several or own or any(c.name == "decline" for c in calls) or medical(asked.question) is not None
+
+
+def _measured_numbers(evidence: Sequence[Evidence]) -> list[float]:
+    values = [v for e in evidence for v in (e.value if isinstance(e.value, tuple) else (e.value,))]
+    return [float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool)]
 
 
 def _valid(reply: Any) -> Reply:
@@ -240,28 +222,6 @@ def _valid(reply: Any) -> Reply:
 
 def _declines(text: str) -> bool:
     return text.strip().strip(".\"'` ").lower() in ("decline", "declined", "i decline")
-
-
-def _cited(evidence: Sequence[Evidence], spans: Sequence[Span], kept: int) -> tuple[tuple[Evidence, ...], list[Span]]:
-    """The evidence of the composed answer, and of the rest what the text cites; without a base the first cited comes first."""
-    order = [*range(kept), *dict.fromkeys(s.index for s in spans if s.index >= kept)]
-    return tuple(evidence[k] for k in order), [replace(s, index=order.index(s.index)) for s in spans]
-
-
-def _say(prose: Prose, k: int, e: Evidence) -> bool:
-    """A fact as a sentence; False where its name cannot be said safely."""
-    if isinstance(e.value, bool) or e.value is None:
-        return False
-    where = f" in the {e.region.name or 'marked region'}" if e.region is not None else ""
-    many = len(e.value) if isinstance(e.value, tuple) else 0
-    fields = [f"value.{j}" for j in range(many)] or ["value"]
-    shown = tuple(part for j, path in enumerate(fields) for part in ((", ",) if j else ()) + (Fact(k, path),))
-    try:
-        name = e.quantity[:1].upper() + e.quantity[1:]
-        prose.say("{name}{where}: {value}{unit}.", name=name, where=where, value=shown, unit=unit_words(e.unit))
-    except EvidenceError:
-        return False
-    return True
 
 
 def _fact(e: Evidence) -> str:

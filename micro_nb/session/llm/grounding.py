@@ -14,8 +14,8 @@ from ...errors import EvidenceError
 from ...models.ontology import ontology
 from ..answer import Answer, Span
 from ..evidence import Evidence
-from ..lexicon import phrases
-from ..prose import field_value
+from ..measures.quantities import QUANTITIES, STATISTIC_WORDS, named
+from ..spans import EXPRESSION, field_value
 
 _QUANTIFIERS = re.compile(
     r"\b(?:zero|nought|nil|two|both|couple|pair|trio|twice|thrice|double|doubled|triple|tripled|halve|halved|quarter of|"
@@ -50,11 +50,17 @@ _CLAUSE = re.compile(r"[,;:]|\b(?:and|while|whereas|but|against|versus|than)\b")
 _YES, _NO = re.compile(r"\s*(?:yes|correct|true)\b", re.IGNORECASE), re.compile(r"\s*(?:no|not|false|incorrect)\b", re.IGNORECASE)
 _KINDS = ("object", "structure", "cell type", "stain", "modality", "specimen", "condition", "artefact", "appearance")
 _CARE = (
-    "benign", "cancerous", "carcinoma", "cure", "dose", "dosage", "drug", "malign", "medication", "metastasis", "metastatic",
-    "neoplasm", "pathological", "pathology", "physician", "positive for", "prescribe", "remission", "risk", "surgery",
-    "symptom", "symptoms", "syndrome", "treat", "treated", "tumor", "tumors", "tumour", "tumours", "biopsy", "clinical",
-    "carcinomas", "lymphoma", "sarcoma",
+    "anaemia", "anemia", "benign", "biopsy", "cancer", "cancerous", "carcinoma", "carcinomas", "chemo", "chemotherapy",
+    "clinical", "cure", "diagnose", "diagnosed", "diagnoses", "diagnosis", "disease", "dosage", "dose", "drug",
+    "haemoglobin", "healthy", "hemoglobin", "ill", "infected", "infection", "iron tablets", "leukaemia", "leukemia",
+    "lymphoma", "malaria", "malign", "malignancy", "malignant", "medication", "medicine", "metastasis", "metastatic",
+    "neoplasm", "pathological", "pathology", "patient", "patients", "physician", "positive for", "prescribe", "prognosis",
+    "remission", "risk", "sarcoma", "sick", "surgery", "symptom", "symptoms", "syndrome", "tablets", "thalassaemia",
+    "thalassemia", "therapy", "treat", "treated", "treatment", "tumor", "tumors", "tumour", "tumours",
 )  # fmt: skip
+_MEDICAL = re.compile(rf"\b(?:{'|'.join(sorted(_CARE, key=len, reverse=True))})\b", re.IGNORECASE)
+_QUANTITY_WORD = re.compile("|".join(sorted((re.escape(named(q)) for q in QUANTITIES if len(q) > 1), key=len, reverse=True)))
+_STATISTIC_WORD = re.compile("|".join(["mean", "median", "percentile", *(re.escape(w) for w in STATISTIC_WORDS.values() if w)]))
 
 
 def ground(text: str, spans: Sequence[Span], evidence: Sequence[Evidence], base: Answer | None) -> None:
@@ -79,13 +85,12 @@ def ground(text: str, spans: Sequence[Span], evidence: Sequence[Evidence], base:
     _concepts(text, own, evidence)
     _beside_their_kind(text, spans, evidence)
     _places(text, spans, evidence, own)
+    _names(text, spans, evidence)
 
 
 def medical(text: str) -> str | None:
     """The first word of diagnosis or treatment in a text."""
-    words = [" ".join(p) for p, meanings in phrases().items() if ("topic", "diagnosis") in meanings]
-    pattern = "|".join(re.escape(w) for w in sorted({*words, *_CARE}, key=len, reverse=True))
-    found = re.search(rf"\b(?:{pattern})\b", text, re.IGNORECASE)
+    found = _MEDICAL.search(text)
     return found.group().lower() if found else None
 
 
@@ -155,8 +160,7 @@ def _doubts(spans: Sequence[Span], base: Answer) -> None:
     """How sure a number is stays with it: its interval, its p-value, the sample it comes from."""
     stated = {(s.index, s.field) for s in spans}
     for s in base.spans:
-        doubt = not s.field.startswith(("value", "parameters.filters.", "parameters.called", "parameters.per"))
-        if doubt and (s.index, s.field) not in stated:
+        if s.field != EXPRESSION and not s.field.startswith("value") and (s.index, s.field) not in stated:
             raise EvidenceError(f"the answer leaves out how sure that is, {{e{s.index + 1}.{s.field}}}")
 
 
@@ -196,9 +200,7 @@ def _kind(fact: Evidence) -> str:
     """The concept that a fact is about; empty where it names none."""
     if isinstance(fact.value, str):
         return ""
-    found = ontology().find(str(fact.parameters.get("called") or "")) or next(
-        iter(ontology().sentence_concepts(fact.quantity)), None
-    )
+    found = next(iter(ontology().sentence_concepts(fact.quantity)), None)
     return found.id if found is not None else ""
 
 
@@ -206,7 +208,7 @@ def _words(evidence: Sequence[Evidence]) -> Iterable[str]:
     """Everything that evidence says in words."""
     for e in evidence:
         yield e.quantity
-        yield from (str(v) for v in (e.value, e.parameters.get("target"), e.parameters.get("called")) if isinstance(v, str))
+        yield from (str(v) for v in (e.value, e.parameters.get("expression")) if isinstance(v, str))
 
 
 def _places(text: str, spans: Sequence[Span], evidence: Sequence[Evidence], own: str) -> None:
@@ -251,3 +253,19 @@ def _where(fact: Evidence) -> str:
 def _place(words: str) -> str:
     parts = re.split(r"[- ]", words.lower())
     return " ".join(_SAME.get(p, p) for p in parts)
+
+
+def _names(text: str, spans: Sequence[Span], evidence: Sequence[Evidence]) -> None:
+    """The last quantity, and the last statistic, named before a number in its sentence are those that its evidence holds."""
+    starts = [0, *(m.end() for m in re.finditer(r"\.(?= |$)", text))]
+    for s in spans:
+        own = evidence[s.index].quantity
+        if s.field != "value" or not _QUANTITY_WORD.search(own):
+            continue
+        before = text[max(at for at in starts if at <= s.start) : s.start]
+        nouns = _QUANTITY_WORD.findall(before)
+        if nouns and nouns[-1] not in own:
+            raise EvidenceError(f"the text calls {own!r} {nouns[-1]!r}")
+        said = _STATISTIC_WORD.findall(_QUANTITY_WORD.sub("", before))
+        if said and said[-1] not in own:
+            raise EvidenceError(f"the text calls {own!r} {said[-1]!r}")

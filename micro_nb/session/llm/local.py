@@ -154,11 +154,9 @@ def _is_image_text(config: Any) -> bool:
 
 def _with_listing(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> list[Message]:
     """The tools in the rules, for templates that know none."""
-    from .offered import listing
-
-    how = 'To measure, write only a call such as {"name": "count", "arguments": {"target": "nuclei"}}. There are:\n'
+    how = 'To measure, write only a call such as {"name": "measure", "arguments": {"expression": "count(\\"nucleus\\")"}}.'
     first, *rest = messages
-    return [Message(first.role, f"{first.text}\n{how}{listing({t['name']: t for t in tools})}"), *rest]
+    return [Message(first.role, "\n".join([first.text, how, *(f"{t['name']}: {t['description']}" for t in tools)])), *rest]
 
 
 def _folded(messages: Sequence[Message]) -> list[Message]:

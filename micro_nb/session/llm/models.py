@@ -7,7 +7,7 @@ from typing import Any
 
 from .assistant import Assistant
 from .endpoint import Endpoint
-from .planned import schema_validator
+from .expressions import schema_validator
 from .protocol import ChatModel
 
 

@@ -18,8 +18,8 @@ _MARKED = re.compile(r"</?tool_calls?>|\[/?TOOL_CALLS\]|<\|?python_tag\|?>|<\|[a
 def spoken(text: str) -> tuple[str, tuple[ToolCall, ...]]:
     """What is meant for people, and the calls written into it as JSON; thoughts are left out.
 
-    >>> spoken('<tool_call>{"name": "count", "arguments": {"target": "nuclei"}}</tool_call>')
-    ('', (ToolCall(name='count', arguments={'target': 'nuclei'}, id='call0'),))
+    >>> spoken('<tool_call>{"name": "measure", "arguments": {"expression": "kinds()"}}</tool_call>')
+    ('', (ToolCall(name='measure', arguments={'expression': 'kinds()'}, id='call0'),))
     >>> spoken("There are {e1} nuclei.")
     ('There are {e1} nuclei.', ())
     """

@@ -62,8 +62,7 @@ class Reply:
 class ChatModel(Protocol):
     """Any object with this method can stand behind a conversation.
 
-    Two attributes are read where they exist: ``sees`` (default False), whether messages may carry a picture; ``plans`` (default
-    True), whether it can be trusted with tools where the question was already understood.
+    The attribute ``sees`` is read where it exists (default False): whether messages may carry a picture.
 
     Examples
     --------

@@ -6,53 +6,64 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from ...errors import EvidenceError
 from ..answer import Answer, Span
 from ..evidence import Evidence
-from ..printing import UNIT_WORDS, unit_words
-from ..prose import field_value, numerals, print_field, verify
+from ..spans import EXPRESSION, field_value, print_field, said_numbers, verify
+from ..words.printing import UNIT_WORDS, unit_words
+from ..words.prose import numerals
 
 MAX_WORDS = 1200  # characters of an answer
 _PLACE = re.compile(r"\{\s*e(\d{1,3})((?:\.[a-z_]+|\.\d{1,2})*)\s*\}", re.IGNORECASE)
 _MARKUP = re.compile(r"<[!/a-z?]|&#?\w{1,8};|\]\s*\(|!\[|://|`|\b(?:javascript|data|www)\s*[:.]|[{}\\]", re.IGNORECASE)
 _TRIALS = 64
-_UNIT = re.compile(
-    rf"\s*({'|'.join(re.escape(w.strip()) for w in {*UNIT_WORDS.values(), *UNIT_WORDS} if w.strip())}|percent)(?![\w²])"
+SAID = ("value claimed", "limit claimed", "number given")
+"""Facts that a person stated."""
+_GLUED = re.compile(r"[^\W\d_]+\d[\w.]*")
+_UNITS = "|".join(
+    sorted((re.escape(w.strip()) for w in {*UNIT_WORDS.values(), *UNIT_WORDS, "percent"} if w.strip()), key=len, reverse=True)
 )
+_UNIT = re.compile(rf"\s*({_UNITS})(?![\w²])")
 
 
-def placed(answer: Answer) -> str:
-    """The text of an answer with ``{e1.value}`` for each number, as a model is shown it.
-
-    The pieces between spans stay as they are.
-    """
+def with_places(answer: Answer) -> str:
+    """The text of an answer with ``{e1.value}`` for each measured number, as a model is shown it; what was said stays."""
     out, at = "", 0
     for s in sorted(answer.spans, key=lambda s: s.start):
-        out += answer.text[at : s.start] + f"{{e{s.index + 1}.{s.field}}}"
-        at = s.end
+        if s.field != EXPRESSION:
+            out += answer.text[at : s.start] + f"{{e{s.index + 1}.{s.field}}}"
+            at = s.end
     return out + answer.text[at:]
 
 
-def worded(text: str, evidence: Sequence[Evidence], spans: Sequence[Span] = ()) -> tuple[str, list[Span]]:
+def worded(text: str, evidence: Sequence[Evidence], composed: Sequence[Answer] = ()) -> tuple[str, list[Span]]:
     """The text to be shown and its spans.
 
     Parameters
     ----------
     text : as the model wrote it; ``{e2.value}`` is a field of the second piece of evidence, ``{e2}`` its value with the unit.
     evidence : what may be spoken of.
-    spans : of the composed answer; the fields that it prints may be printed.
+    composed : answers of ours to the same; the fields that they print may be printed.
 
     Raises
     ------
-    EvidenceError : a number that no evidence holds, with another unit or for another quantity; a place to fill that does not
-        exist; markup; or text that is empty or long. The message says which.
+    EvidenceError : a number that no evidence holds or with another unit; a place to fill that does not exist; markup; or text
+        that is empty or long. The message says which.
     """
+    given = [
+        replace(s, index=evidence.index(a.evidence[s.index]))
+        for a in composed
+        for s in a.spans
+        if a.evidence[s.index] in evidence
+    ]
     text = _plain(text)
-    filled, places = _filled(text, evidence, {(s.index, s.field) for s in spans})
+    filled, places = _filled(text, evidence, {(s.index, s.field) for s in given})
+    _nothing_glued(filled, places, " ".join(a.text for a in composed))
     free = [(a, b) for a, b in numerals(filled) if not any(s.start <= a and b <= s.end for s in places)]
     wholes = [(a, b) for a, b in free if not any(c <= a and b <= d and (a, b) != (c, d) for c, d in free)]
-    choices = [_printed_so(filled, a, b, evidence, spans) for a, b in wholes]
+    choices = [_printed_so(filled, a, b, evidence, given) for a, b in wholes]
     for (a, b), choice in zip(wholes, choices, strict=True):
         if not choice:
             raise EvidenceError(f"the number {filled[a:b]!r} is in no evidence")
@@ -61,10 +72,50 @@ def worded(text: str, evidence: Sequence[Evidence], spans: Sequence[Span] = ()) 
         tried = sorted([*places, *chosen], key=lambda s: s.start)
         try:
             verify(filled, tried, evidence)
+            for s in tried:
+                _right_unit(filled, s, evidence[s.index])
+                if s.field == EXPRESSION or evidence[s.index].quantity.startswith(SAID):
+                    _as_said(filled, s, composed)
             return filled, tried
         except EvidenceError as error:
             refused = error
     raise refused
+
+
+def _nothing_glued(text: str, places: Sequence[Span], own: str) -> None:
+    """Digits in words, such as CD8, must be those of the composed answer."""
+    for found in _GLUED.finditer(text):
+        if not any(s.start <= found.start() and found.end() <= s.end for s in places) and found.group() not in own:
+            raise EvidenceError(f"{found.group()!r} holds a number without evidence")
+
+
+def _right_unit(text: str, span: Span, fact: Evidence) -> None:
+    """Behind a number stands the unit that its evidence has; an interval may leave it out."""
+    behind = text[span.end :]
+    if not span.field.startswith(("value", "interval")) or isinstance(field_value(fact, span.field), str):
+        return
+    wanted, found = unit_words(fact.unit).strip(), _UNIT.match(behind)
+    follows = behind.lstrip().startswith(wanted) and not behind.lstrip()[len(wanted) :][:1].isalnum()
+    if wanted and follows:
+        return
+    ranged = re.match(r"\s*(?:to|and|x|by|,|–|-)\s*[\d.,]+\)?\s*" + re.escape(wanted), behind) is not None
+    if (found and found[1] != fact.unit) or (wanted and not (ranged or span.field != "value" or fact.unit.startswith("per "))):
+        raise EvidenceError(
+            f"{text[span.start : span.end]!r} is followed by {behind[:12]!r} where {fact.quantity!r} has the unit {wanted!r}"
+        )
+
+
+def _as_said(text: str, span: Span, composed: Sequence[Answer]) -> None:
+    """A number that was said, not measured, stands between the words that the composed answer has around it."""
+    for answer in composed:
+        for own in answer.spans:
+            left, right = answer.text[: own.start].lower().split()[-2:], answer.text[own.end :].lower()[:4]
+            same = answer.text[own.start : own.end] == text[span.start : span.end]
+            if same and text[: span.start].lower().split()[-len(left) :] == left and text[span.end :].lower().startswith(right):
+                return
+    raise EvidenceError(
+        f"{text[span.start : span.end]!r} was said by the person, not measured; leave it out, or say it as in the right answer"
+    )
 
 
 def _plain(text: str) -> str:
@@ -102,7 +153,7 @@ def _field(fact: Evidence, index: int, path: str, printed: set[tuple[int, str]],
         return
     path = path or "value"
     head = path.split(".")[0]
-    if head not in ("value", "interval") and (index, path) not in printed and not path.startswith("parameters.filters."):
+    if head not in ("value", "interval") and ((index, path) not in printed or path == EXPRESSION):
         raise EvidenceError(f"{{e{index + 1}.{path}}} may not be printed; there is {{e{index + 1}.value}}")
     if path == "interval":
         yield "interval.0", print_field(fact, "interval.0")
@@ -130,10 +181,10 @@ def _has_unit(behind: str, unit: str) -> bool:
 
 
 def _printed_so(text: str, start: int, end: int, evidence: Sequence[Evidence], spans: Sequence[Span]) -> list[Span]:
-    """Fields of evidence that print as these characters, those of the composed answer first."""
+    """Fields of evidence that print as these characters, those of the composed answer first; then limits that were said."""
     wanted = text[start:end]
-    fields = [(s.index, s.field) for s in spans]
-    fields += [(k, field) for k, e in enumerate(evidence) for field in _numbers_of(e)]
+    fields = [(s.index, s.field) for s in spans if s.field != EXPRESSION]
+    fields += [(k, path) for k, e in enumerate(evidence) for path in _numbers_of(e)]
     found = []
     for index, path in dict.fromkeys(fields):
         try:
@@ -142,7 +193,12 @@ def _printed_so(text: str, start: int, end: int, evidence: Sequence[Evidence], s
             continue
         if shown == wanted:
             found.append(Span(start, end, index, path))
-    return found
+    try:
+        number = float(wanted.replace(",", "").replace("−", "-"))
+    except ValueError:
+        return found
+    said = [k for k, e in enumerate(evidence) if number in said_numbers(str(e.parameters.get("expression", "")))]
+    return [*found, *(Span(start, end, k, EXPRESSION) for k in said[:1])]
 
 
 def _numbers_of(fact: Evidence) -> Iterator[str]:
@@ -153,6 +209,3 @@ def _numbers_of(fact: Evidence) -> Iterator[str]:
         yield "value"
     if fact.interval is not None:
         yield from ("interval.0", "interval.1")
-    for k, condition in enumerate(fact.parameters.get("filters", ()) or ()):
-        if isinstance(condition.get("value"), int | float) and not isinstance(condition.get("value"), bool):
-            yield f"parameters.filters.{k}.value"

@@ -9,10 +9,10 @@ import secrets
 import sqlite3
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ... import __version__
 from ...data.address import address_of
@@ -20,16 +20,38 @@ from ...data.image import MicroImage
 from ...data.persons import without_persons
 from ...errors import LogError
 from ...settings import settings
-from ..answer import Answer
-from ..query import Query
+from ..album import Album
+from ..answer import Answer, Turn, calls_from
+from ..language import Call
 from .database import default_path, is_damaged, opened, set_aside
-
-if TYPE_CHECKING:
-    from ..session import Session, Turn
 
 _WITH_ALBUM = 2  # the schema's version from which on a session may have several images
 _BY_USE = "SELECT session FROM turn GROUP BY session ORDER BY max(serial)"
 Choice = bool | str | os.PathLike[str] | None
+
+
+class Talk(Protocol):
+    """What is logged of a session."""
+
+    id: str
+    turns: list[Turn]
+    images: Album
+
+    @property
+    def about(self) -> str | None:
+        """The name of the image that is spoken of."""
+
+    @property
+    def img(self) -> MicroImage | None:
+        """That image."""
+
+    @property
+    def eyes(self) -> Any:
+        """The eyes that were asked for, by name or as an object."""
+
+    @property
+    def looks_with(self) -> str:
+        """The name of those that look."""
 
 
 class LogWarning(UserWarning):
@@ -38,11 +60,12 @@ class LogWarning(UserWarning):
 
 @dataclass(frozen=True)
 class LoggedTurn:
-    """One exchange as it stands in the log; ``image`` is the hash of the image it is about."""
+    """One exchange as it stands in the log; ``image`` is the hash of its image, ``calls`` what it was read as (nothing
+    in logs of older versions)."""
 
     asked: str
     question: str
-    query: Query
+    calls: tuple[Call, ...]
     answer: Answer
     image: str | None
     undone: str | None = None
@@ -60,6 +83,7 @@ class LoggedSession:
     images : hash -> ``content_id``, ``name``, ``address``, ``facts`` of every image the turns are about.
     album : name -> hash of the images as they were last, in the order they came.
     about : name of the one that was spoken of last.
+    groups : conditions, each with the names of its images.
     """
 
     id: str
@@ -70,6 +94,7 @@ class LoggedSession:
     images: Mapping[str, Mapping[str, Any]]
     album: Mapping[str, str]
     about: str | None = None
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def image(self) -> Mapping[str, Any] | None:
@@ -100,7 +125,7 @@ class Writer:
         """Turns that stand in the log already."""
         self._written, self._file = list(zip(serials, turns, strict=True)), self._identity()
 
-    def keep(self, session: Session) -> None:
+    def keep(self, session: Talk) -> None:
         """Writes the turns that are new and marks those that were taken back, in one transaction."""
         if self.path is None:
             return
@@ -109,7 +134,7 @@ class Writer:
         except (LogError, OSError) as error:
             self._failed(session, error)
 
-    def _keep(self, session: Session, path: Path) -> None:
+    def _keep(self, session: Talk, path: Path) -> None:
         if self._file != self._identity():  # the file was removed or replaced: all of it is written again
             self._written = []
         still = len([1 for (_, a), b in zip(self._written, session.turns, strict=False) if a is b])
@@ -124,7 +149,7 @@ class Writer:
             added = [(_insert(connection, session, turn), turn) for turn in new]
         self._written, self._file = self._written[:still] + added, self._identity()
 
-    def _failed(self, session: Session, error: LogError | OSError) -> None:
+    def _failed(self, session: Talk, error: LogError | OSError) -> None:
         aside = ""
         if isinstance(error, LogError) and is_damaged(error) and self.path == default_path():
             try:
@@ -210,18 +235,23 @@ def _facts(img: MicroImage) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _session_row(session: Session) -> tuple[str, str, str, str]:
-    eyes = session._eyes if isinstance(session._eyes, str) else session.looks_with
-    return session.id, _now(), __version__, _json({"eyes": eyes})
+def _session_row(session: Talk) -> tuple[str, str, str, str]:
+    eyes = session.eyes if isinstance(session.eyes, str) else session.looks_with
+    return (
+        session.id,
+        _now(),
+        __version__,
+        _json({"eyes": eyes} | ({"groups": session.images.groups} if session.images.groups else {})),
+    )
 
 
-def _insert(connection: sqlite3.Connection, session: Session, turn: Turn) -> int:
+def _insert(connection: sqlite3.Connection, session: Talk, turn: Turn) -> int:
     image = turn.answer.image or session.img
     body = turn.answer.to_dict()
     body["evidence"] = [_put(connection, "evidence", e) for e in body["evidence"]]
     answer = _put(connection, "answer", body)
     about = _put(connection, "image", described(image)) if image is not None else None
-    row = (session.id, _now(), turn.question, _json(turn.query.to_dict()), answer, about)
+    row = (session.id, _now(), turn.question, _json({"calls": [str(c) for c in turn.calls]}), answer, about)
     into = "INSERT INTO turn (session, asked, question, query, answer, image) VALUES (?, ?, ?, ?, ?, ?)"
     return int(connection.execute(into, row).lastrowid or 0)
 
@@ -240,13 +270,15 @@ def _read(connection: sqlite3.Connection, name: str) -> LoggedSession:
         (name,),
     ).fetchall()
     turns = tuple(
-        LoggedTurn(asked, question, Query.from_dict(json.loads(query)), _answer(connection, answer), image, undone)
+        LoggedTurn(asked, question, calls_from(json.loads(query).get("calls")), _answer(connection, answer), image, undone)
         for asked, question, query, answer, image, undone in rows
     )
     rows = _album(connection, name)
     album, about = {title: key for title, key, _ in rows}, next((title for title, _, current in rows if current), None)
     images = {key: _get(connection, "image", key) for key in {*album.values(), *(t.image for t in turns)} if key}
-    return LoggedSession(name, started, version, json.loads(body)["eyes"], turns, images, album, about)
+    told = json.loads(body)
+    groups = {group: tuple(names) for group, names in told.get("groups", {}).items()}
+    return LoggedSession(name, started, version, told["eyes"], turns, images, album, about, groups)
 
 
 def _album(connection: sqlite3.Connection, name: str) -> list[tuple[str, str, int]]:

@@ -12,10 +12,10 @@ from ...data.atomic import writing_file
 from ...errors import LogError, MissingExtraError
 from ...render.markdown import markdown_text
 from ..evidence import Evidence
-from ..markdown import answer_markdown
+from ..views.text import answer_markdown
 from .book import LoggedSession, LoggedTurn
 
-_SETUP = "import micro_nb as mnb\nfrom micro_nb.session.registry import run"
+_SETUP = "import micro_nb as mnb"
 _MEMORY = "img = ...  # was an array in memory: put it here, as mnb.open_image(array)"
 
 
@@ -45,7 +45,13 @@ def to_dict(logged: LoggedSession) -> dict[str, Any]:
 
 
 def _turn(t: LoggedTurn) -> dict[str, Any]:
-    return {"asked": t.asked, "question": t.question, "image": t.image, "answer": t.answer.to_dict()}
+    return {
+        "asked": t.asked,
+        "question": t.question,
+        "calls": [str(c) for c in t.calls],
+        "image": t.image,
+        "answer": t.answer.to_dict(),
+    }
 
 
 def notebook(logged: LoggedSession) -> str:
@@ -89,15 +95,13 @@ def _opening(about: Mapping[str, Any]) -> str:
 
 
 def _code(turn: LoggedTurn) -> str:
-    """The calls behind an answer, each once."""
-    calls = dict.fromkeys(call for e in turn.answer.evidence if (call := _call(e)))
-    return "\n".join(calls)
+    """The measurements behind an answer, each once."""
+    return "\n".join(dict.fromkeys(code for e in turn.answer.evidence if (code := _measuring(e))))
 
 
-def _call(e: Evidence) -> str:
-    """The measuring line of ``e.code()``; import and image stand in cells of their own."""
-    if not e.function:
+def _measuring(e: Evidence) -> str:
+    """The lines of ``e.code()`` that measure; import and image stand in cells of their own. Nothing for what is no expression."""
+    if "expression" not in e.parameters:
         return ""
-    line = next(line for line in e.code().splitlines() if line.startswith("measured = "))
-    call = line[line.index("in run(") + 3 : -1]
-    return f"for m in {call}:\n    print(m.quantity, m.value, m.unit)"
+    opening = e.opening() if "album" in e.parameters else []
+    return "\n".join([*opening, e.line(), "for e in answer.evidence:\n    print(e.quantity, e.value, e.unit)"])

@@ -11,8 +11,8 @@ from typing import Any
 from ...data.address import open_address
 from ...data.image import MicroImage
 from ...errors import LogError, MicroNBError
+from ..album import Album, Given
 from ..answer import Answer
-from ..images import Album, Given
 from .book import Choice, LoggedSession, LoggedTurn, load
 from .database import default_path
 

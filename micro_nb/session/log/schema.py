@@ -11,7 +11,7 @@ MIGRATIONS: tuple[str, ...] = (
         id TEXT PRIMARY KEY,
         started TEXT NOT NULL,      -- UTC, ISO 8601
         micro_nb TEXT NOT NULL,     -- version
-        body TEXT NOT NULL          -- JSON: eyes
+        body TEXT NOT NULL          -- JSON: eyes, groups
     ) WITHOUT ROWID;
     CREATE TABLE image (            -- as every table of content: the key is the SHA-256 of the body
         hash TEXT PRIMARY KEY,
@@ -30,7 +30,7 @@ MIGRATIONS: tuple[str, ...] = (
         session TEXT NOT NULL REFERENCES session(id),
         asked TEXT NOT NULL,        -- UTC, ISO 8601
         question TEXT NOT NULL,
-        query TEXT NOT NULL,        -- JSON: Query.to_dict()
+        query TEXT NOT NULL,        -- JSON: {"calls": [expressions]}; of versions without expressions {"task": ...}
         answer TEXT NOT NULL REFERENCES answer(hash),
         image TEXT REFERENCES image(hash),
         undone TEXT                 -- when the turn was taken back; NULL for turns that hold

@@ -1,79 +1,91 @@
-"""Byte pairs: the reader's own tokenizer, learned from its phrasings. Numbers become ``#``, so that they can be pointed at."""
+"""Word pieces: a text as ids of a fixed vocabulary (WordPiece, as BERT's), with a mark behind every number.
+
+Wu et al., arXiv:1609.08144 (2016). Sentences, earlier expressions and answers are written in one vocabulary, so that an answer
+can
+copy from what it answers.
+"""
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[a-zµμ²']+|[^\sa-z0-9]")
-_SPELLED = {"two": 2.0, "three": 3.0, "four": 4.0, "five": 5.0, "six": 6.0, "seven": 7.0, "eight": 8.0, "ten": 10.0}
-PAD, UNKNOWN = 0, 1
+from .numbers import Number, find_numbers
 
-
-def words(text: str) -> tuple[list[str], list[float]]:
-    """Lower-case words with every number written ``#``, and the numbers in order.
-
-    >>> words("Nuclei above 80 µm²?")
-    (['nuclei', 'above', '#', 'µm²', '?'], [80.0])
-    """
-    out, numbers = [], []
-    for word in _WORD.findall(text.lower()):
-        value = float(word.replace(",", ".")) if re.fullmatch(r"\d+(?:[.,]\d+)?", word) else _SPELLED.get(word)
-        out.append("#" if value is not None else word)
-        numbers += [value] if value is not None else []
-    return out, numbers
+PAD, UNKNOWN, START, SEPARATOR, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[END]"
+NUMBERS = 12
+"""As many numbers of a sentence and what was said before can be pointed at."""
+_TOKEN = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
+_ALIKE = str.maketrans({"µ": "u", "μ": "u", "²": "2", "³": "3", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-",
+"×": "x",
+                        "≥": ">", "≤": "<", "°": " deg ", "Ø": " diameter ", "ø": " diameter "})  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """A vocabulary of byte pairs: characters, and merges in the order they were learned."""
+    """A vocabulary: the id of a piece is its place in ``names``; pieces that go on a word begin with ``##``."""
 
-    characters: tuple[str, ...]
-    merges: tuple[tuple[str, str], ...]
+    names: tuple[str, ...]
 
-    @classmethod
-    def learned(cls, texts: Iterable[str], merges: int = 600) -> Pieces:
-        """The most frequent pairs of neighbours merged, again and again."""
-        counts = Counter(word for text in texts for word in words(text)[0])
-        split = {word: (*word, "_") for word in counts}
-        done: list[tuple[str, str]] = []
-        for _ in range(merges):
-            pairs: Counter[tuple[str, str]] = Counter()
-            for word, parts in split.items():
-                for pair in itertools.pairwise(parts):
-                    pairs[pair] += counts[word]
-            if not pairs:
-                break
-            best = max(pairs, key=lambda p: (pairs[p], p))
-            done.append(best)
-            split = {word: _merged(parts, best) for word, parts in split.items()}
-        return cls(tuple(sorted({c for word in counts for c in (*word, "_")})), tuple(done))
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """Id of every piece."""
+        return {name: k for k, name in enumerate(self.names)}
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All pieces; their position is their id, after padding and the unknown."""
-        return ("<pad>", "<unknown>", *self.characters, *("".join(m) for m in self.merges))
+    def split(self, text: str) -> list[str]:
+        """The pieces of a text without numbers' marks."""
+        return [p for word in _TOKEN.findall(plain(text)) for p in self._word(word)]
 
-    def ids(self, text: str) -> list[int]:
-        """Piece ids of a text."""
-        table = {name: k for k, name in enumerate(self.names)}
-        return [table.get(p, UNKNOWN) for word in words(text)[0] for p in self._parts(word)]
+    def marked(self, text: str, first: int = 0) -> tuple[list[str], list[Number]]:
+        """The pieces of a text, ``<0>``, ``<1>`` ... behind its numbers (in the place of digits), and these numbers."""
+        text = plain(text)
+        out: list[str] = []
+        at, found = 0, find_numbers(text)[: NUMBERS - first]
+        for k, number in enumerate(found, first):
+            out += self.split(text[at : number.start if number.digits else number.end])
+            out.append(f"<{k}>")
+            at = number.end
+        return [*out, *self.split(text[at:])], found
 
-    def _parts(self, word: str) -> Sequence[str]:
-        parts: tuple[str, ...] = (*word, "_")
-        for merge in self.merges:
-            parts = _merged(parts, merge)
-        return parts
+    def __hash__(self) -> int:
+        return id(self)
+
+    @lru_cache(maxsize=20_000)  # noqa: B019 # one vocabulary lives as long as the process
+    def _word(self, word: str) -> tuple[str, ...]:
+        out: list[str] = []
+        start = 0
+        while start < len(word):
+            for end in range(len(word), start, -1):
+                piece = word[start:end] if not start else f"##{word[start:end]}"
+                if piece in self.ids:
+                    out.append(piece)
+                    start = end
+                    break
+            else:
+                return (UNKNOWN,)
+        return tuple(out)
 
 
-def _merged(parts: Sequence[str], pair: tuple[str, str]) -> tuple[str, ...]:
-    out: list[str] = []
-    for part in parts:
-        if out and (out[-1], part) == pair:
-            out[-1] += part
-        else:
-            out.append(part)
-    return tuple(out)
+def plain(text: str) -> str:
+    """A text in small letters without accents, signs of one meaning as one sign.
+
+    >>> plain("Größe > 5 µm²")
+    'grosse > 5 um2'
+    """
+    text = unicodedata.normalize("NFD", text.translate(_ALIKE).lower().replace("ß", "ss"))
+    return "".join(c for c in text if unicodedata.category(c) != "Mn")
+
+
+def joined(pieces: Sequence[str]) -> str:
+    """The text that pieces write.
+
+    >>> joined(["mast", "cell", "##s", "c", "-", "fo", "##s", "+"])
+    'mast cells c-fos+'
+    """
+    text = " ".join(pieces).replace(" ##", "").strip()
+    text = re.sub(r"\s*([_/'^-])\s*", r"\1", text)
+    text = re.sub(r"\s+(\+(?!\s*\w)|[,.;:()\]])", r"\1", text)
+    return re.sub(r"([(\[]|\d\.)\s+(?=\S)", r"\1", text)

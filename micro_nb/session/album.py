@@ -1,0 +1,92 @@
+"""The images of a conversation by name, and the conditions they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ..data.image import MicroImage
+from ..errors import EvidenceError
+
+Given = MicroImage | Sequence[MicroImage] | Mapping[str, MicroImage | Sequence[MicroImage]] | None
+
+
+class Album(Mapping[str, MicroImage]):
+    """Images by name, in the order they came.
+
+    Attributes
+    ----------
+    groups : conditions of several images, each with the names of its images.
+    """
+
+    def __init__(self) -> None:
+        self._images: dict[str, MicroImage] = {}
+        self._originals: dict[str, MicroImage] = {}
+        self.groups: dict[str, tuple[str, ...]] = {}
+
+    @classmethod
+    def of(cls, given: Given) -> Album:
+        """One image, several as a list, a mapping from names, or from conditions to lists of images.
+
+        Raises
+        ------
+        TypeError : something else than images.
+        """
+        album = cls()
+        if isinstance(given, Mapping):
+            for name, one in given.items():
+                if isinstance(one, Sequence):
+                    album.groups[str(name)] = tuple(album.add(img, f"{name} {k}") for k, img in enumerate(one, 1))
+                else:
+                    album.add(one, str(name))
+        elif given is not None:
+            for one in given if isinstance(given, Sequence) else [given]:
+                album.add(one)
+        return album
+
+    def add(self, img: MicroImage, name: str | None = None) -> str:
+        """Takes an image in, and gives the name it has here.
+
+        Raises
+        ------
+        TypeError : no image.
+        EvidenceError : the name is taken, or is no word.
+        """
+        if not isinstance(img, MicroImage):
+            raise TypeError(f"Session takes images from open_image, not {type(img).__name__}")
+        if name is not None and (name in self._images or not name.strip()):
+            raise EvidenceError(f"an image named {name!r} is already in this session; choose another name")
+        if name is None:
+            name, k = img.name, 1
+            while name in self._images:
+                k += 1
+                name = f"{img.name} ({k})"
+        self._images[name] = self._originals[name] = img
+        return name
+
+    def original(self, name: str) -> MicroImage:
+        """The image as it was added, whatever scale was stated since."""
+        return self._originals[name]
+
+    def put(self, name: str, img: MicroImage) -> None:
+        """The same image opened otherwise, for example with another pixel size."""
+        self._images[name] = img
+
+    @property
+    def first(self) -> str | None:
+        """The name of the image that came first."""
+        return next(iter(self._images), None)
+
+    def __getitem__(self, name: str) -> MicroImage:
+        try:
+            return self._images[name]
+        except KeyError:
+            raise EvidenceError(f"no image is named {name!r}; there are {', '.join(self._images) or 'none'}") from None
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._images
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._images)
+
+    def __len__(self) -> int:
+        return len(self._images)

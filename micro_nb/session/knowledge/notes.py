@@ -1,0 +1,126 @@
+"""Notes: what a microscopist is expected to know, written down with its sources and found by meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from ...data.atomic import writing_file
+from ...errors import WriteError
+from ...tasks.look.cache import cache_folder, cache_limit
+
+_FILES = ("optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "haematology", "advice")
+_SIDES = ("what", "why", "how", "fails", "advice", "alternative", "do")
+FLOOR, SURE = 0.55, 0.65
+"""The least likeness, a cosine, at which a note is taken for what was asked, and that from which it is taken without a word on
+it."""
+_MANY = 100
+"""From so many texts on their vectors are kept on disk."""
+_TEXT, _LEAN = 0.25, 0.05
+"""Weight of what a note says beside the phrases that ask for it; and how much nearer one of the sort that is asked for, advice
+or explanation, counts."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One thing worth knowing.
+
+    Attributes
+    ----------
+    key : its name.
+    asked : phrases that ask for it.
+    texts : side (``"what" "why" "how" "fails" "advice" "alternative" "do"``, and the verdicts ``"yes" "no"``) to one to three
+    sentences; numbers in braces, ``{200 nm}``.
+    source : where it is written.
+    area : the file it stands in.
+    measure : for advice, an expression whose value on the open image is said with it.
+    good : where a number is measured, the comparison, e.g. ``">= 70"``, at which ``yes`` is said, and else ``no``.
+    """
+
+    key: str
+    asked: tuple[str, ...]
+    texts: Mapping[str, str]
+    source: str
+    area: str
+    measure: str = ""
+    good: str = ""
+
+    def side(self, *wanted: str) -> str:
+        """The text of the first side that it has; else what it is, or what to do."""
+        return next(self.texts[s] for s in (*wanted, *_SIDES) if s in self.texts)
+
+
+@cache
+def all_notes() -> tuple[Note, ...]:
+    """All notes."""
+    return tuple(note for name in _FILES for note in _read(name))
+
+
+def _read(name: str) -> Iterator[Note]:
+    data = tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf8"))
+    for key, entry in data.items():
+        texts = {side: entry[side] for side in (*_SIDES, "yes", "no") if side in entry}
+        yield Note(key, tuple(entry["asked"]), texts, entry["source"], name, entry.get("measure", ""), entry.get("good", ""))
+
+
+def look_up(*said: str, advice: bool = False, floor: float = FLOOR) -> list[tuple[float, Note]]:
+    """The notes that are asked for, the likeliest first, each with its likeness; none where none is near.
+
+    Parameters
+    ----------
+    said : the topic, and the question it is from where that is known.
+    advice : whether what to do is asked, so that of notes equally near one on that comes first.
+    """
+    phrases = tuple(p for note in all_notes() for p in note.asked)
+    written = tuple(note.side("what", "do") for note in all_notes())
+    starts = np.cumsum([0, *(len(note.asked) for note in all_notes())])[:-1]
+    lean = np.array([_LEAN if (note.area == "advice") == advice else 0.0 for note in all_notes()])
+    by = [
+        (1 - _TEXT) * np.maximum.reduceat(_likeness(t, phrases), starts) + _TEXT * _likeness(t, written)
+        for t in said
+        if t.strip()
+    ]
+    likeness = np.mean(by, axis=0) + lean if by else lean
+    order = np.argsort(-likeness, kind="stable")[:3]
+    return [(float(likeness[k]), all_notes()[k]) for k in order if likeness[k] >= floor]
+
+
+def nearest(text: str, names: Sequence[str], floor: float = FLOOR) -> list[str]:
+    """The name nearest in meaning to a text; none where none is near."""
+    likeness = _likeness(text, tuple(names))
+    best = int(likeness.argmax())
+    return [names[best]] if likeness[best] >= floor else []
+
+
+def _likeness(text: str, phrases: tuple[str, ...]) -> np.ndarray:
+    """Cosines ``(n,)`` of a text with phrases."""
+    return np.asarray(_vectors(phrases) @ _vectors((text.lower(),))[0])
+
+
+@cache
+def _vectors(texts: tuple[str, ...]) -> np.ndarray:
+    """Unit vectors of texts; those of many are kept in the user's cache folder, by the texts and the reader's weights."""
+    from ..reader.reading import vectors, weights_digest  # torch is loaded with the first question, not before
+
+    small = [t.lower() for t in texts]
+    if len(small) < _MANY or not cache_limit():
+        return vectors(small)
+    digest = hashlib.sha256("\n".join([weights_digest(), *small]).encode()).hexdigest()[:32]
+    path = cache_folder() / "notes" / f"{digest}.npy"
+    try:
+        return np.load(path, allow_pickle=False).astype(np.float32)
+    except (OSError, ValueError):
+        made = vectors(small)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing_file(path) as partial, partial.open("wb") as out:
+            np.save(out, made.astype(np.float16))
+    except (OSError, WriteError):
+        pass  # without a cache it is made again the next time
+    return made

@@ -1,0 +1,83 @@
+"""The reader at work: the network loaded once, questions to readings, sentences to vectors of what they mean."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..language import Call
+
+if TYPE_CHECKING:
+    from .beam import Law, Reading
+    from .network import Network
+    from .vocabulary import Vocabulary
+
+_BATCH = 64
+
+
+@cache
+def loaded(folder: Path | None = None) -> tuple[Network, Vocabulary]:
+    """The network and its vocabulary; torch is loaded with the first question, not before."""
+    from .weights import FOLDER, load
+
+    return load(folder or FOLDER)
+
+
+@cache
+def weights_digest() -> str:
+    """A hash that names the weights."""
+    from .weights import FOLDER
+
+    return hashlib.sha256((FOLDER / "reader.safetensors").read_bytes()).hexdigest()
+
+
+@cache
+def _law() -> Law:
+    """Which tokens may follow which: the calls and keywords of the measurements that are declared."""
+    from ..measures.evaluation import PARTS
+    from ..measures.registry import measures
+    from .beam import Law
+
+    _, vocabulary = loaded()
+    free = frozenset(n[:-1] for n in vocabulary.names if n.endswith("=") and len(n) > 1)
+    keywords = {m.name: free if m.free else m.keywords | {"where", "image"} for m in measures().values()}
+    return Law(vocabulary, {**keywords, **PARTS}, frozenset(PARTS) - {"image"})
+
+
+def readings(question: str, before: Sequence[Sequence[Call]] = (), width: int = 5) -> list[Reading]:
+    """The likeliest readings of a question, best first.
+
+    Parameters
+    ----------
+    before : the expressions of the turns before it, the last one first.
+    width : how many readings are followed at a time.
+    """
+    from .beam import read
+
+    network, vocabulary = loaded()
+    return read(network, _law(), vocabulary.row(question, before), width)[0]
+
+
+def vectors(texts: Sequence[str]) -> np.ndarray:
+    """Unit vectors ``(n, width)`` of what texts mean: the nearer two are, the more alike their meanings.
+
+    >>> a, b, c = vectors(["how sharp is it", "is the picture in focus", "count the cells"])
+    >>> bool(a @ b > a @ c)
+    True
+    """
+    import torch
+
+    network, vocabulary = loaded()
+    out = []
+    for k in range(0, len(texts), _BATCH):
+        rows = [vocabulary.row(t).ids for t in texts[k : k + _BATCH]]
+        longest = max(map(len, rows))
+        ids = torch.tensor([[*r, *[0] * (longest - len(r))] for r in rows])
+        with torch.no_grad():
+            out.append(network.embed(network.encode(ids, torch.zeros_like(ids))).numpy())
+    return np.concatenate(out) if out else np.zeros((0, network.shape.width), np.float32)

@@ -1,0 +1,178 @@
+"""``understand``: what a question means, with other readings and how sure the reader is. No pixel is looked at."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...errors import LanguageError, MicroNBError
+from ...models.wording import singular
+from ..language import Call, parse, same_form
+from ..language.forms import OBJECTS_FIRST
+from ..measures.evaluation import check, check_meaning
+from ..measures.registry import Measure, measures
+from .reading import readings, vectors
+
+_AREA = re.compile(r"\b(?:diameter|width|length|feret)(\s*[<>=]+\s*[\d.]+\s*(?:nm2|um2|mm2|px2)\b)")
+_LENGTH = re.compile(r"\barea(\s*[<>=]+\s*[\d.]+\s*(?:nm|um|mm|px)\b(?!2))")
+
+if TYPE_CHECKING:
+    from .beam import Reading
+
+OFFERED = 3
+_NEAR = 0.6
+"""Likeness of a question to an example of another package's measurement, from which it is read as that."""
+_LONGEST = 600
+_MEANINGLESS = 2.0
+"""Nats that a reading loses which names a quantity, condition or choice that there is not."""
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What a question may mean.
+
+    Attributes
+    ----------
+    calls : the likeliest reading; empty where there is none.
+    confidence : its probability, 0 to 1.
+    alternatives : the next readings, likeliest first, each a tuple of calls.
+    """
+
+    calls: tuple[Call, ...]
+    confidence: float
+    alternatives: tuple[tuple[Call, ...], ...] = ()
+
+
+def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Understood:
+    """Reads a question into expressions.
+
+    Parameters
+    ----------
+    question : in the person's own words, or an expression.
+    before : the expressions of the turns before it, oldest first.
+
+    Examples
+    --------
+    >>> understand('count("nucleus")').calls[0].name
+    'count'
+    """
+    written = _expression(question)
+    if written is not None:
+        return Understood((written,), 1.0)
+    earlier = [[c if isinstance(c, Call) else parse(c) for c in turn] for turn in before if turn][::-1][:2]
+    read = _ranked(readings(question[:_LONGEST], earlier))
+    own = _of_others(question, read[0][0] if read else ())
+    if own is not None:
+        read.insert(0, (own, math.log(0.9)))
+    if not read:
+        return Understood((), 0.0)
+    (calls, logp), *rest = read
+    return Understood(calls, min(math.exp(logp), 1.0), tuple(c for c, _ in rest[: OFFERED - 1]))
+
+
+def _ranked(found: Sequence[Reading]) -> list[tuple[tuple[Call, ...], float]]:
+    """Readings that can be taken, each once, likeliest first; one that no image could answer counts less."""
+    out: dict[tuple[Call, ...], float] = {}
+    for reading in found:
+        calls = tuple(same_form(c.map(_singular).map(_of_its_dimension)) for c in reading.calls)
+        if not _sound(calls, check):
+            continue
+        logp = reading.logp if _sound(calls, check_meaning) else reading.logp - _MEANINGLESS
+        out[calls] = max(logp, out.get(calls, -math.inf))
+    return sorted(out.items(), key=lambda item: -item[1])
+
+
+def _singular(call: Call) -> Call:
+    """Kinds in the singular; what is no plural stays as it is."""
+    if (
+        call.name not in (*OBJECTS_FIRST, "obj", "inside", "outside", "near", "holding")
+        or not call.args
+        or not isinstance(call.args[0], str)
+    ):
+        return call
+    *before, last = call.args[0].split(" ")
+    return call.with_args(" ".join([*before, singular(last)]), *call.args[1:])
+
+
+def _of_its_dimension(call: Call) -> Call:
+    """A size in the quantity that its unit belongs to: "bigger than 80 µm²" is of the area, "over 20 µm" of the diameter."""
+    having = call.get("having")
+    if call.name == "obj" and isinstance(having, str):
+        text = _AREA.sub(r"area\1", _LENGTH.sub(r"diameter\1", having))
+        return call.but(having=text) if text != having else call
+    unit = (
+        call.args[1]
+        if call.name == "convert" and len(call.args) > 1
+        else call.args[3]
+        if call.name == "check" and len(call.args) > 3
+        else None
+    )
+    inner = call.args[0] if call.args else None
+    if not isinstance(unit, str) or not isinstance(inner, Call) or inner.name != "stat" or len(inner.args) < 3:
+        return call
+    meant = (
+        {"diameter": "area", "width": "area", "length": "area"}
+        if unit.endswith("2")
+        else {"area": "diameter"}
+        if unit in ("nm", "um", "mm", "px")
+        else {}
+    )
+    quantity = meant.get(str(inner.args[0]))
+    return call.with_args(inner.with_args(quantity, *inner.args[1:]), *call.args[1:]) if quantity else call
+
+
+def _expression(text: str) -> Call | None:
+    """The expression that a text already is."""
+    if "(" not in text or not text.rstrip().endswith(")"):
+        return None
+    try:
+        call = parse(text)
+        check(call)
+    except LanguageError:
+        return None
+    return call
+
+
+def _sound(calls: Sequence[Call], checked: Callable[[Call], None]) -> bool:
+    """Whether every call passes."""
+    try:
+        for call in calls:
+            checked(call)
+    except MicroNBError:
+        return False
+    return bool(calls)
+
+
+def _of_others(question: str, read: Sequence[Call]) -> tuple[Call, ...] | None:
+    """A measurement of another package that a question asks for, by likeness to its examples; of the objects that were read."""
+    theirs = [(m, q) for m in measures().values() if not m.own for q in m.examples]
+    if not theirs:
+        return None
+    near = vectors([q for _, q in theirs]) @ vectors([question])[0]
+    best = int(np.argmax(near))
+    if near[best] < _NEAR:
+        return None
+    return (_filled(theirs[best][0], read),)
+
+
+def _filled(measure: Measure, read: Sequence[Call]) -> Call:
+    objects = next((c for call in read for c in call.walk() if c.name == "obj"), None)
+    kind = objects or next(
+        (
+            a
+            for call in read
+            for c in call.walk()
+            for a in c.args
+            if isinstance(a, str) and c.name in ("count", "stat", "exists", "coverage")
+        ),
+        "object",
+    )
+    if read and read[0].name == "stat" and len(read[0].args) > 2:
+        kind = read[0].args[2]
+    needs = [k for k, p in measure.parameters.items() if p.default is p.empty]
+    return same_form(Call(measure.name, (kind,) if needs else ()))

@@ -1,0 +1,1 @@
+"""Views: answers and conversations as HTML, Markdown, plain text and pictures. All text is escaped."""

@@ -1,0 +1,170 @@
+"""Counting, statistics, places, comparisons: values against known truth, and the sentences that say them."""
+
+import numpy as np
+import pytest
+from scenes import BIG, CENTRES, discs
+
+import micro_nb as mnb
+from micro_nb.errors import EvidenceError, LanguageError, UnitsError
+from micro_nb.session.language import parse
+from micro_nb.session.measures.evaluation import check, evaluate
+from micro_nb.session.measures.registry import measures
+from micro_nb.session.measures.scene import Scene
+from micro_nb.session.words.prose import plain, sentence
+
+
+@pytest.fixture(scope="module")
+def scene():
+    img = discs(pixel_size=0.5)
+    return Scene({"discs": img}, "discs", "floor")
+
+
+def value(scene, text):
+    return evaluate(parse(text), scene).value
+
+
+def said(scene, text):
+    return plain(sentence(evaluate(parse(text), scene)))
+
+
+LEFT = sum(x < 100 for _, x in CENTRES)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('count("object")', 8), ('count(obj("object", where="left"))', LEFT), ('count(obj("object", where=["left", "top"]))', 3),
+        ('exists(obj("object", having="area > 60 um2"))', True), ('exists(obj("object", having="area > 400 um2"))', False),
+        ('count(obj("object", having="area > 60 um2"))', 1), ('count(obj("object", having="not (area > 60 um2)"))', 7),
+        ('count(obj("object", having="area in top 25 %"))', 2), ('count(obj("object", having=\'is "round"\'))', 8),
+        ('count(obj("object", where=near(obj("object", by="area"), "20 um")))', 2),
+        ('which(count("object"), among=["top left", "top right"])', "top left"),
+        ('check(count("object"), ">", 5)', True), ('check(count("object"), "==", 8)', True),
+        ('check(count("object"), "between", [9, 12])', False),
+        ('compare(count(obj("object", where="top left")), count(obj("object", where="top right")))', 2),
+        ('compare(count("object"), count(obj("object", where="left")), how="greater")', True),
+        ('calc("/", count("object"), 2)', 4.0), ('share(obj("object", where="left"), of="object")', 100 * LEFT / 8),
+        ('stat(each(count("object"), per="quadrant"), "sum")', 8.0), ('count(obj("object", where=near("center", "15 um")))', 1),
+        ('count(obj("object", where=point(160, 100)))', 1), ('count(obj("object", where=near(point(30, 30), "8 um")))', 1),
+        ('stat("feret", "value", obj("object", by="area"))', 12.5),
+    ],
+)  # fmt: skip
+def test_values_are_those_of_the_picture(scene, text, expected):
+    assert (
+        value(scene, text) == pytest.approx(expected, rel=0.03)
+        if not isinstance(expected, str | bool)
+        else value(scene, text) is expected or value(scene, text) == expected
+    )
+
+
+def test_the_largest_is_where_it_was_drawn(scene):
+    x0, y0, x1, y1 = value(scene, 'locate(obj("object", by="area"))')
+    assert x0 < BIG[1] < x1
+    assert y0 < BIG[0] < y1
+    assert value(scene, 'stat("diameter", "value", obj("object", by="area"))') == pytest.approx(12.0, rel=0.1)
+
+
+def test_units_are_converted_and_refused(scene):
+    um, px = (
+        value(scene, 'stat("diameter", "median", "object")'),
+        value(scene, 'convert(stat("diameter", "median", "object"), "px")'),
+    )
+    assert px == pytest.approx(2 * um)
+    with pytest.raises(UnitsError):
+        value(scene, 'convert(count("object"), "um")')
+    with pytest.raises(UnitsError, match="needs its unit"):
+        value(scene, 'count(obj("object", having="area > 60"))')
+    unscaled = Scene({"d": discs()}, "d", "floor")
+    with pytest.raises(UnitsError, match="no pixel size"):
+        value(unscaled, 'density("object", per="mm2")')
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('count("object")', "I count 8 objects."), ('count(obj("object", having="area > 60 um2"))',
+        "I count 1 object larger than 60 µm²."),
+        ('count(obj("object", having="area > 400 um2"))', "I see no objects larger than 400 µm²."), ('exists("object")',
+        "Yes, 8 objects."),
+        ('check(count("object"), ">", 40)', "No, I count 8 objects."),
+        ('compare(count(obj("object", where="top left")), count(obj("object", where="top right")))',
+        "2 more: 3 objects in the top left against 1 object in the top right."),
+        ('which(count("object"), among=["top left", "top right"])',
+        "The top left, with the most: 3, against 1 in the top right."),
+        ('share(obj("object", where="left"), of="object")', "50 % of the objects: 4 of 8."), ('calc("*", 12, 7)',
+        "That makes 84: 12 times 7."),
+    ],
+)  # fmt: skip
+def test_sentences_are_plain_and_agree_in_number(scene, text, sentence):
+    assert said(scene, text) == sentence
+
+
+def test_a_state_that_was_not_learned_is_not_guessed(scene):
+    with pytest.raises(EvidenceError, match="cannot tell which objects are budding"):
+        value(scene, 'count(obj("object", having=\'is "budding"\'))')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('cuont("object")', "did you mean count"), ('count("object", wher="left")', "takes no wher="), ("count()",
+        "needs its objects"),
+        ('stat("weight", "mean", "object")', "no quantity 'weight'"), ('stat("area", "mode2", "object")', "no statistic"),
+        ('which(count("object"), among="moons")', "among='moons' is not known"), ('check(undo(), ">", 1)', "stands alone"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_the_remedy(scene, text, message):
+    def measured():
+        check(parse(text))
+        return value(scene, text)
+
+    with pytest.raises((LanguageError, EvidenceError), match=message):
+        measured()
+
+
+def test_conditions_of_several_images_are_compared_image_by_image():
+    def field(n, seed):
+        y, x = np.mgrid[:120, :160]
+        picture = np.full((120, 160), 20.0)
+        for k in range(n):
+            picture[(y - 20 - 25 * (k // 6)) ** 2 + (x - 15 - 25 * (k % 6)) ** 2 <= 36] = 150
+        return mnb.open_image((picture + np.random.default_rng(seed).normal(0, 2, picture.shape)).clip(0, 255).astype("uint8"))
+
+    chat = mnb.Session(
+        {"control": [field(n, n) for n in (6, 7, 8)], "treated": [field(n, n) for n in (11, 12, 13)]}, eyes="floor", log=False
+    )
+    control = chat.measure('count(obj("object", where=image("control")))')
+    assert control.value == pytest.approx(7.0)
+    assert control.evidence[0].parameters["by_image"] == {"control 1": 6.0, "control 2": 7.0, "control 3": 8.0}
+    tested = chat.measure('test(count(obj("object", where=image("control"))), count(obj("object", where=image("treated"))))')
+    assert tested.value is True
+    assert tested.evidence[0].parameters["method"] == "Welch's t-test over images"
+    assert chat.measure('which(count("object"), among="images")').value == "treated"
+    effect = chat.measure('compare(count(obj("object", where=image("treated"))), count(obj("object", where=image("control"))))')
+    assert effect.value == pytest.approx(5.0)
+    assert effect.evidence[0].interval == pytest.approx((2.733, 7.267), abs=1e-3)  # Welch: two samples of three with variance 1
+    assert effect.text.startswith("5 (2.73–7.27) more: 12 ")
+    fewer = chat.measure('compare(count(obj("object", where=image("control"))), count(obj("object", where=image("treated"))))')
+    assert fewer.text.startswith("5 (2.73–7.27) fewer: 7 ")
+    assert fewer.evidence[0].interval == pytest.approx((-7.267, -2.733), abs=1e-3)
+    assert fewer.evidence[0].recompute(chat.images)[0] == "identical"
+    rows = chat.measure('each(count("object"), per="image")').table
+    assert list(rows.index) == ["control 1", "control 2", "control 3", "treated 1", "treated 2", "treated 3"]
+    assert list(chat.measure('each(count("object"), per="condition")').table.index) == ["control", "treated"]
+
+
+def test_a_condition_may_bear_numbers_in_its_name():
+    pictures = [mnb.open_image(np.pad(np.full((20, 20), 200, "uint8"), 20 + k)) for k in range(2)]
+    chat = mnb.Session({"2 uM": pictures, "0 uM": pictures}, eyes="floor", log=False)
+    assert (
+        chat.measure('count(obj("object", where=image("2 uM")))').text
+        == "In 2 uM the number of objects is 1 on average over 2 images."
+    )
+
+
+def test_every_example_of_a_declaration_is_an_expression_that_can_be_taken():
+    for measure in measures().values():
+        assert measure.examples, f"{measure.name} has no example question"
+        assert measure.describes, f"{measure.name} is not documented"
+        for expression in measure.examples.values():
+            check(parse(expression))
