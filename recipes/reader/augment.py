@@ -163,8 +163,10 @@ class Augmenter:
         """Left for right, or top for bottom, everywhere."""
         mirror = self.rng.choice(_MIRRORS)
         pattern = re.compile(rf"\b(?:{'|'.join(mirror)})\b", re.I)
+
         def swap(text):
             return pattern.sub(lambda m: mirror[m.group().lower()], text)
+
         side = set(mirror) & {w for c in example.calls for t in _places(c) for w in t.split()}
         said = {w.lower() for w in pattern.findall(example.question)} | {
             w for t in example.before for c in t for p in _places(c) for w in p.split()
