@@ -93,6 +93,9 @@ def _holder(text: str, evidence: Sequence[Evidence]) -> int:
     for k, e in enumerate(evidence):
         if float(plain.replace("−", "-")) in _numbers(str(e.parameters.get("expression", ""))):
             return k
+    for k, e in enumerate(evidence):
+        if any(float(plain) == v for v in e.parameters.values() if isinstance(v, int | float) and not isinstance(v, bool)):
+            return k
     raise EvidenceError(f"the number {text} is in no expression that was measured")
 
 

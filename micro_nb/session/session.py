@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -35,7 +36,8 @@ from .reader.understanding import Understood, understand
 from .views.html import transcript_html
 from .views.text import transcript_markdown, transcript_text
 
-_LOST = 0.02
+_log = logging.getLogger(__name__)
+_LOST = 0.003
 """Below this probability readings are offered in place of an answer; below ``UNSURE`` the others are offered with it."""
 _PILOT, _LEAST_TILES = 2, 6  # tiles that are timed first; images of fewer tiles than this are looked at whole
 
@@ -259,12 +261,18 @@ class Session:
                 results.append(result or evaluate(call, self._scene))
             except MicroNBError as error:
                 failed = failed or error
+            except Exception:  # a fault of ours ends no conversation; it is logged with its place
+                _log.exception("%s failed", call)
+                failed = failed or EvidenceError(f"something went wrong inside while measuring {call.name}, so I give no answer")
         if not results:
             return _refused(failed, calls)
         try:
             answer = answer_of(results, calls, self._scene)
         except EvidenceError as error:  # a sentence that states what was not measured is never shown
             return _refused(error, calls)
+        except Exception:
+            _log.exception("%s could not be worded", calls)
+            return _refused(EvidenceError("something went wrong inside while wording that, so I give no answer"), calls)
         if failed is not None:
             more = _refused(failed, calls)
             answer = replace(answer, text=f"{answer.text} {more.text}")

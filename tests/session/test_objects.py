@@ -76,7 +76,7 @@ def test_units_are_converted_and_refused(scene):
         value(scene, 'count(obj("object", having="area > 60"))')
     unscaled = Scene({"d": discs()}, "d", "floor")
     with pytest.raises(UnitsError, match="no pixel size"):
-        value(unscaled, 'density("object", per="mm2")')
+        value(unscaled, 'density("object", per="um2")')
 
 
 @pytest.mark.parametrize(

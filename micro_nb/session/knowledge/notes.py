@@ -114,7 +114,7 @@ def _vectors(texts: tuple[str, ...]) -> np.ndarray:
     digest = hashlib.sha256("\n".join([weights_digest(), *small]).encode()).hexdigest()[:32]
     path = cache_folder() / "notes" / f"{digest}.npy"
     try:
-        return np.load(path, allow_pickle=False).astype(np.float32)
+        return np.asarray(np.load(path, allow_pickle=False), np.float32)
     except (OSError, ValueError):
         made = vectors(small)
     try:

@@ -4,6 +4,7 @@ kinds."""
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Mapping
 from typing import Literal
 
@@ -146,7 +147,7 @@ def compare(a: Term, b: Term, *, how: Literal["difference", "ratio", "percent", 
             round(x - y) if first.unit == second.unit == "count" and x == int(x) and y == int(y) else x - y,
             first.unit,
             between,
-            found | (WELCH if between else {}),
+            {**found, **(WELCH if between else {})},
         )
     turned = main.interval if x >= y or main.interval is None else (-main.interval[1], -main.interval[0])
     size = (
@@ -160,10 +161,9 @@ def compare(a: Term, b: Term, *, how: Literal["difference", "ratio", "percent", 
 def _between_images(a: Measurement, b: Measurement) -> tuple[float, float] | None:
     """The 95 % interval of the difference of two conditions, whose images are the replicates; None where they are no
     conditions of several images."""
-    samples = [m.found.get("by_image") for m in (a, b)]
-    if a.unit != b.unit or not all(isinstance(s, Mapping) and len(s) > 1 for s in samples):
+    values = [np.array(list(m.found.get("by_image", {}).values()), float) for m in (a, b)]
+    if a.unit != b.unit or not all(len(v) > 1 for v in values):
         return None
-    values = [np.array(list(s.values()), float) for s in samples]  # type: ignore[union-attr] # all are mappings
     errors = [float(v.var(ddof=1)) / len(v) for v in values]
     if not sum(errors):
         return None
@@ -338,9 +338,7 @@ def check(a: Term, op: str, claim: object, unit: str = "") -> Found:
     if isinstance(main.value, str):
         return _named(a, str(claim), op)
     value = _in_claimed(a, main, plain_unit(unit))
-    limits = (
-        [float(c) for c in claim] if isinstance(claim, tuple) else [claim.number if isinstance(claim, Term) else float(claim)]
-    )  # type: ignore[arg-type]
+    limits = [float(c) for c in claim] if isinstance(claim, tuple) else [float(str(claim))]  # type: ignore[arg-type]
     holds = _holds(value.number, op, limits, value.unit == "count")
     stated = tuple(
         Measurement("value claimed" if len(limits) == 1 else f"limit claimed, number {k}", v, value.unit)
@@ -418,12 +416,12 @@ def calc(op: str, a: Term, b: Term | None = None) -> Found:
     x, y = first.number, second.number
     if op == "/" and y == 0:
         raise EvidenceError(f"{second.quantity} is nothing, and nothing can be divided by it")
-    ops = {"+": lambda: x + y, "-": lambda: x - y, "*": lambda: x * y, "/": lambda: x / y, "^": lambda: x**y, "**": lambda: x**y}
+    ops = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "^": operator.pow, "**": operator.pow}
     if op not in ops:
         raise LanguageError(f"calc knows + - * / ^ and sqrt, not {op!r}")
     unit = first.unit or second.unit if op in "+-" else _unit(op, first.unit, second.unit)
     words = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}.get(op, "to the power of")
-    return Found((Measurement(f"{first.quantity} {words} {second.quantity}", float(ops[op]()), unit), first, second))
+    return Found((Measurement(f"{first.quantity} {words} {second.quantity}", float(ops[op](x, y)), unit), first, second))
 
 
 def _unit(op: str, a: str, b: str) -> str:
@@ -445,6 +443,7 @@ def convert(a: Term, unit: str) -> Found:
     """The same measurement in another unit."""
     inner = a.result
     unit = plain_unit(unit)
+    unit = f"{unit}2" if unit in ("px", "um", "nm", "mm") and inner.unit in ("px2", "um2", "nm2", "mm2") else unit
     size = a.scene.image.pixel_size if a.scene.about is not None else None
     pixel = float(np.sqrt(size["y"] * size["x"])) if size else None
     main = inner.main

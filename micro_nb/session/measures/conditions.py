@@ -61,7 +61,7 @@ def meets(found: Selection, condition: Condition) -> np.ndarray:
     match condition:
         case Both(parts, how):
             masks = [meets(found, part) for part in parts]
-            return np.logical_and.reduce(masks) if how == "and" else np.logical_or.reduce(masks)
+            return np.asarray(np.all(masks, axis=0) if how == "and" else np.any(masks, axis=0))
         case Not(part):
             return ~meets(found, part)
         case Flag(name):
@@ -83,7 +83,7 @@ def _flagged(found: Selection, name: str) -> np.ndarray:
     if name == "saturated":
         top = float(np.iinfo(found.image.dtype).max) if found.image.dtype.kind in "iu" else 1.0
         columns = [c for c in found.table.columns if c.startswith("max_intensity")]
-        return found.table[columns].to_numpy(float).max(axis=1) >= top
+        return np.asarray(found.table[columns].to_numpy(float).max(axis=1) >= top)
     return _sharp(found)
 
 
@@ -117,7 +117,7 @@ def _tested(found: Selection, test: Comparison) -> np.ndarray:
     finite = measured[np.isfinite(measured)]
     if limit.of and len(finite):
         value = limit.value * statistic(finite, limit.of) + limit.spread * statistic(finite, "sd")
-    return np.asarray(_OPS[test.op](measured, value)) & np.isfinite(measured)
+    return np.asarray(_OPS[test.op](measured, value) & np.isfinite(measured))
 
 
 def _coloured(found: Selection, name: str) -> np.ndarray:

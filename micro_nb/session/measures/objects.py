@@ -27,7 +27,7 @@ from .units import plain_unit
 
 _AREAS = {"px2": "px2", "um2": "um2", "mm2": "mm2", "nm2": "nm2", "cm2": "cm2", "field": "field", "image": "field", "px": "px2"}
 _IN_UM2 = {"um2": 1.0, "mm2": 1e6, "nm2": 1e-6, "cm2": 1e8}
-_LISTED = 12
+_LISTED, _FEW = 12, 4
 
 
 CAVEATS = (
@@ -66,9 +66,17 @@ def _says_count(result: Result) -> str:
     "count the cells in the left half": 'count(obj("cell", where="left"))',
               "number of particles larger than 80 µm²": 'count(obj("particle", having="area > 80 um2"))'},
 )  # fmt: skip
-def count(objects: Selection) -> Measurement:
+def count(objects: Selection) -> tuple[Measurement, ...]:
     """How many objects there are: those whose centre lies at the place and that meet the conditions."""
-    return objects.number
+    return objects.number, *boxes_of(objects)
+
+
+def boxes_of(objects: Selection) -> tuple[Measurement, ...]:
+    """The boxes of a few objects, so that they can be pointed at; none of many."""
+    if objects.drawn is not None or len(objects) > _FEW:
+        return ()
+    names = ["box"] if len(objects) == 1 else [f"box, number {k}" for k in range(1, len(objects) + 1)]
+    return facts(objects.found, *((name, box(row), "px") for name, (_, row) in zip(names, objects.table.iterrows(), strict=True)))
 
 
 def _says_exists(result: Result) -> str:
@@ -86,7 +94,11 @@ def exists(objects: Selection) -> tuple[Measurement, ...]:
     """Whether there is at least one such object, and how many there are."""
     number = objects.number
     p = {k: objects.found[k] for k in ("presence", "p_value") if k in objects.found}
-    return Measurement(f"{objects.phrase()} present", bool(number.value), found={**objects.found, **p}), number
+    return (
+        Measurement(f"{objects.phrase()} present", bool(number.value), found={**objects.found, **p}),
+        number,
+        *boxes_of(objects),
+    )
 
 
 @measurement(
@@ -165,17 +177,18 @@ def _estimated(objects: Selection, name: str, rest: bool) -> Measurement:
 
 
 def _says_density(result: Result) -> str:
-    return "{0}{0.interval}: {1:objects} on {2}."
+    unscaled = result.call.get("per") is None and result.measured[0].unit.endswith("px2")
+    return "{0}{0.interval}: {1:objects} on {2}." + (" No pixel size is known, so areas are in pixels." if unscaled else "")
 
 
 @measurement(
     "density", unit="per mm2", says=_says_density,
     examples={"How many nuclei per mm²?": 'density("nucleus", per="mm2")', "how densely do the cells lie?": 'density("cell")'},
 )  # fmt: skip
-def density(objects: Selection, *, per: str = "mm2", where: Place = ANYWHERE) -> tuple[Measurement, ...]:
+def density(objects: Selection, *, per: str = "", where: Place = ANYWHERE) -> tuple[Measurement, ...]:
     """Objects per area: ``per`` is mm2, um2, cm2, px2 or a multiple such as "100 um2"; without a pixel size and a unit, per
     px²."""
-    times, unit = _per(per)
+    times, unit = _per(per or ("mm2" if objects.image.pixel_size else "1000000 px2"))
     if unit != "field" and not unit.startswith("px") and objects.image.pixel_size is None:
         raise UnitsError(
             f"{objects.image.name} has no pixel size, so there is no density per {per}; tell me, for example: one pixel is 0.5 µm"

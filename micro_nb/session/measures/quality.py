@@ -161,8 +161,14 @@ def _contrast(view: View) -> Judged:
     )
 
 
+def _unevenness(view: View) -> float | None:
+    """How much the background varies, in %, without what is left of zero by calculation; None where it cannot be said."""
+    uneven = view.light.facts["background_unevenness_percent"]
+    return None if uneven is None else round(float(uneven), 6)
+
+
 def _background(view: View) -> Judged:
-    table, uneven = view.light.table, view.light.facts["background_unevenness_percent"]
+    table, uneven = view.light.table, _unevenness(view)
     level = float(table["background"].median())
     how = {"method": "background of each tile", "tiles": len(table)}
     if uneven is None:
@@ -180,7 +186,7 @@ def _background(view: View) -> Judged:
 
 
 def _evenness(view: View) -> Judged:
-    uneven, corners = view.light.facts["background_unevenness_percent"], dark_corners(view.seen)
+    uneven, corners = _unevenness(view), dark_corners(view.seen)
     how = {"method": "smooth surface through the background of the tiles", "tiles": len(view.light.table)}
     if corners.names:
         figure = ("unevenness of the light", 100 * (1 - corners.ratio), "%")

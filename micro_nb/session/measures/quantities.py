@@ -43,7 +43,7 @@ ALIASES = {
 }  # fmt: skip
 WORDS = {
     "length": "length", "width": "width", "feret": "Feret diameter", "nearest_neighbour": "distance to the nearest neighbour",
-    "aspect_ratio": "ratio of length to width", "intensity": "mean grey value", "integrated": "integrated intensity",
+    "aspect_ratio": "ratio of length to width", "intensity": "intensity", "integrated": "integrated intensity",
     "oddness": "deviation from the typical one",
     "distance_to_border": "distance to the nearest edge of the image",
     "distance_to_centre": "distance to the middle of the image",
@@ -176,7 +176,7 @@ def _measured(table: pd.DataFrame, name: str, img: MicroImage, channel: str | No
 
 def _grey(table: pd.DataFrame, name: str, channel: str | None) -> np.ndarray:
     if name == "contrast":
-        return column(table, "max_intensity", channel) - column(table, "min_intensity", channel)
+        return np.asarray(column(table, "max_intensity", channel) - column(table, "min_intensity", channel))
     return column(table, "mean_intensity" if name == "intensity" else "sum_intensity", channel)
 
 
@@ -188,7 +188,7 @@ def _placed(table: pd.DataFrame, name: str, img: MicroImage) -> np.ndarray:
         return x * px if name == "x" else y * py
     if name == "distance_to_centre":
         return np.asarray(np.hypot((y - height / 2) * py, (x - width / 2) * px))
-    return np.min([y * py, (height - y) * py, x * px, (width - x) * px], axis=0)
+    return np.asarray(np.min([y * py, (height - y) * py, x * px, (width - x) * px], axis=0))
 
 
 def column(table: pd.DataFrame, stem: str, channel: str | None = None) -> np.ndarray:

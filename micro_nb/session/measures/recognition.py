@@ -40,6 +40,8 @@ _CAMERA_UM = 6.5
 def _says_recognised(result: Result) -> str:
     names = {m.quantity: k for k, m in enumerate(result.measured)}
     known = [q for q in ("modality", "stain", "specimen") if q in names]
+    if not known and "consistent with" not in names:
+        return "I do not recognise it: nothing in the picture tells me for certain."
     if not known:
         return (
             f"I do not recognise it for certain; by its measured look it is consistent with {{{names['consistent with']}.value}}."

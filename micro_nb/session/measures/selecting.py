@@ -299,7 +299,7 @@ def filled(others: Selection) -> np.ndarray:
     labels = others.label_plane()
     wanted = np.zeros(int(labels.max(initial=0)) + 1, bool)
     wanted[others.table["label"].to_numpy(int)] = True
-    return wanted[labels]
+    return np.asarray(wanted[labels])
 
 
 def _result(node: Call, scene: Scene, evaluate: Evaluate) -> Place:

@@ -48,7 +48,7 @@ def _says_stat(result: Result) -> str:
     odd = result.measured[0].found.get("typical_um")
     doubt = " That is far from what such objects usually measure; the pixel size may be wrong." if odd else ""
     if result.selection is None:
-        return "The {name} is {0}, over {1.value}."
+        return "The {name} is {0} (n = {1.value})."
     return f"The {{name}} of the {{objects}} is {{0}}{{0.interval}} (n = {{1.value}}).{doubt or caveat(result)}"
 
 
@@ -109,11 +109,11 @@ def _over_rows(rows: Result, name: str) -> Found:
     values = [v for v in rows.main.found.get("rows", {}).values() if v is not None]
     if not values:
         raise EvidenceError(f"{rows.call} gives no rows of numbers to sum up")
-    words = STATISTIC_WORDS.get(name, name)
-    main = Measurement(
-        f"{words} of {rows.main.quantity}", statistic(np.array(values, float), name), rows.unit, found=dict(rows.main.found)
-    )
-    return Found((main, Measurement("rows", len(values), "count")), more={"name": f"{words} {rows.main.quantity}".strip()})
+    of = rows.main.quantity.removeprefix("mean ")  # what the rows hold, not their mean
+    words = f"{STATISTIC_WORDS.get(name, name)} {f'values {of}' if of.startswith('per ') else of}".strip()
+    unit = "%" if name == "cv" else rows.unit
+    main = Measurement(words, statistic(np.array(values, float), name), unit, found=dict(rows.main.found))
+    return Found((main, Measurement("rows", len(values), "count")), more={"name": words})
 
 
 def _value(measured: np.ndarray, name: str, over: Selection, weight: str) -> float:
@@ -252,7 +252,7 @@ def relate(a: str, b: str, objects: Selection) -> Found:
 
 def _says_test(result: Result) -> str:
     if result.measured[0].value:
-        return "Yes, they differ by more than chance: {1} against {2} (p = {3.value})."
+        return "They differ by more than chance: {1} against {2} (p = {3.value})."
     return "No difference beyond chance: {1} against {2} (p = {3.value})."
 
 

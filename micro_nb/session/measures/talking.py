@@ -9,7 +9,10 @@ from ...data.atomic import writing_file
 from ...errors import EvidenceError, MicroNBError
 from ..language import Call, Node
 from .evaluation import evaluate, selection
-from .measurement import Measurement
+from .frame import place_words
+from .measurement import Measurement, facts
+from .objects import boxes_of
+from .quantities import box
 from .registry import measurement, measures
 from .results import Found, Result
 from .scene import Scene
@@ -168,7 +171,18 @@ def show(what: Node, *, where: Node = None, scene: Scene) -> Found:
     if what == "image":
         return Found(says="Here is the picture.")
     found = selection(what if isinstance(what, str | Call) else "object", scene)
-    return Found((found.number,), shown=found)
+    if len(found) != 1:
+        return Found((found.number, *boxes_of(found)), shown=found)
+    row = found.table.iloc[0]
+    place = place_words(found.image, float(row["centroid_y_px"]), float(row["centroid_x_px"]))
+    where = facts(found.found, ("box", box(row), "px"), ("place", place))
+    return Found(
+        (found.number, *where),
+        "Outlined in the picture: the {object}, at the {2.value}.",
+        shown=found,
+        value=where[0].value,
+        unit="px",
+    )
 
 
 def _template(result: Result) -> str | None:
@@ -238,11 +252,9 @@ def sure(a: Node, *, scene: Scene) -> Found:
         Measurement("cut by the border", border, "count"),
     )
     at = len(result.measured)
-    doubts = (
-        f"{{{at}.value}} of the {{objects}} are outlined with little certainty and {{{at + 1}.value}} are cut by the border"
-        if unsure or border
-        else "none of the {objects} is outlined with little certainty"
-    )
+    faint = f"{{{at}.value}}" if unsure else "none"
+    doubts = f"{faint} of the {{objects}} {'are' if unsure > 1 else 'is'} outlined with little certainty"
+    doubts += f", {{{at + 1}.value}} {'are' if border > 1 else 'is'} cut by the border" if border else ""
     value = "It is " + ("{0}{0.interval}" if not isinstance(main.value, bool) else ("so" if main.value else "not so"))
     return Found(
         (*result.measured, *more), f"{value} by my measurement; {doubts}.", value=result.value, unit=result.unit, shown=found

@@ -59,7 +59,7 @@ class Length:
                 f"{image} has no pixel size, so {self.value:g} {self.unit} are not known in pixels; tell me, for example: "
                 f"one pixel is 0.5 µm"
             )
-        return self.value * _IN_UM[self.unit] / (pixel_size["y"] * pixel_size["x"]) ** 0.5
+        return float(self.value * _IN_UM[self.unit] / (pixel_size["y"] * pixel_size["x"]) ** 0.5)
 
 
 def plain_unit(text: str) -> str:

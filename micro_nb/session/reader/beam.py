@@ -13,9 +13,9 @@ from torch import Tensor
 from ...errors import LanguageError
 from ..language import Call, same_form
 from .network import Memory, Network, Past
-from .pieces import PAD, SEPARATOR, START, UNKNOWN
+from .pieces import END, PAD, SEPARATOR, START, UNKNOWN
 from .vocabulary import Row, Vocabulary
-from .writing import CLOSE, END, FALSE, LIST, NEXT, TEXT, TRUE, UNLIST, UNTEXT, calls_of
+from .writing import CLOSE, FALSE, LIST, NEXT, TEXT, TRUE, UNLIST, UNTEXT, calls_of
 
 _NEVER = frozenset((PAD, UNKNOWN, START, SEPARATOR))
 _LONGEST = 110
@@ -133,7 +133,8 @@ def read(network: Network, law: Law, row: Row, width: int = 5) -> tuple[list[Rea
         logp = logp.masked_fill(~torch.stack([law.mask(s, numbers) for _, _, s in beams]), -1e9)
         total = logp + torch.tensor([[score] for score, _, _ in beams])
         best, at = total.flatten().topk(min(2 * width, total.numel()))
-        kept, parents = [], []
+        kept: list[tuple[float, list[int], State]] = []
+        parents: list[int] = []
         for score, k in zip(best.tolist(), at.tolist(), strict=True):
             parent, token = divmod(k, total.shape[1])
             if score < -1e8:

@@ -56,7 +56,7 @@ class Attention(nn.Module):
 
     def split(self, x: Tensor) -> Tensor:
         """``(B, L, W)`` as ``(B, heads, L, W / heads)``."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.view(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
     def project(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Keys and values of ``(B, L, W)``, by head."""
@@ -177,6 +177,7 @@ class Network(nn.Module):
         )
         new = []
         for k, layer in enumerate(self.decoder):
+            assert isinstance(layer, DecoderLayer)
             x, kept = layer(x, past[k] if past else None, causal, layer.read.project(memory.states), memory.there)
             new.append(kept)
         return self.out_norm(x), new

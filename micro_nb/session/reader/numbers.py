@@ -66,7 +66,7 @@ def value(text: str) -> float:
     text, thousand = (text[:-1], 1000.0) if text.endswith("k") else (text, 1.0)
     mantissa, _, power = text.partition("x10")
     if power:
-        return float(_decimal(mantissa)) * 10.0 ** float(power.lstrip("^"))
+        return float(float(_decimal(mantissa)) * 10.0 ** float(power.lstrip("^")))
     base, _, exponent = text.partition("^")
     return float(_decimal(base)) ** float(exponent) if exponent else float(_decimal(base)) * thousand
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +16,14 @@ from ...models.wording import singular
 from ..language import Call, parse, same_form
 from ..language.forms import OBJECTS_FIRST
 from ..measures.evaluation import check, check_meaning
+from ..measures.quantities import ALIASES
 from ..measures.registry import Measure, measures
 from .reading import readings, vectors
 
+_TERMS = frozenset(
+    ["feret", "perimeter", "circumference", "eccentricity", "solidity", "convexity", "circularity", "sphericity", "roundness"]
+)
+"""Words that name one quantity and nothing else."""
 _AREA = re.compile(r"\b(?:diameter|width|length|feret)(\s*[<>=]+\s*[\d.]+\s*(?:nm2|um2|mm2|px2)\b)")
 _LENGTH = re.compile(r"\barea(\s*[<>=]+\s*[\d.]+\s*(?:nm|um|mm|px)\b(?!2))")
 
@@ -65,7 +71,9 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
     if written is not None:
         return Understood((written,), 1.0)
     earlier = [[c if isinstance(c, Call) else parse(c) for c in turn] for turn in before if turn][::-1][:2]
-    read = _ranked(readings(question[:_LONGEST], earlier))
+    as_said = partial(_as_said, terms=_terms(question))
+    found = _ranked(readings(question[:_LONGEST], earlier))
+    read = [(tuple(call.map(as_said) for call in calls), logp) for calls, logp in found]
     own = _of_others(question, read[0][0] if read else ())
     if own is not None:
         read.insert(0, (own, math.log(0.9)))
@@ -124,6 +132,20 @@ def _of_its_dimension(call: Call) -> Call:
     )
     quantity = meant.get(str(inner.args[0]))
     return call.with_args(inner.with_args(quantity, *inner.args[1:]), *call.args[1:]) if quantity else call
+
+
+def _terms(question: str) -> frozenset[str]:
+    """The quantities that a question names by their term in the language ("Feret", "solidity")."""
+    said = set(re.findall(r"[a-z]+", question.lower()))
+    return frozenset(ALIASES.get(w, w) for w in said if w in _TERMS)
+
+
+def _as_said(call: Call, terms: frozenset[str]) -> Call:
+    """A statistic of the one quantity that the question names by its term."""
+    if call.name not in ("stat", "distribution") or len(terms) != 1 or not call.args or not isinstance(call.args[0], str):
+        return call
+    (term,) = terms
+    return call if "(" in call.args[0] else call.with_args(term, *call.args[1:])
 
 
 def _expression(text: str) -> Call | None:

@@ -117,7 +117,7 @@ def _fact(result: Result, k: int, path: str | None, how: str | None) -> Iterator
         yield from _quoted(f" {_objects(result, n)}")
     elif path in (None, "value"):
         yield Stated(fact)
-        yield unit_words(fact.unit) if path is None and not isinstance(fact.value, str) else ""
+        yield from _quoted(unit_words(fact.unit) if path is None and not isinstance(fact.value, str) else "")
     else:
         yield Stated(fact, path)
 

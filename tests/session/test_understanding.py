@@ -1,0 +1,67 @@
+"""The shipped reader: everyday questions, follow-ups, and questions that an earlier reader answered falsely."""
+
+import pytest
+
+from micro_nb.session import understand
+from micro_nb.session.language import parse, same_form
+
+
+def offered(question, *before):
+    """The readings that are offered, as text."""
+    got = understand(question, before=[[b] for b in before])
+    return [tuple(str(c) for c in calls) for calls in (got.calls, *got.alternatives)]
+
+
+@pytest.mark.parametrize(
+    ("question", "meant"),
+    [
+        ("How many nuclei are there?", 'count("nucleus")'),
+        ("n nuclei pls", 'count("nucleus")'),
+        ("are there any mitochondria in here", 'exists("mitochondrion")'),
+        ("What's the mean area of the nuclei?", 'stat("area", "mean", "nucleus")'),
+        ("how many cells in the left half", 'count(obj("cell", where="left"))'),
+        ("Are there more than 100 cells?", 'check(count("cell"), ">", 100)'),
+        ("what percentage of the image do the cells cover", 'coverage("cell")'),
+        ("where is the largest particle?", 'locate(obj("particle", by="area"))'),
+        ("is it in focus?", 'quality("focus")'),
+        ("Do I have cancer?", 'decline("diagnosis")'),
+        ("thanks a lot", "greet()"),
+        ("what can you do?", "help()"),
+    ],
+)
+def test_plain_questions_are_read(question, meant):
+    assert offered(question)[0] == (meant,)
+
+
+@pytest.mark.parametrize(
+    ("question", "before", "meant"),
+    [
+        ("and in the right half?", 'count(obj("nucleus", where="left"))', 'count(obj("nucleus", where="right"))'),
+        ("where is it?", 'stat("area", "value", obj("nucleus", by="area"))', 'locate(obj("nucleus", by="area"))'),
+        ("undo that", 'count("nucleus")', "undo()"),
+        ("their mean area?", 'count(obj("nucleus", where="left"))', 'stat("area", "mean", obj("nucleus", where="left"))'),
+    ],
+)
+def test_follow_ups_take_over_what_was_meant(question, before, meant):
+    assert (meant,) in offered(question, before)
+
+
+@pytest.mark.parametrize(
+    ("question", "meant"),
+    [
+        ("What percentage of nuclei are elongated?", 'share(obj("nucleus", having="is \\"elongated\\""), of="nucleus")'),
+        ("How many pixels are saturated?", 'pixels("share", at=">= 255")'),
+        ("Mean Feret diameter of the particles?", 'stat("feret", "mean", "particle")'),
+        ("How many nuclei lie within 30 um of the centre?", 'count(obj("nucleus", where=near("center", "30 um")))'),
+        ("Describe the image for a figure legend", 'describe("image")'),
+        ("list the three brightest nuclei", 'table("nucleus", by="intensity", n=3)'),
+    ],
+)
+def test_what_was_once_answered_falsely_is_among_the_readings(question, meant):
+    assert (str(same_form(parse(meant))),) in offered(question)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "asdf qwer", "?" * 500, "🙂", "<script>alert(1)</script>", "a" * 5000, "\n\n\t"])
+def test_any_text_is_read_without_harm(text):
+    got = understand(text)
+    assert 0 <= got.confidence <= 1
