@@ -249,9 +249,8 @@ def read_value(given: float | str, parameter: Parameter, groups: dict[str, str])
     EvidenceError : it is no number.
 
     >>> wavelength = Parameter("wavelength", "nm", ())
-    >>> read_value("0.561 um", wavelength, {}), read_value("green", wavelength, {}), read_value("1:20", Parameter("d",
-    "factor", ()), {})
-    (561.0, 520.0, 20.0)
+    >>> read_value("0.561 um", wavelength, {}), read_value("1:20", Parameter("d", "", ()), {})
+    (561.0, 20.0)
     """
     name, unit = parameter.name.replace("_", " "), parameter.unit
     said = str(_table()["words"].get(str(given).strip().lower(), given))

@@ -26,9 +26,10 @@ def reference(own: bool = True) -> str:
         "# The measurements\n\nWritten from their declarations by `python -m micro_nb.session.measures.documentation`. How "
         "they combine: [language.md](language.md)."
     ]
-    for group, listed in groups.items():
+    known = [g for g in _HEADS if g in groups]
+    for group in [*known, *(g for g in groups if g not in known)]:
         parts.append(f"## {_HEADS.get(group, group)}")
-        parts += [entry(m) for m in listed]
+        parts += [entry(m) for m in groups[group]]
     return "\n\n".join(parts) + "\n"
 
 
