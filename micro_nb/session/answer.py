@@ -74,23 +74,34 @@ class Answer:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; :meth:`from_dict` reverses it."""
         return {
-            "text": self.text, "value": list(self.value) if isinstance(self.value, tuple) else self.value, "unit": self.unit,
+            "text": self.text,
+            "value": list(self.value) if isinstance(self.value, tuple) else self.value,
+            "unit": self.unit,
             "evidence": [e.to_dict() for e in self.evidence],
             "spans": [[s.start, s.end, s.index, s.field] for s in self.spans],
-            "declined": self.declined, "remedy": self.remedy, "calls": [str(c) for c in self.calls],
+            "declined": self.declined,
+            "remedy": self.remedy,
+            "calls": [str(c) for c in self.calls],
             **({"alternatives": [[str(c) for c in calls] for calls in self.alternatives]} if self.alternatives else {}),
             **({"worded_by": self.worded_by} if self.worded_by else {}),
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> Answer:
         """The answer that :meth:`to_dict` described; answers of versions without expressions have none."""
         value = tuple(d["value"]) if isinstance(d["value"], list) else d["value"]
         return cls(
-            d["text"], value, d["unit"], tuple(Evidence.from_dict(e) for e in d["evidence"]),
-            tuple(Span(*s) for s in d["spans"]), d["declined"], d["remedy"], calls_from(d.get("calls", ())),
-            tuple(calls_from(calls) for calls in d.get("alternatives", ())), d.get("worded_by", ""),
-        )  # fmt: skip
+            d["text"],
+            value,
+            d["unit"],
+            tuple(Evidence.from_dict(e) for e in d["evidence"]),
+            tuple(Span(*s) for s in d["spans"]),
+            d["declined"],
+            d["remedy"],
+            calls_from(d.get("calls", ())),
+            tuple(calls_from(calls) for calls in d.get("alternatives", ())),
+            d.get("worded_by", ""),
+        )
 
     def to_html(self) -> str:
         """Prose with its numbers linked to evidence, the evidence, and the picture; all text is escaped."""

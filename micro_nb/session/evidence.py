@@ -95,9 +95,16 @@ class Evidence:
 
     @classmethod
     def of(
-        cls, m: Measurement, call: Call, img: MicroImage | None, *, region: Region | None = None, marked: Region | None = None,
-        images: Mapping[str, MicroImage] = MappingProxyType({}), groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    ) -> Evidence:  # fmt: skip
+        cls,
+        m: Measurement,
+        call: Call,
+        img: MicroImage | None,
+        *,
+        region: Region | None = None,
+        marked: Region | None = None,
+        images: Mapping[str, MicroImage] = MappingProxyType({}),
+        groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> Evidence:
         """Ties what an expression measured on ``img`` to everything needed to measure it again.
 
         Parameters
@@ -109,9 +116,20 @@ class Evidence:
         told |= {"album": {name: {"content_id": i.content_id, **_how_to_open(i)} for name, i in images.items()}} if images else {}
         told |= {"groups": {name: list(members) for name, members in groups.items()}} if groups else {}
         return cls(
-            m.quantity, m.value, m.unit, m.interval, region, m.level, call.name, {**told, **_plain(m.found)}, __version__,
-            img.content_id if img is not None else None, _how_to_open(img), m.found.get("weights"), environment=_environment(img),
-        )  # fmt: skip
+            m.quantity,
+            m.value,
+            m.unit,
+            m.interval,
+            region,
+            m.level,
+            call.name,
+            {**told, **_plain(m.found)},
+            __version__,
+            img.content_id if img is not None else None,
+            _how_to_open(img),
+            m.found.get("weights"),
+            environment=_environment(img),
+        )
 
     @property
     def call(self) -> Call:
@@ -184,9 +202,14 @@ class Evidence:
         groups = {name: tuple(members) for name, members in told.get("groups", {}).items()}
         tiles = told.get("tiles_drawn")
         return Scene(
-            images, about, told.get("eyes", FLOOR), marked=marked, groups=groups, standing=tuple(told.get("standing", ())),
+            images,
+            about,
+            told.get("eyes", FLOOR),
+            marked=marked,
+            groups=groups,
+            standing=tuple(told.get("standing", ())),
             tiles=tiles if isinstance(tiles, int) else None,
-        )  # fmt: skip
+        )
 
     def code(self) -> str:
         """The Python lines that measure this fact again; for an array in memory, ``img`` (or ``images``) must be at hand."""

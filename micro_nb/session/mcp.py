@@ -76,10 +76,14 @@ class Bench:
         img = self._session(path).img
         assert img is not None
         facts = {
-            "image": path, "sizes": img.sizes, "dtype": str(img.dtype),
+            "image": path,
+            "sizes": img.sizes,
+            "dtype": str(img.dtype),
             "pixel_size_um": dict(img.pixel_size) if img.pixel_size else None,
-            "channels": [c.name for c in img.channels], "format": img.source.format, "content_id": img.content_id,
-        }  # fmt: skip
+            "channels": [c.name for c in img.channels],
+            "format": img.source.format,
+            "content_id": img.content_id,
+        }
         return json.dumps(facts, ensure_ascii=False)
 
     def look(self, image: str) -> Any:

@@ -43,6 +43,7 @@ def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     talks = lots()
     taught = [e for t in talks if t.author not in options.hold for e in t.examples()]
+    taught += 4 * [e for t in talks if t.author in options.often for e in t.examples()]
     held = [e for t in talks if t.author in options.hold for e in t.examples()]
     taught = random.Random(options.seed).sample(taught, int(len(taught) * options.share))
     vocabulary = kept_vocabulary(taught, options)
@@ -61,6 +62,7 @@ def arguments() -> argparse.Namespace:
     p.add_argument("--encoder", type=Path, required=True)
     p.add_argument("--out", type=Path, default=Path("work/reader"))
     p.add_argument("--hold", nargs="*", default=list(HELD_OUT))
+    p.add_argument("--often", nargs="*", default=[], help="lots that are drawn five times as often as others")
     p.add_argument("--minutes", type=float, default=60)
     p.add_argument("--batch", type=int, default=64)
     p.add_argument("--rate", type=float, default=1.5e-4)

@@ -149,7 +149,7 @@ def _ended(mother: Track, tracks: list[Track]) -> Track:
 @measurement(
     "track",
     examples={"How fast do the cells move?": 'track("cell", what="speed")',
-    "did any of the bacteria divide?": 'track("bacterium", what="division")',
+              "did any of the bacteria divide?": 'track("bacterium", what="division")',
               "how far do the neutrophils travel": 'track("neutrophil", what="path")',
               "what becomes of the droplets": 'track("droplet", what="fate")'},
 )  # fmt: skip
@@ -176,12 +176,16 @@ def _table(scene: Scene, followed: Tracks) -> pd.DataFrame:
     step, per = _per(scene)
     rows = [
         {
-            "first_frame": t.frames[0], "last_frame": t.frames[-1],
+            "first_frame": t.frames[0],
+            "last_frame": t.frames[-1],
             f"speed_{unit}_per_{per}": float(t.steps.mean()) * pixel / step if len(t.steps) else np.nan,
-            f"path_{unit}": float(t.steps.sum()) * pixel, f"net_{unit}": t.net * pixel, "mother": t.mother, "divided": t.divided,
+            f"path_{unit}": float(t.steps.sum()) * pixel,
+            f"net_{unit}": t.net * pixel,
+            "mother": t.mother,
+            "divided": t.divided,
         }
         for t in followed.tracks
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows, index=pd.Index([t.number for t in followed.tracks], name="track"))
 
 

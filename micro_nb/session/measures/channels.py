@@ -40,7 +40,7 @@ def _says_colocalise(result: Result) -> str:
         "partly": "{first} and {second} show partly the same places{inside}",
         "not": "{first} and {second} show no more of the same places{inside} than chance would",
         "apart": "{first} and {second} avoid one another{inside}",
-    }[str(result.measured[1].value)]  # fmt: skip
+    }[str(result.measured[1].value)]
     tail = "; {2} of the {first} signal lies where {second} is, and {3} of the {second} signal where {first} is" if r > 0 else ""
     return f"Pearson's r is {{0}}: {verdict}{tail}."
 
@@ -48,7 +48,7 @@ def _says_colocalise(result: Result) -> str:
 @measurement(
     "colocalise", says=_says_colocalise,
     examples={"Do red and green colocalise?": 'colocalise("red", "green")',
-    "do GFP and RFP overlap in the nuclei": 'colocalise("GFP", "RFP", within="nucleus")'},
+              "do GFP and RFP overlap in the nuclei": 'colocalise("GFP", "RFP", within="nucleus")'},
 )  # fmt: skip
 def colocalise(scene: Scene, a: str = "", b: str = "", *, within: Node = None, where: Place = EVERYWHERE) -> Found:
     """Whether two channels show the same places: Pearson's correlation with what scrambled images give, and Manders' M1 and M2
@@ -75,11 +75,15 @@ def colocalise(scene: Scene, a: str = "", b: str = "", *, within: Node = None, w
         else "partly"
     )
     measured = facts(
-        how, ("Pearson correlation", seen.pearson, ""), ("how they go together", verdict), ("Manders M1", 100 * seen.m1, "%"),
+        how,
+        ("Pearson correlation", seen.pearson, ""),
+        ("how they go together", verdict),
+        ("Manders M1", 100 * seen.m1, "%"),
         ("Manders M2", 100 * seen.m2, "%"),
-        ("p-value", seen.p_value, ""), ("correlation of scrambled images", float(np.mean(seen.random)), "", seen.random),
+        ("p-value", seen.p_value, ""),
+        ("correlation of scrambled images", float(np.mean(seen.random)), "", seen.random),
         ("pixels compared", seen.pixels, "px"),
-    )  # fmt: skip
+    )
     return Found(
         measured, more={"first": "{0.found.first}", "second": "{0.found.second}", "inside": _words(scene, within) + "{where}"}
     )
@@ -110,7 +114,7 @@ def _mask(scene: Scene, within: Node, where: Place) -> np.ndarray | None:
 @measurement(
     "compartments", unit="times",
     examples={"Is GFP in the nucleus or the cytoplasm?": 'compartments("GFP", "cell")',
-    "nuclear to cytoplasmic ratio of p65": 'compartments(signal="p65")'},
+              "nuclear to cytoplasmic ratio of p65": 'compartments(signal="p65")'},
 )  # fmt: skip
 def compartments(scene: Scene, first: Call | str = "", second: Call | str = "", *, signal: str = "", of: Node = None) -> Found:
     """Mean grey value of a signal in each nucleus over that in a ring of cytoplasm around it, less the background: the median
@@ -188,10 +192,13 @@ def _shared(img: MicroImage, nuclei: Selection, signal: str, stain: str) -> Foun
     measured = (
         Measurement("nucleus over cytoplasm", middle, "times", made.interval if made is not None else None, how),
         Measurement("localisation", verdict, found=how),
-        *facts(how, ("nuclei brighter than their cytoplasm", int((ratios >= _NUCLEAR).sum()), "count"),
-               ("nuclei darker than their cytoplasm", int((ratios <= _EQUAL).sum()), "count"), ("number of nuclei measured",
-               len(ratios), "count")),
-    )  # fmt: skip
+        *facts(
+            how,
+            ("nuclei brighter than their cytoplasm", int((ratios >= _NUCLEAR).sum()), "count"),
+            ("nuclei darker than their cytoplasm", int((ratios <= _EQUAL).sum()), "count"),
+            ("number of nuclei measured", len(ratios), "count"),
+        ),
+    )
     one = "In the nucleus the {signal} signal is {0} as strong as in the cytoplasm around it: it is {1.value}."
     many = (
         "In the median of {4} nuclei the {signal} signal is {0} as strong as in the cytoplasm around them{0.interval}: "

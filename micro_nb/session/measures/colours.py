@@ -23,7 +23,7 @@ from .selecting import filled
 @measurement(
     "color", group="recognition",
     examples={"What colours are in the picture?": "color()", "how much of it is brown": 'color("share", of="brown")',
-    "which colour do the nuclei have": 'color("nucleus")'},
+              "which colour do the nuclei have": 'color("nucleus")'},
 )  # fmt: skip
 def color(what: Any = None, *, where: Place = ANYWHERE, of: Any = None, scene: Scene) -> Found:
     """Main colours of the picture, a place or objects; with "share" how much of it has a colour; of a colour, what it stands

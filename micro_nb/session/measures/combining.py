@@ -192,7 +192,7 @@ def _called(name: str, among: object) -> str:
 @measurement(
     "which", says=_says_which,
     examples={"Which half has more nuclei?": 'which(count("nucleus"), among="halves")',
-    "which channel is brightest": 'which(pixels("mean"), among="channels")',
+              "which channel is brightest": 'which(pixels("mean"), among="channels")',
               "are there more on the left or on the right": 'which(count("object"), among="left/right")'},
 )  # fmt: skip
 def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene: Scene) -> Found:
@@ -323,7 +323,7 @@ def _says_check(result: Result) -> str:
 @measurement(
     "check", says=_says_check,
     examples={"Are there more than 100 cells?": 'check(count("cell"), ">", 100)',
-    "I counted 40 nuclei, correct?": 'check(count("nucleus"), "==", 40)',
+              "I counted 40 nuclei, correct?": 'check(count("nucleus"), "==", 40)',
               "is the mean area over 80 µm²": 'check(stat("area", "mean", "object"), ">", 80, "um2")'},
 )  # fmt: skip
 def check(a: Term, op: str, claim: object, unit: str = "") -> Found:

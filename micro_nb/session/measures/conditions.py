@@ -148,12 +148,16 @@ def colour_names(rgb: np.ndarray) -> set[str]:
     hue = np.degrees(np.arctan2(np.sqrt(3) * (g - b), 2 * r - g - b)) % 360
     pale = (high - low) / high < 0.35
     for end, names in (
-        (15, ("red", "pink") if pale else ("red",)), (42, ("orange", "brown", "tan")), (70, ("yellow",)), (165, ("green",)),
+        (15, ("red", "pink") if pale else ("red",)),
+        (42, ("orange", "brown", "tan")),
+        (70, ("yellow",)),
+        (165, ("green",)),
         (200, ("cyan", "turquoise", "blue")),
-        (252, ("blue",)), (300, ("purple", "violet", "blue")), (345, ("magenta", "pink", "purple",
-        "red") if pale else ("magenta", "pink", "purple")),
+        (252, ("blue",)),
+        (300, ("purple", "violet", "blue")),
+        (345, ("magenta", "pink", "purple", "red") if pale else ("magenta", "pink", "purple")),
         (361, ("red", "pink")),
-    ):  # fmt: skip
+    ):
         if hue < end:
             return set(names) | ({"dark"} if high < 0.35 else set())
     return {"red"}

@@ -94,9 +94,11 @@ def _bit_depth(scene: Scene, unit: str) -> Found:
 
 def _range(scene: Scene, unit: str, channel: str | None = None) -> Found:
     greys, img = read_greys(scene.image, EVERYWHERE, channel), scene.image
-    rows = (("range of grey values", (greys.low, greys.high), "grey value"), ("largest storable grey value", storable(img),
-    "grey value"),
-            ("mean grey value", greys.mean, "grey value"))  # fmt: skip
+    rows = (
+        ("range of grey values", (greys.low, greys.high), "grey value"),
+        ("largest storable grey value", storable(img), "grey value"),
+        ("mean grey value", greys.mean, "grey value"),
+    )
     room = "; up to {1} could be stored" if img.dtype.kind in "iu" else ""
     return Found(facts({"samples": greys.n}, *rows), says=f"The grey values run from {{0.value.0}} to {{0.value.1}}{room}.")
 
@@ -215,7 +217,7 @@ _OTHER_WORDS = {
 @measurement(
     "image",
     examples={"How large is the image?": 'image("size")', "What is the pixel size?": 'image("pixel_size")',
-    "how wide is the field of view": 'image("field")',
+              "how wide is the field of view": 'image("field")',
               "is it 8 or 16 bit?": 'image("bit_depth")', "How many channels are there?": 'image("channels")',
               "which objective was used?": 'image("objective")'},
 )  # fmt: skip

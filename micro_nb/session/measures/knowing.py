@@ -35,7 +35,7 @@ _NAMED = re.compile(r"\{([a-z]\w*|\d+)\}")
 @measurement(
     "explain",
     examples={"What is bleed-through?": 'explain("bleed-through")',
-    "difference between phase contrast and DIC": 'explain("phase contrast versus DIC")'},
+              "difference between phase contrast and DIC": 'explain("phase contrast versus DIC")'},
 )  # fmt: skip
 def explain(topic: str, *, scene: Scene) -> Found:
     """What is written of a general matter: what it is, why, how, what goes wrong; of two that are compared, both."""
@@ -53,7 +53,7 @@ def explain(topic: str, *, scene: Scene) -> Found:
 @measurement(
     "advise",
     examples={"How do I avoid saturation?": 'advise("avoiding saturation")',
-    "should I split the cells today": 'advise("when to passage the cells")'},
+              "should I split the cells today": 'advise("when to passage the cells")'},
 )  # fmt: skip
 def advise(topic: str, *, scene: Scene) -> Found:
     """What to do: imaging, staining, controls, sample size, next step; with what the open image shows of it, where that can be

@@ -63,7 +63,7 @@ def _says_count(result: Result) -> str:
 @measurement(
     "count", unit="count", says=_says_count,
     examples={"How many nuclei are there?": 'count("nucleus")',
-    "count the cells in the left half": 'count(obj("cell", where="left"))',
+              "count the cells in the left half": 'count(obj("cell", where="left"))',
               "number of particles larger than 80 µm²": 'count(obj("particle", having="area > 80 um2"))'},
 )  # fmt: skip
 def count(objects: Selection) -> tuple[Measurement, ...]:
@@ -88,7 +88,7 @@ def _says_exists(result: Result) -> str:
 @measurement(
     "exists", says=_says_exists,
     examples={"Are there any mitochondria?": 'exists("mitochondrion")',
-    "do any touch the border?": 'exists(obj("object", having="border"))'},
+              "do any touch the border?": 'exists(obj("object", having="border"))'},
 )  # fmt: skip
 def exists(objects: Selection) -> tuple[Measurement, ...]:
     """Whether there is at least one such object, and how many there are."""
@@ -140,7 +140,7 @@ def _says_coverage(result: Result) -> str:
 @measurement(
     "coverage", unit="%", says=_says_coverage,
     examples={"How confluent are the cells?": 'coverage("cell")',
-    "what fraction of the image is empty?": 'coverage("object", rest=True)'},
+              "what fraction of the image is empty?": 'coverage("object", rest=True)'},
 )  # fmt: skip
 def coverage(objects: Selection, *, rest: bool = False, of: Selection | None = None, where: Place = ANYWHERE) -> Measurement:
     """Share of the area that objects cover, in %: of the place, or of the area of other objects; with ``rest``, what they
@@ -230,7 +230,7 @@ def _says_locate(result: Result) -> str:
 @measurement(
     "locate", says=_says_locate,
     examples={"Where is the largest nucleus?": 'locate(obj("nucleus", by="area"))',
-    "where are the platelets?": 'locate("platelet")'},
+              "where are the platelets?": 'locate("platelet")'},
 )  # fmt: skip
 def locate(objects: Selection) -> Found:
     """Where objects are: of a single one its box, centre and place in words; of several their number, where most are, and a
@@ -282,7 +282,7 @@ def _says_table(result: Result) -> str:
 @measurement(
     "table", says=_says_table,
     examples={"list the five largest particles": 'table("particle", by="area", n=5)',
-    "rank the nuclei by brightness": 'table("nucleus", by="intensity")'},
+              "rank the nuclei by brightness": 'table("nucleus", by="intensity")'},
 )  # fmt: skip
 def table(objects: Selection, *, by: str = "area", n: float = 5, order: Literal["max", "min"] = "max", unit: str = "") -> Found:
     """The objects that rank first by a quantity, a row each: value, centre and place."""

@@ -77,11 +77,17 @@ class Greys:
         if name == "cv" and not self.mean:
             raise EvidenceError("the mean grey value is zero, so nothing can be given in per cent of it")
         made = {
-            "mean": self.mean, "median": self.percentile(50), "min": self.low, "max": self.high, "sd": self.sd,
+            "mean": self.mean,
+            "median": self.percentile(50),
+            "min": self.low,
+            "max": self.high,
+            "sd": self.sd,
             "range": self.high - self.low,
-            "iqr": self.percentile(75) - self.percentile(25), "cv": 100 * self.sd / abs(self.mean) if self.mean else 0.0,
-            "mode": _whole(float(self.values[self.counts.argmax()])), "sum": self.mean * self.n,
-        }  # fmt: skip
+            "iqr": self.percentile(75) - self.percentile(25),
+            "cv": 100 * self.sd / abs(self.mean) if self.mean else 0.0,
+            "mode": _whole(float(self.values[self.counts.argmax()])),
+            "sum": self.mean * self.n,
+        }
         if name not in made:
             raise EvidenceError(
                 f"grey values have no statistic {name!r}; ask for {', '.join(made)}, a percentile such as p90, share or histogram"
@@ -239,7 +245,7 @@ def _says_pixels(result: Result) -> str:
 @measurement(
     "pixels", says=_says_pixels,
     examples={"What is the mean grey value?": 'pixels("mean")',
-    "median grey value of the green channel": 'pixels("median", channel="green")',
+              "median grey value of the green channel": 'pixels("median", channel="green")',
               "What percentage of pixels is saturated?": 'pixels("share", at=">= 255")',
               "Show me the histogram": 'pixels("histogram")',
               "mean intensity inside the nuclei": 'pixels("mean", where=inside("nucleus"))'},
@@ -298,9 +304,11 @@ def _histogram(greys: Greys, how: Mapping[str, object], more: Mapping[str, str])
     edges, counts = greys.histogram()
     shown = {"edges": [float(f"{e:.6g}") for e in edges], "counts": counts.astype(float).tolist()}
     rows = (
-        ("mean grey value", greys.mean, "grey value"), ("standard deviation of the grey values", greys.sd, "grey value"),
-        ("least grey value", greys.low, "grey value"), ("greatest grey value", greys.high, "grey value"),
+        ("mean grey value", greys.mean, "grey value"),
+        ("standard deviation of the grey values", greys.sd, "grey value"),
+        ("least grey value", greys.low, "grey value"),
+        ("greatest grey value", greys.high, "grey value"),
         ("most frequent grey value", greys.statistic("mode"), "grey value"),
-    )  # fmt: skip
+    )
     table = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "count": counts.astype(int), "percent": 100 * counts / greys.n})
     return Found(facts({**how, "histogram": shown, "quantity": "grey value"}, *rows), table=table, more=more)

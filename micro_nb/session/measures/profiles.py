@@ -94,7 +94,7 @@ def _says_profile(result: Result) -> str:
 @measurement(
     "profile", says=_says_profile,
     examples={"How does the intensity change with depth?": 'profile("intensity", along="depth")',
-    "is it bleaching over time?": 'profile("intensity", along="time")',
+              "is it bleaching over time?": 'profile("intensity", along="time")',
               "intensity from the centre outwards": 'profile("intensity", along="radius")',
               "grey values along a line": 'profile("intensity", along="line")'},
 )  # fmt: skip
@@ -303,9 +303,17 @@ def _by_distance(found: Selection, name: str) -> Course:
         [np.nanmedian(values[ring == k]) if np.isfinite(values[ring == k]).any() else np.nan for k in range(_BINS)]
     )
     how = {"objects": len(found), "rings": _BINS, **found.found}
-    return Course((edges[:-1] + edges[1:]) / 2, medians, "distance from the middle", away_unit,
-    f"median {named(name)} of the {found.many}", unit,
-                  "in the middle", "at the rim", how)  # fmt: skip
+    return Course(
+        (edges[:-1] + edges[1:]) / 2,
+        medians,
+        "distance from the middle",
+        away_unit,
+        f"median {named(name)} of the {found.many}",
+        unit,
+        "in the middle",
+        "at the rim",
+        how,
+    )
 
 
 def _as_found(course: Course, way: str) -> Found:
@@ -334,11 +342,16 @@ def _as_found(course: Course, way: str) -> Found:
     size = abs(percent) if percent is not None else (0.0 if last == first else 100.0)
     verdict = "stays" if size <= _STEADY else "rises" if last > first else "falls"
     rows = facts(
-        how, change, ("value at the start", first, course.unit), ("value at the end", last, course.unit), ("least value",
-        float(values[low]), course.unit),
-        ("greatest value", float(values[high]), course.unit), ("place of the greatest value", float(at[high]), course.at_unit),
-        ("place of the least value", float(at[low]), course.at_unit), ("course", verdict),
-    )  # fmt: skip
+        how,
+        change,
+        ("value at the start", first, course.unit),
+        ("value at the end", last, course.unit),
+        ("least value", float(values[low]), course.unit),
+        ("greatest value", float(values[high]), course.unit),
+        ("place of the greatest value", float(at[high]), course.at_unit),
+        ("place of the least value", float(at[low]), course.at_unit),
+        ("course", verdict),
+    )
     table = pd.DataFrame({course.at_name + (f"_{course.at_unit}" if course.at_unit else ""): at, course.what: values})
     places = {"highest": _spot(course, 5), "lowest": _spot(course, 6)}
     what = course.what if not numerals(course.what) else "value"

@@ -71,9 +71,14 @@ def _focus(view: View) -> Judged:
         "whose edges are {2} wide.",
         "out of focus": "It is blurred{where}: no edge is sharper than {2}.",
     }[verdict]
-    return Judged(verdict, says, ("sharpness", 100 * min(_STEP_PX / edge, 1.0), "%"), (("width of the sharpest edges", edge,
-    "px"), ("tiles in focus", good, "%")),
-                  sharp and not some, how)  # fmt: skip
+    return Judged(
+        verdict,
+        says,
+        ("sharpness", 100 * min(_STEP_PX / edge, 1.0), "%"),
+        (("width of the sharpest edges", edge, "px"), ("tiles in focus", good, "%")),
+        sharp and not some,
+        how,
+    )
 
 
 def _saturation(view: View) -> Judged:
@@ -332,9 +337,11 @@ def _overall(view: View) -> Judged:
     with suppress(EvidenceError):  # where no background shows, the light is not judged
         checks["light"] = _evenness(view)
     bad = {
-        "focus": "it is not all in focus", "exposure": f"it is {checks['exposure'].verdict}", "noise": "the noise is strong",
+        "focus": "it is not all in focus",
+        "exposure": f"it is {checks['exposure'].verdict}",
+        "noise": "the noise is strong",
         "light": "the light is uneven",
-    }  # fmt: skip
+    }
     fine = {"in focus", "well exposed", "low noise", "even", "not saturated", "hardly saturated"}
     if view.img.rgb or checks["saturation"].figure[1] < _CLIPPED:
         fine.add("saturated")
@@ -350,9 +357,10 @@ def _overall(view: View) -> Judged:
         if not (name == "saturation" and checks["exposure"].verdict == "overexposed")
     ]
     more: tuple[tuple[str, Value, str], ...] = (
-        ("sharpness", checks["focus"].figure[1], "%"), ("saturated pixels", checks["saturation"].figure[1], "%"), ("noise",
-        checks["noise"].figure[1], "grey value"),
-    )  # fmt: skip
+        ("sharpness", checks["focus"].figure[1], "%"),
+        ("saturated pixels", checks["saturation"].figure[1], "%"),
+        ("noise", checks["noise"].figure[1], "grey value"),
+    )
     says = (
         "It is fit to be measured{where}: in focus, with little noise, and not saturated."
         if not problems
@@ -392,7 +400,7 @@ _SLICES = ("slices", "slice", "z", "depth", "frames", "frame", "t")
 @measurement(
     "quality",
     examples={"Is the image in focus?": 'quality("focus")', "Is anything saturated?": 'quality("saturation")',
-    "how noisy is it": 'quality("noise")',
+              "how noisy is it": 'quality("noise")',
               "Which slice is in focus?": 'quality("focus", where="slices")', "Is the lighting even?": 'quality("evenness")',
               "any dirt or artefacts?": 'quality("artefacts")',
               "Is this image good enough to measure?": 'quality("overall")', "are there stitching lines": 'quality("stitching")'},

@@ -55,7 +55,7 @@ def _says_recognised(result: Result) -> str:
 @measurement(
     "recognise", says=_says_recognised,
     examples={"What microscope made this?": 'recognise("modality")', "which stain is this": 'recognise("stain")',
-    "what organ is it from": 'recognise("specimen")'},
+              "what organ is it from": 'recognise("specimen")'},
 )  # fmt: skip
 def recognise(what: What = "all", *, scene: Scene) -> Found:
     """What kind of picture it is: modality, stain, specimen, organism, magnification; as far as the model recognises it, with
@@ -157,7 +157,7 @@ def _pixel_um(scene: Scene) -> tuple[float, dict[str, Any]]:
 @measurement(
     "classify",
     examples={"Are the bacteria rods or cocci?": 'classify("bacterium", into=["rod", "coccus"])',
-    "what kind of cells are these": 'classify("cell")'},
+              "what kind of cells are these": 'classify("cell")'},
 )  # fmt: skip
 def classify(objects: Selection | None = None, *, into: Any = None, scene: Scene) -> Found:
     """What type objects, or the image, are; with `into` which of the choices fits better: by a measured shape where that
@@ -187,9 +187,13 @@ def leukocyte(objects: Selection) -> Found:
     name, why = kind(found)
     how = {"source": "B. J. Bain, Blood Cells: A Practical Guide, 5th ed.", "label": int(row["label"])}
     measured = facts(
-        how, ("type of the white cell", name), ("reason", why), ("segments of the nucleus", found.segments, "count"),
-        ("share of the cell that is nucleus", 100 * found.share, "%"), ("box", box(row), "px"),
-    )  # fmt: skip
+        how,
+        ("type of the white cell", name),
+        ("reason", why),
+        ("segments of the nucleus", found.segments, "count"),
+        ("share of the cell that is nucleus", 100 * found.share, "%"),
+        ("box", box(row), "px"),
+    )
     return Found(measured, "The nucleus looks like that of a {0.value}: {1.value}.")
 
 

@@ -68,10 +68,15 @@ def tool(chosen: Sequence[Measure]) -> Json:
         "anyOf": [{"type": "string", "maxLength": LONGEST}, form],
     }
     return {
-        "name": "measure", "description": f"Measures in the image what an expression means.\n{GRAMMAR}\n{listing(chosen)}",
-        "parameters": {"type": "object", "properties": {"expression": expression}, "required": ["expression"],
-        "additionalProperties": False},
-    }  # fmt: skip
+        "name": "measure",
+        "description": f"Measures in the image what an expression means.\n{GRAMMAR}\n{listing(chosen)}",
+        "parameters": {
+            "type": "object",
+            "properties": {"expression": expression},
+            "required": ["expression"],
+            "additionalProperties": False,
+        },
+    }
 
 
 def schema(chosen: Sequence[Measure]) -> Json:
@@ -97,7 +102,7 @@ def schema(chosen: Sequence[Measure]) -> Json:
     return {
         "anyOf": list(whole.values()),
         "$defs": {"node": anything, "objects": objects, "place": place, "term": term, "call": inner, "obj": parts["obj"]},
-    }  # fmt: skip
+    }
 
 
 def _line(measure: Measure) -> str:
@@ -151,9 +156,12 @@ def _measure(measure: Measure) -> Json:
     named = {k: _type(measure.hints.get(k, Any)) for k, p in given.items() if p.kind is not p.VAR_KEYWORD}
     common = {"where": {"$ref": "#/$defs/place"}, "image": {"type": "string"}}
     return {
-        "type": "object", "description": measure.describes, "required": ["call"], "additionalProperties": measure.free,
+        "type": "object",
+        "description": measure.describes,
+        "required": ["call"],
+        "additionalProperties": measure.free,
         "properties": {"call": {"const": measure.name}, "args": args, **common, **named},
-    }  # fmt: skip
+    }
 
 
 def _part(name: str, keywords: frozenset[str]) -> Json:

@@ -42,7 +42,7 @@ def _says_pattern(result: Result) -> str:
 @measurement(
     "pattern", says=_says_pattern,
     examples={"Are the nuclei clustered?": 'pattern("nucleus", how="clustering")',
-    "are the fibres aligned": 'pattern("fibre", how="alignment")',
+              "are the fibres aligned": 'pattern("fibre", how="alignment")',
               "any odd ones out?": 'pattern("object", how="outliers")'},
 )  # fmt: skip
 def arrangement(
@@ -62,10 +62,13 @@ def _clustering(objects: Selection) -> Found:
         seen.spread
     ]
     measured = facts(
-        found, ("spread", seen.spread), ("index of Clark and Evans", seen.index), ("index by chance", 1.0, "", seen.chance),
+        found,
+        ("spread", seen.spread),
+        ("index of Clark and Evans", seen.index),
+        ("index by chance", 1.0, "", seen.chance),
         ("p-value", seen.p_value),
         (f"number of {objects.many}", seen.n, "count"),
-    )  # fmt: skip
+    )
     return Found(
         measured,
         f"The {{objects}} {words}: neighbours are {{1.value}} times as far apart as chance would give (n = {{4.value}}).",
@@ -105,11 +108,12 @@ def _evenness(objects: Selection) -> Found:
 def _touching(objects: Selection) -> Found:
     together = groups(replace(objects.objects, table=objects.table))
     measured = facts(
-        objects.found, (f"{objects.many} that touch another", sum(map(len, together)), "count"), ("groups", len(together),
-        "count"),
-        ("in the largest group", max(map(len, together), default=1), "count"), (f"number of {objects.many}", len(objects),
-        "count"),
-    )  # fmt: skip
+        objects.found,
+        (f"{objects.many} that touch another", sum(map(len, together)), "count"),
+        ("groups", len(together), "count"),
+        ("in the largest group", max(map(len, together), default=1), "count"),
+        (f"number of {objects.many}", len(objects), "count"),
+    )
     return Found(
         measured,
         "{0.value} of {3:objects} touch another, in {1.value} groups; the largest holds {2.value}."
@@ -130,10 +134,12 @@ def _packing(objects: Selection) -> Found:
     dense = covered >= DENSE or (near >= CLOSE and covered > SPARSE)
     word = "dense" if dense else "sparse" if covered < SPARSE else "moderately dense"
     measured = facts(
-        {**objects.found, "dense_percent": DENSE, "sparse_percent": SPARSE}, ("packing", word), ("covered share", covered, "%"),
+        {**objects.found, "dense_percent": DENSE, "sparse_percent": SPARSE},
+        ("packing", word),
+        ("covered share", covered, "%"),
         ("share that touches another", near, "%"),
         (f"number of {objects.many}", len(objects), "count"),
-    )  # fmt: skip
+    )
     return Found(
         measured,
         f"They lie {'densely' if dense else 'sparsely' if word == 'sparse' else 'moderately densely'}: {{3:objects}} cover "
@@ -149,9 +155,13 @@ def _alignment(objects: Selection) -> Found:
     vector = np.exp(1j * angles).mean()
     order, direction = float(abs(vector)), float(np.degrees(np.angle(vector)) / 2)
     aligned = order >= _ALIGNED
-    measured = facts({**objects.found, "aligned_from": _ALIGNED}, ("aligned", aligned), ("order parameter", order),
-    ("direction from the vertical", direction, "deg"),
-                     (f"number of elongated {objects.many}", len(long), "count"))  # fmt: skip
+    measured = facts(
+        {**objects.found, "aligned_from": _ALIGNED},
+        ("aligned", aligned),
+        ("order parameter", order),
+        ("direction from the vertical", direction, "deg"),
+        (f"number of elongated {objects.many}", len(long), "count"),
+    )
     return Found(
         measured,
         f"{'Yes, the {objects} are aligned' if aligned else 'No, the {objects} point in various directions'}: the order "
@@ -165,9 +175,13 @@ def _alike(objects: Selection) -> Found:
         raise EvidenceError(f"I find too few {objects.many} there to tell whether they are alike")
     cv, round_cv = statistic(measured, "cv"), statistic(over.values("aspect_ratio")[0], "cv")
     alike = cv <= _ALIKE_CV and round_cv <= _ALIKE_CV
-    facts_ = facts({**objects.found, "alike_below_percent": _ALIKE_CV}, ("alike", alike), ("variation of the diameter", cv,
-    "%"), ("variation of the ratio of length to width", round_cv, "%"),
-                   (f"number of {objects.many}", len(measured), "count"))  # fmt: skip
+    facts_ = facts(
+        {**objects.found, "alike_below_percent": _ALIKE_CV},
+        ("alike", alike),
+        ("variation of the diameter", cv, "%"),
+        ("variation of the ratio of length to width", round_cv, "%"),
+        (f"number of {objects.many}", len(measured), "count"),
+    )
     return Found(
         facts_,
         f"{'Yes, the {objects} are much alike' if alike else 'No, the {objects} differ'}: their diameter varies by {{1}} and "
@@ -267,9 +281,15 @@ def distance(
     words = {"sd": "standard deviation", "min": "smallest", "max": "largest"}.get(
         name, name if not name.startswith("p") else f"percentile {print_number(float(name[1:]))}"
     )
-    measured = (Measurement(f"distance between {objects.phrase()} and the nearest {others.phrase(1)}", statistic(values, name),
-    "%" if name == "cv" else unit, found=found),
-                *facts(objects.found, (f"number of {objects.many} measured", len(values), "count")))  # fmt: skip
+    measured = (
+        Measurement(
+            f"distance between {objects.phrase()} and the nearest {others.phrase(1)}",
+            statistic(values, name),
+            "%" if name == "cv" else unit,
+            found=found,
+        ),
+        *facts(objects.found, (f"number of {objects.many} measured", len(values), "count")),
+    )
     return Found(measured, more={"other": others.one if to is not None else "neighbour", "name": words})
 
 

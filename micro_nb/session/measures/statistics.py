@@ -55,7 +55,7 @@ def _says_stat(result: Result) -> str:
 @measurement(
     "stat", says=_says_stat,
     examples={"What is the mean area of the nuclei?": 'stat("area", "mean", "nucleus")',
-    "typical diameter of the particles": 'stat("diameter", "median", "particle")',
+              "typical diameter of the particles": 'stat("diameter", "median", "particle")',
               "D90?": 'stat("diameter", "p90", "particle")'},
 )  # fmt: skip
 def stat(
@@ -172,7 +172,7 @@ def _says_distribution(result: Result) -> str:
 @measurement(
     "distribution", says=_says_distribution,
     examples={"Show a histogram of the nuclear areas": 'distribution("area", "nucleus")',
-    "D10, D50 and D90 of the particles?": 'distribution("diameter", "particle")',
+              "D10, D50 and D90 of the particles?": 'distribution("diameter", "particle")',
               "one population or two?": 'distribution("diameter", "object")'},
 )  # fmt: skip
 def distribution(
@@ -193,10 +193,15 @@ def distribution(
     name = named(plain_quantity(quantity)[0])
     mean, deviation = float(np.mean(measured)), float(np.std(measured, ddof=1))
     rows: list[tuple[object, ...]] = [
-        (f"median {name}", cuts[50], unit), ("percentile 10", cuts[10], unit), ("percentile 90", cuts[90], unit),
-        (f"number of {objects.many} measured", len(measured), "count"), ("percentile 25", cuts[25], unit),
-        ("percentile 75", cuts[75], unit), (f"mean {name}", mean, unit), (f"standard deviation of the {name}", deviation, unit),
-    ]  # fmt: skip
+        (f"median {name}", cuts[50], unit),
+        ("percentile 10", cuts[10], unit),
+        ("percentile 90", cuts[90], unit),
+        (f"number of {objects.many} measured", len(measured), "count"),
+        ("percentile 25", cuts[25], unit),
+        ("percentile 75", cuts[75], unit),
+        (f"mean {name}", mean, unit),
+        (f"standard deviation of the {name}", deviation, unit),
+    ]
     rows += [("coefficient of variation", 100 * deviation / abs(mean), "%")] if mean else []
     rows.append(("share between the two", 80.0, "%"))
     table = pd.DataFrame(

@@ -145,9 +145,10 @@ def adjust(*, what: str, of: str = "") -> Found:
     do."""
     return Found(
         says="I cannot redo the outlines that way. You can correct them in the viewer and ask again, or name what to leave "
-            "out, for example everything below a size.",
-        declined="the segmentation is not changed by words", remedy="correct the outlines, or name a condition to leave out",
-    )  # fmt: skip
+        "out, for example everything below a size.",
+        declined="the segmentation is not changed by words",
+        remedy="correct the outlines, or name a condition to leave out",
+    )
 
 
 @measurement(

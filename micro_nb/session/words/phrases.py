@@ -13,9 +13,13 @@ _PLACES = {
     "center": "in the center",
     "border": "at the rim of the image", "this": "in the marked region", "corners": "in the corners",
 }  # fmt: skip
-_MORE = {"area": ("larger than", "smaller than"), "diameter": ("more than", "less than"), "length": ("longer than",
-"shorter than"),
-         "width": ("wider than", "narrower than"), "intensity": ("brighter than", "darker than")}  # fmt: skip
+_MORE = {
+    "area": ("larger than", "smaller than"),
+    "diameter": ("more than", "less than"),
+    "length": ("longer than", "shorter than"),
+    "width": ("wider than", "narrower than"),
+    "intensity": ("brighter than", "darker than"),
+}
 _FLAGS = {
     "border": ("that touch the border", "that do not touch the border"), "touching": ("that touch another",
     "that touch no other"),
