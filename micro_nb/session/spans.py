@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..errors import EvidenceError
-from .answer import Answer, Span
+from .answer import Span
 from .evidence import Evidence
 from .words.printing import print_number
 from .words.prose import numerals
@@ -78,15 +78,6 @@ def verify(text: str, spans: Sequence[Span], evidence: Sequence[Evidence]) -> No
     for start, end in numerals(text):
         if not any(s.start <= start and end <= s.end for s in spans):
             raise EvidenceError(f"the number {text[start:end]!r} in {text!r} is not covered by evidence")
-
-
-def supported(answer: Answer) -> bool:
-    """Whether every number of an answer is stated by its evidence."""
-    try:
-        verify(answer.text, answer.spans, answer.evidence)
-    except EvidenceError:
-        return False
-    return True
 
 
 def _said(fact: Evidence, words: str) -> bool:

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from ...analysis.spatial import LEAST, pattern
 from ...errors import EvidenceError
 from ..words.printing import print_number
-from .contact import groups, touching_pairs
+from .contact import groups
 from .frame import pixel_box, place_words
 from .measurement import Measurement, facts
 from .objects import coverage, places_table
@@ -329,8 +329,3 @@ def _edges(objects: Selection, others: Selection, same: bool) -> np.ndarray:
         if rest and len(mine):
             out[i] = min(max(float(cKDTree(shapes[j]).query(mine)[0].min()) - 1.0, 0.0) for j in rest)
     return out
-
-
-def touching_of(objects: Selection) -> list[tuple[int, int]]:
-    """Pairs of labels that touch."""
-    return touching_pairs(objects.label_plane())
