@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,11 @@ class Answer:
         """A picture of the place the answer speaks of, or the chart it gives; None where a picture shows nothing. Drawn when
         first asked for."""
         return pkgutil.resolve_name(f"{_VIEWS}.pictures:picture")(self)  # type: ignore[no-any-return]
+
+    def behind(self, words: str) -> Answer:
+        """The same answer with words before it."""
+        spans = tuple(replace(s, start=s.start + len(words), end=s.end + len(words)) for s in self.spans)
+        return replace(self, text=words + self.text, spans=spans)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; :meth:`from_dict` reverses it."""

@@ -37,8 +37,8 @@ from .views.html import transcript_html
 from .views.text import transcript_markdown, transcript_text
 
 _log = logging.getLogger(__name__)
-_LOST = 0.003
-"""Below this probability readings are offered in place of an answer; below ``UNSURE`` the others are offered with it."""
+_DOUBTFUL = 0.02
+"""Below this probability an answer begins with a doubt; below ``UNSURE`` other readings are offered with it."""
 _PILOT, _LEAST_TILES = 2, 6  # tiles that are timed first; images of fewer tiles than this are looked at whole
 
 
@@ -236,9 +236,14 @@ class Session:
 
     def _answered(self, question: str, understood: Understood) -> Answer:
         """The answer to what was understood."""
-        if not understood.calls or understood.confidence < _LOST:
-            return self._offer(understood)
         calls = understood.calls
+        if not calls:
+            return Answer(
+                "I could not read that as a question about the image; ask for example how many there are, how big, or where.",
+                declined="not understood",
+                remedy="say it in other words",
+                image=self.img,
+            )
         if calls[0].name == "undo":
             return self._undone(calls)
         if calls[0].name == "again":
@@ -248,8 +253,9 @@ class Session:
         if calls[0].name == "say":
             answer = restyled(calls[0], answer, [t.answer for t in holding(self.turns)])
         answer = self._said_once(answer)
-        unsure = understood.alternatives if understood.confidence < UNSURE else ()
-        return replace(answer, alternatives=unsure)
+        if understood.confidence < _DOUBTFUL and not answer.declined:
+            answer = answer.behind("If I understand you rightly: ")
+        return replace(answer, alternatives=understood.alternatives if understood.confidence < UNSURE else ())
 
     def _measured(self, calls: tuple[Call, ...]) -> Answer:
         """The answer that expressions give; what cannot be measured of several is said behind the rest."""
@@ -284,22 +290,6 @@ class Session:
             if answer.text.endswith(text) and any(text in turn.answer.text for turn in holding(self.turns)):
                 return replace(answer, text=answer.text.removesuffix(text))
         return answer
-
-    def _offer(self, understood: Understood) -> Answer:
-        """Readings to choose from, where none is likely."""
-        readings = tuple(r for r in (understood.calls, *understood.alternatives) if r)
-        text = (
-            "I am not sure what you mean. Did you mean one of these?"
-            if readings
-            else "I could not read that as a question about the image; ask for example how many there are, how big, or where."
-        )
-        return Answer(
-            text,
-            declined="not understood",
-            remedy="say it in other words, or choose a reading",
-            alternatives=readings,
-            image=self.img,
-        )
 
     def _undone(self, calls: tuple[Call, ...]) -> Answer:
         """The answer before the last one, whose turn is taken back with all that it told."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from augment import Augmenter, together
 from corpus import HELD_OUT, Example, lots, texts_in
 from names import KINDS
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from micro_nb.errors import LanguageError
 from micro_nb.session.reader.network import PAD_ID, Memory, Network, Shape
@@ -47,13 +49,19 @@ def main() -> None:
     held = [e for t in talks if t.author in options.hold for e in t.examples()]
     taught = random.Random(options.seed).sample(taught, int(len(taught) * options.share))
     vocabulary = kept_vocabulary(taught, options)
-    network = started(Network(Shape(len(vocabulary.names), vocabulary.written), options.drop), vocabulary, options.encoder).to(
-        device
-    )
+    network = started(Network(Shape(len(vocabulary.names), vocabulary.written), options.drop), vocabulary, options.encoder)
+    if options.begin:
+        carried(network, vocabulary, options.begin)
+    network = network.to(device)
     print(f"{len(taught)} turns to learn from, {len(held)} held out, {len(vocabulary.names)} tokens ({vocabulary.written} "
         f"written), "
           f"{sum(p.numel() for p in network.parameters()) / 1e6:.1f} M parameters", flush=True)  # fmt: skip
-    Training(network, vocabulary, taught, held, options, device).run()
+    training = Training(network, vocabulary, taught, held, options, device)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        training.run()
+    except KeyboardInterrupt:
+        training.keep()
 
 
 def arguments() -> argparse.Namespace:
@@ -61,6 +69,7 @@ def arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--encoder", type=Path, required=True)
     p.add_argument("--out", type=Path, default=Path("work/reader"))
+    p.add_argument("--begin", type=Path, help="folder of an earlier run to begin from; its vocabulary may be another")
     p.add_argument("--hold", nargs="*", default=list(HELD_OUT))
     p.add_argument("--often", nargs="*", default=[], help="lots that are drawn five times as often as others")
     p.add_argument("--minutes", type=float, default=60)
@@ -140,6 +149,22 @@ def started(network: Network, vocabulary: Vocabulary, encoder: Path) -> Network:
     return network
 
 
+def carried(network: Network, vocabulary: Vocabulary, begin: Path) -> None:
+    """Takes over the averaged weights of an earlier run; tokens that its vocabulary lacks stay as they began."""
+    told = json.loads((begin / "vocabulary.json").read_text(encoding="utf8"))
+    old = torch.load(begin / "state.pt", map_location="cpu", weights_only=True)["average"]
+    at = {n: k for k, n in enumerate(told["names"])}
+    with torch.no_grad():
+        for name, weight in network.state_dict().items():
+            if name not in ("words.weight", "bias"):
+                weight.copy_(old[name])
+                continue
+            limit = told["written"] if name == "bias" else len(told["names"])
+            pairs = [(k, at[n]) for k, n in enumerate(vocabulary.names[: len(weight)]) if at.get(n, limit) < limit]
+            here, there = (list(side) for side in zip(*pairs, strict=True))
+            weight[here] = old[name][there]
+
+
 def _copy(module: torch.nn.Module, weights: dict[str, Tensor], name: str) -> None:
     module.weight.copy_(weights[f"{name}.weight"])
     module.bias.copy_(weights[f"{name}.bias"])
@@ -168,6 +193,7 @@ class Training:
             [{"params": reads, "peak": options.rate}, {"params": writes, "peak": options.decoder_rate}],
             weight_decay=0.01,
             betas=(0.9, 0.98),
+            fused=True,
         )
         self.average = {k: v.clone() for k, v in network.state_dict().items()}
         self.step, self.spent = 0, 0.0
@@ -210,9 +236,9 @@ class Training:
                 losses = []
             if self.spent - kept > 600:
                 kept = self.spent
-                self._keep()
+                self.keep()
                 self._say(limit=300)
-        self._keep()
+        self.keep()
         self._say(limit=None)
         self.network.load_state_dict(self.average)
         save(self.network.cpu(), self.vocabulary, self.options.out)
@@ -228,7 +254,7 @@ class Training:
                     target = self.vocabulary.target(example.calls, row.source)
                 except (LanguageError, KeyError):
                     continue
-                if len(target) < 120:
+                if len(target) < 120 and all(k < self.vocabulary.written or k in row.ids for k in target):
                     drawn.append((row, target, self.meanings.get(example.question, torch.zeros(self.network.shape.width))))
             drawn.sort(key=lambda d: len(d[0].ids) + len(d[1]))
             batches = [drawn[k : k + self.options.batch] for k in range(0, len(drawn), self.options.batch)]
@@ -252,14 +278,16 @@ class Training:
         wanted = self._padded(targets)
         start = self.vocabulary.ids["[CLS]"]
         written = torch.cat([torch.full((len(rows), 1), start, device=self.device), wanted[:, :-1]], dim=1)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        plain = SDPBackend.MATH if self.device.type == "cpu" else SDPBackend.EFFICIENT_ATTENTION
+        with torch.autocast(self.device.type, torch.bfloat16), sdpa_kernel([plain, SDPBackend.MATH]):
             memory = self.network.encode(*self._read(rows))
             logp = self.network(memory, written, wanted)
             same = (self.network.embed(memory).float() * torch.stack(meant).to(self.device)).sum(-1)
         there = (wanted != PAD_ID).float()
         loss = -(logp * there).sum() / there.sum() + 0.1 * (1 - same).mean()
         self.optimizer.zero_grad()
-        loss.backward()
+        with sdpa_kernel([plain, SDPBackend.MATH]):
+            loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.step += 1
@@ -315,7 +343,8 @@ class Training:
                 break
         return [row[1 : row.index(end)] if end in row else row[1:] for row in ids.tolist()]
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
+        """Writes the state, from which the run goes on."""
         self.options.out.mkdir(parents=True, exist_ok=True)
         kept = {
             "network": self.network.state_dict(),

@@ -90,7 +90,7 @@ def test_units_are_converted_and_refused(scene):
         ('compare(count(obj("object", where="top left")), count(obj("object", where="top right")))',
         "2 more: 3 objects in the top left against 1 object in the top right."),
         ('which(count("object"), among=["top left", "top right"])',
-        "The top left, with the most: 3, against 1 in the top right."),
+        "The top left has more: 3, against 1 in the top right."),
         ('share(obj("object", where="left"), of="object")', "50 % of the objects: 4 of 8."), ('calc("*", 12, 7)',
         "That makes 84: 12 times 7."),
     ],

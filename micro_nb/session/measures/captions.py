@@ -20,6 +20,8 @@ from .selection import Selection
 from .shapes import shape_of
 
 _LISTED = 4
+_FULL = {0.05: "sparse", 0.25: "loosely spread", 0.5: "dense", np.inf: "densely packed"}
+"""Shares of the picture below which what fills it is called so."""
 
 
 @measurement(
@@ -85,11 +87,24 @@ def _contents(scene: Scene, measured: list[Measurement]) -> str:
     ]
     listed = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
     try:
-        sizes, unit, _ = selection(counted[0][0], scene).finite("diameter")
+        found = selection(counted[0][0], scene)
+        sizes, unit, _ = found.finite("diameter")
         across = _place(measured, Measurement(f"median diameter of {plural(counted[0][0])}", float(np.median(sizes)), unit))
+        shape = _place(measured, Measurement("shape", _usual_shape(found)), ".value")
     except MicroNBError:
         return f"It shows {listed}."
-    return f"It shows {listed}; a typical {counted[0][0]} is {across} across."
+    return f"It shows {listed}, {_packed(found)}; a typical {counted[0][0]} is {across} across and {shape}."
+
+
+def _usual_shape(objects: Selection) -> str:
+    return str(pd.Series(shape_of(objects)).value_counts().index[0])
+
+
+def _packed(objects: Selection) -> str:
+    """How full of them the picture is."""
+    height, width = objects.image.plane_shape
+    covered = float(objects.values("area", "px2")[0].sum()) / (height * width)
+    return next(word for limit, word in _FULL.items() if covered < limit)
 
 
 def _counted(scene: Scene) -> list[tuple[str, int]]:
@@ -114,18 +129,16 @@ def _condition(scene: Scene, measured: list[Measurement]) -> str:
     except MicroNBError:
         return ""
     measured.append(Measurement("technical problems", len(problems), "count", found={"problems": [str(p) for p in problems]}))
-    return (
-        "Technically nothing stands out against measuring it."
-        if not problems
-        else "Look at its quality before you measure: something stands out."
-    )
+    if not problems:
+        return "Technically nothing stands out against measuring it."
+    return f"Look at its quality before you measure: {' and '.join(map(str, problems))}."
 
 
 def _of_objects(objects: Selection, scene: Scene) -> Found:
     """Number, size, shape and colour of objects."""
     objects.need_some()
     sizes, unit, _ = objects.finite("diameter")
-    word = str(pd.Series(shape_of(objects)).value_counts().index[0])
+    word = _usual_shape(objects)
     rows = facts(
         objects.found,
         (f"number of {objects.many}", len(objects), "count"),

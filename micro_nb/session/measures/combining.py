@@ -16,11 +16,12 @@ from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
 from ..words.printing import print_number
+from .conditions import COLOURS
 from .evaluation import evaluate, selection
 from .eyes import concept_of
 from .measurement import Measurement
 from .places import is_place
-from .quantities import statistic
+from .quantities import ALIASES, statistic
 from .registry import measurement
 from .results import Found, Result
 from .scene import Scene
@@ -29,25 +30,6 @@ from .terms import Term
 from .units import convert as in_unit
 from .units import plain_unit
 
-_COLOURS = frozenset(
-    [
-        "red",
-        "green",
-        "blue",
-        "yellow",
-        "orange",
-        "brown",
-        "purple",
-        "violet",
-        "pink",
-        "magenta",
-        "cyan",
-        "white",
-        "black",
-        "grey",
-        "gray",
-    ]
-)
 _AMONG = {
     "left/right": ("left", "right"), "top/bottom": ("top", "bottom"), "quadrants": ("top left", "top right", "bottom left",
     "bottom right"),
@@ -81,22 +63,40 @@ def _apart(first: Measurement, second: Measurement) -> bool:
     return first.interval[0] > second.interval[1] or second.interval[0] > first.interval[1]
 
 
+_COMPARED: Mapping[str, tuple[str, str, str]] = {
+    "count": ("many", "more", "fewer"), "coverage": ("much", "more", "less"), "share": ("much", "more", "less"),
+    "density": ("dense", "denser", "sparser"), "distance": ("far apart", "farther apart", "closer together"),
+    "area": ("large", "larger", "smaller"), "diameter": ("large", "larger", "smaller"), "length": ("long", "longer", "shorter"),
+    "volume": ("large", "larger", "smaller"), "width": ("wide", "wider", "narrower"), "feret": ("long", "longer", "shorter"),
+    "roundness": ("round", "rounder", "less round"), "aspect_ratio": ("elongated", "more elongated", "less elongated"),
+    "intensity": ("bright", "brighter", "darker"), "pixels": ("bright", "brighter", "darker"),
+}  # fmt: skip
+"""Of what is compared: how it is said of one, and of two that differ."""
+
+
 def _says_compare(result: Result) -> str:
     how = str(result.call.get("how", "difference"))
     both = f"{_side(result, 0)} against {_side(result, 1)}"
-    if how == "ratio":
-        return f"{{0.value}} to one: {both}."
-    if how == "percent":
-        return f"{'It is {size} more' if result.measured[0].number >= 0 else 'It is {size} less'}: {both}."
-    if how == "same":
+    positive, more, less = _comparatives(result)
+    first, second = (m.number if not isinstance(m.value, str) else 0.0 for m in result.measured[1:3])
+    word = more if first > second else less
+    if how == "same" or result.measured[0].quantity == "the same":
         return f"{'Yes, about the same' if result.value else 'No, they differ'}: {both}."
+    if how == "ratio":
+        return f"{{0.value}} times as {positive}: {both}."
+    if first == second:
+        return f"{'No, the same' if how == 'greater' else 'No difference'}: {both}."
     if how == "greater":
-        equal = result.measured[1].number == result.measured[2].number
-        return f"{'Yes' if result.value else 'No, the same' if equal else 'No'}: {both}."
-    if result.measured[0].number == 0:
-        return f"No difference: {both}."
-    less = "fewer" if result.measured[0].unit == "count" else "less"
-    return f"{{size}} {'more' if result.measured[0].number > 0 else less}: {both}."
+        return f"{'Yes' if result.value else 'No'}, {word}: {both}."
+    return f"{{size}} {word}: {both}."
+
+
+def _comparatives(result: Result) -> tuple[str, str, str]:
+    """Large, larger, smaller; of what was compared."""
+    call = result.inner[0].call if result.inner else result.call
+    of = call.args[0] if call.name == "stat" and call.args else call.name
+    name = "intensity" if str(of).startswith("intensity") else ALIASES.get(str(of), str(of))
+    return _COMPARED.get(name, ("great", "greater", "less"))
 
 
 def _side(result: Result, k: int) -> str:
@@ -173,12 +173,17 @@ def _between_images(a: Measurement, b: Measurement) -> tuple[float, float] | Non
 
 
 def _says_which(result: Result) -> str:
-    least = result.call.get("order") == "min"
-    name = "{name}"
-    rest = ", against {2} {second}" if len(result.measured) > 2 else ""
-    if len(result.measured) > 2 and result.measured[1].value == result.measured[2].value:
+    first, *others = result.measured[1:]
+    rest = ", against {2} {second}" if others else ""
+    if others and first.value == others[0].value:
         return "{name} and {other} tie, with {1} each."
-    return f"{name}, with {'the least' if least else 'the most'}: {{1}}{rest}."
+    of = result.inner[0].call.name if result.inner else str(result.call.args[0]).partition("(")[0]
+    least, two = result.call.get("order") == "min", len(others) == 1
+    if of in ("count", "coverage", "share", "density", "exists"):
+        few = "fewer" if of == "count" else "less"
+        word = (few if least else "more") if two else f"the {'fewest' if of == 'count' else 'least'}" if least else "the most"
+        return f"{{name}} has {word}: {{1}}{rest}."
+    return f"{{name}}, with {'the least' if least else 'the most'}: {{1}}{rest}."
 
 
 def _called(name: str, among: object) -> str:
@@ -287,7 +292,7 @@ def _variant(a: Term, item: object, scene: Scene) -> Term:
         return a.where(item)
     if item in scene.images or item in scene.groups:
         return a.where(Call.of("image", item))
-    if item.lower() in _COLOURS:
+    if item.lower() in (*COLOURS, "brown", "black"):
         return _having(a, f'color == "{item.lower()}"')
     kind = concept_of(item)
     if kind is not None and kind in ontology() and ontology()[kind].countable:

@@ -17,12 +17,13 @@ from .selection import Selection
 _OPS: Mapping[str, Callable[[np.ndarray, float], np.ndarray]] = {
     ">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal, "==": np.isclose,
 }  # fmt: skip
-_COLOURS = {
+COLOURS = {
     "red": (1, 0, 0), "green": (0, 1, 0), "blue": (0, 0, 1), "cyan": (0, 1, 1), "magenta": (1, 0, 1), "yellow": (1, 1, 0),
     "white": (1, 1, 1),
     "grey": (1, 1, 1), "gray": (1, 1, 1), "orange": (1, 0.6, 0), "purple": (0.6, 0, 1), "violet": (0.6, 0, 1), "pink": (1, 0.4,
     0.7),
 }  # fmt: skip
+"""Colours that a channel may be shown in, as red, green and blue."""
 
 LOOKS: Mapping[str, tuple[str, str, float]] = {
     "round": ("roundness", ">=", 0.8), "circular": ("roundness", ">=", 0.8), "spherical": ("roundness", ">=", 0.8),
@@ -165,9 +166,9 @@ def colour_names(rgb: np.ndarray) -> set[str]:
 
 def colour_channel(img: MicroImage, colour: str) -> str | None:
     """The channel that is shown in a colour; None where none is, or the picture is a colour picture."""
-    if img.rgb or "c" not in img.axes or colour not in _COLOURS:
+    if img.rgb or "c" not in img.axes or colour not in COLOURS:
         return None
-    wanted = np.array(_COLOURS[colour], float)
+    wanted = np.array(COLOURS[colour], float)
     near = [(float(np.abs(_rgb(c.color) - wanted).max()), c.name) for c in img.channels if c.color is not None]
     best = min(near, default=(1.0, ""))
     return best[1] if best[0] < 0.35 else None

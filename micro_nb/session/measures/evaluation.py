@@ -146,14 +146,26 @@ def _on(call: Call, group: str, name: str) -> Call:
 
 
 def check_meaning(call: Call) -> None:
-    """Refuses an expression that no image could answer: a quantity, statistic, condition, place or choice that there is not.
+    """Refuses an expression that no image could answer: a quantity, statistic, condition, place or choice that there is not, a
+    thing compared with itself, objects inside themselves, a choice of one.
 
     Raises
     ------
     LanguageError, EvidenceError : which.
     """
     for inner in call.walk():
+        if (
+            inner.name in ("compare", "test", "calc", "relate", "colocalise")
+            and len(inner.args) > 1
+            and inner.args[-1] == inner.args[-2]
+        ):
+            raise LanguageError(f"{inner} sets something beside itself")
+        choices = inner.get("among") if inner.name == "which" else inner.get("into")
+        if isinstance(choices, tuple) and len(set(choices)) < 2:
+            raise LanguageError(f"{inner} leaves nothing to choose from")
         if inner.name == "obj":
+            if any(p.name == "inside" and p.args == inner.args for p in inner.walk() if p is not inner):
+                raise LanguageError(f"{inner} lie inside themselves")
             if inner.get("having") is not None:
                 parse_condition(str(inner.get("having")))
             if isinstance(inner.get("by"), str):

@@ -17,7 +17,9 @@ from .scene import Scene
 from .selecting import channel_named
 from .units import convert, plain_unit
 
-_TELL = "tell me, for example: one pixel is 0.5 µm; or give it when you open the image: open_image(path, pixel_size=0.5)"
+_TELL = (
+    "tell me, for example: one pixel is half a micrometre; or give it when you open the image: open_image(path, pixel_size=0.5)"
+)
 _MM_FROM = 2000.0
 """A field wider than so many µm is given in mm."""
 

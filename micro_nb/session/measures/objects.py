@@ -191,7 +191,8 @@ def density(objects: Selection, *, per: str = "", where: Place = ANYWHERE) -> tu
     times, unit = _per(per or ("mm2" if objects.image.pixel_size else "1000000 px2"))
     if unit != "field" and not unit.startswith("px") and objects.image.pixel_size is None:
         raise UnitsError(
-            f"{objects.image.name} has no pixel size, so there is no density per {per}; tell me, for example: one pixel is 0.5 µm"
+            f"{objects.image.name} has no pixel size, so there is no density per {per}; "
+            f"tell me, for example: one pixel is half a micrometre"
         )
     ground = int(_ground(objects, None).sum())
     area = 1.0 if unit == "field" else float(ground) if unit == "px2" else ground * (objects.pixel_um or 1.0) ** 2 / _IN_UM2[unit]

@@ -147,7 +147,8 @@ def values_of(
     pixel = float(np.sqrt(img.pixel_size["y"] * img.pixel_size["x"])) if img.pixel_size else None
     if pixel is None and not unit.startswith("px"):
         raise UnitsError(
-            f"{img.name} has no pixel size, so {named(name)} cannot be given in {unit}; tell me, for example: one pixel is 0.5 µm"
+            f"{img.name} has no pixel size, so {named(name)} cannot be given in {unit}; "
+            f"tell me, for example: one pixel is half a micrometre"
         )
     return measured * convert(1.0, natural, unit, pixel), unit
 

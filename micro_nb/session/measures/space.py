@@ -68,11 +68,21 @@ def _clustering(objects: Selection) -> Found:
         ("index by chance", 1.0, "", seen.chance),
         ("p-value", seen.p_value),
         (f"number of {objects.many}", seen.n, "count"),
+        ("place of most", _most(objects)),
     )
+    densest = ", most in the {5.value}" if seen.spread == "clustered" else ""
     return Found(
         measured,
-        f"The {{objects}} {words}: neighbours are {{1.value}} times as far apart as chance would give (n = {{4.value}}).",
+        f"The {{objects}} {words}{densest}: "
+        f"neighbours are {{1.value}} times as far apart as chance would give (n = {{4.value}}).",
     )
+
+
+def _most(objects: Selection) -> str:
+    """The ninth of the picture in which most of them lie, in words."""
+    y, x = objects.centres
+    where = [place_words(objects.image, a, b) for a, b in zip(y, x, strict=True)]
+    return max(sorted(set(where)), key=where.count)
 
 
 def _spread(objects: Selection):  # type: ignore[no-untyped-def]
@@ -97,11 +107,11 @@ def _evenness(objects: Selection) -> Found:
         if even
         else "No, the {objects} are not spread evenly over the field; most lie in the {1.value}."
     )
-    y, x = objects.centres
-    where = [place_words(objects.image, a, b) for a, b in zip(y, x, strict=True)]
-    most = max(sorted(set(where)), key=where.count)
     return Found(
-        facts(found, ("evenly spread", even), ("place of most", most), (f"number of {objects.many}", seen.n, "count"), *p), says
+        facts(
+            found, ("evenly spread", even), ("place of most", _most(objects)), (f"number of {objects.many}", seen.n, "count"), *p
+        ),
+        says,
     )
 
 

@@ -57,7 +57,7 @@ class Length:
         if pixel_size is None:
             raise UnitsError(
                 f"{image} has no pixel size, so {self.value:g} {self.unit} are not known in pixels; tell me, for example: "
-                f"one pixel is 0.5 µm"
+                f"one pixel is half a micrometre"
             )
         return float(self.value * _IN_UM[self.unit] / (pixel_size["y"] * pixel_size["x"]) ** 0.5)
 
@@ -97,7 +97,9 @@ def convert(value: float, unit: str, to: str, pixel_um: float | None) -> float:
     if power_a != power_b or a is None or b is None:
         raise UnitsError(f"a value in {unit or 'no unit'} cannot be given in {to}")
     if "px" in (a, b) and a != b and pixel_um is None:
-        raise UnitsError("without a pixel size µm and px cannot be converted; tell me, for example: one pixel is 0.5 µm")
+        raise UnitsError(
+            "without a pixel size µm and px cannot be converted; tell me, for example: one pixel is half a micrometre"
+        )
     scale = {**_IN_UM, "px": pixel_um or 1.0}
     return value * (scale[a] / scale[b]) ** power_a
 

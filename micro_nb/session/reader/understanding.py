@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import LanguageError, MicroNBError
+from ...models.ontology import ontology
 from ...models.wording import singular
 from ..language import Call, parse, same_form
 from ..language.forms import OBJECTS_FIRST
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from .beam import Reading
 
 OFFERED = 3
+_FREE = frozenset(["explain", "advise", "find", "adjust", "decline"])
+"""Calls whose words are free: readings that differ only in these words are one."""
 _NEAR = 0.6
 """Likeness of a question to an example of another package's measurement, from which it is read as that."""
 _LONGEST = 600
@@ -84,19 +87,22 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
 
 
 def _ranked(found: Sequence[Reading]) -> list[tuple[tuple[Call, ...], float]]:
-    """Readings that can be taken, each once, likeliest first; one that no image could answer counts less."""
-    out: dict[tuple[Call, ...], float] = {}
+    """Readings that can be taken, likeliest first; one that no image could answer counts less. Each is there once, with what
+    all that differ from it only in free words or in their order weigh together."""
+    out: dict[tuple[str, ...], tuple[tuple[Call, ...], float]] = {}
     for reading in found:
-        calls = tuple(same_form(c.map(_singular).map(_of_its_dimension)) for c in reading.calls)
+        calls = tuple(dict.fromkeys(same_form(c.map(_singular).map(_of_its_dimension)) for c in reading.calls))
         if not _sound(calls, check):
             continue
         logp = reading.logp if _sound(calls, check_meaning) else reading.logp - _MEANINGLESS
-        out[calls] = max(logp, out.get(calls, -math.inf))
-    return sorted(out.items(), key=lambda item: -item[1])
+        form = tuple(sorted(str(c.map(lambda c: Call(c.name) if c.name in _FREE else c)) for c in calls))
+        first, before = out.get(form, (calls, -math.inf))
+        out[form] = first, float(np.logaddexp(before, logp))
+    return sorted(out.values(), key=lambda item: -item[1])
 
 
 def _singular(call: Call) -> Call:
-    """Kinds in the singular; what is no plural stays as it is."""
+    """Kinds in the singular, slips of the fingers in their names mended; what is no plural stays as it is."""
     if (
         call.name not in (*OBJECTS_FIRST, "obj", "inside", "outside", "near", "holding")
         or not call.args
@@ -104,7 +110,9 @@ def _singular(call: Call) -> Call:
     ):
         return call
     *before, last = call.args[0].split(" ")
-    return call.with_args(" ".join([*before, singular(last)]), *call.args[1:])
+    kind = " ".join([*before, singular(last)])
+    match = ontology().find(kind)
+    return call.with_args(match.id if match is not None and match.how == "typing error" else kind, *call.args[1:])
 
 
 def _of_its_dimension(call: Call) -> Call:
