@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -142,8 +142,13 @@ class Session:
         self._scene_before.append(before)
         return self._kept(Turn(question, answer.calls, answer))
 
-    def measure(self, expression: str | Call) -> Answer:
+    def measure(self, expression: str | Call, *, region: Region | None = None, having: Sequence[str] = ()) -> Answer:
         """What an expression of the measuring language gives, as an answer; not kept as a turn.
+
+        Parameters
+        ----------
+        region : the place that is "this"; left out, the one that is marked.
+        having : conditions that all objects must meet besides, such as ``"not border"``.
 
         Raises
         ------
@@ -157,7 +162,12 @@ class Session:
         """
         call = expression if isinstance(expression, Call) else parse(expression)
         check(call)
-        return self._measured((call,))
+        scene, marked = self._scene, region or self._scene.marked
+        self._scene = replace(scene, marked=marked, standing=(*scene.standing, *(h for h in having if h not in scene.standing)))
+        try:
+            return self._measured((call,))
+        finally:
+            self._scene = scene
 
     def add(self, img: MicroImage, name: str | None = None) -> Session:
         """Takes another image into the conversation: "compare with the control", "which image has more nuclei?".

@@ -76,6 +76,18 @@ def test_evidence_measures_again_and_prints_the_lines_that_do(chat):
         fact.recompute(mnb.open_image(np.zeros((50, 50), "uint8")))
 
 
+def test_the_code_of_a_fact_holds_what_was_told_before_and_where_this_is(chat):
+    chat.ask('set(ignore="border")')
+    part = mnb.Region(0, 0, 100, 60)
+    for text in ('count("object")', 'count(obj("object", where="this"))'):
+        answer = chat.ask(text, region=part)
+        line = answer.evidence[0].line()
+        assert "having=['not border']" in line
+        names = {"mnb": mnb, "img": chat.img}
+        exec(line, names)
+        assert names["answer"].value == answer.value
+
+
 def test_answers_survive_json(chat):
     answer = chat.ask('locate(obj("object", by="area"))')
     again = Answer.from_dict(json.loads(json.dumps(answer.to_dict())))

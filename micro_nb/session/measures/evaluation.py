@@ -35,7 +35,7 @@ def evaluate(call: Call, scene: Scene) -> Result:
     MicroNBError : it cannot be measured here; says why.
     """
     call = same_form(call)
-    key = ("result", scene.state, call)
+    key = ("result", scene.state, call, scene.told.get("question") if get(call.name).group in ("talking", "knowing") else None)
     if key not in scene.kept:
         scene.kept[key] = _evaluated(call, scene)
     return scene.kept[key]  # type: ignore[no-any-return]

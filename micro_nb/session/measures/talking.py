@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from ...data.atomic import writing_file
 from ...errors import EvidenceError, MicroNBError
+from ..knowledge.notes import nearest
 from ..language import Call, Node
 from .evaluation import evaluate, selection
 from .frame import place_words
@@ -40,14 +42,20 @@ _SETTINGS = {
 }  # fmt: skip
 
 
-@measurement(
-    "greet",
-    says="Hello! Ask me about this image: how many, how big, where, how sharp.",
-    examples={"hello": "greet()", "thanks!": "greet()"},
+_GREETINGS: Mapping[str, str] = {
+    "hello": "Hello! Ask me about this image: how many, how big, where, how sharp.",
+    "thank you": "You are welcome.", "goodbye": "Goodbye; this conversation is kept in the log.",
+}  # fmt: skip
+_LANGUAGE = re.compile(
+    "german|french|spanish|italian|portuguese|chinese|japanese|polish|hungarian|arabic|hindi|russian|dutch|turkish|language"
 )
-def greet() -> Found:
+
+
+@measurement("greet", examples={"hello": "greet()", "thanks!": "greet()"})
+def greet(*, scene: Scene) -> Found:
     """A greeting, a thank you, a goodbye."""
-    return Found()
+    said = str(scene.told.get("question", "hello"))
+    return Found(says=_GREETINGS[nearest(said, tuple(_GREETINGS), floor=-1.0)[0]])
 
 
 @measurement("help", examples={"what can you do?": "help()", "help": "help()"})
@@ -80,25 +88,7 @@ def overview_of_questions() -> Found:
 )
 def style(style: str) -> Found:
     """How to answer: shorter, in one sentence, as a table, in another language (answers are in English)."""
-    if any(
-        word in style.lower()
-        for word in (
-            "german",
-            "french",
-            "spanish",
-            "italian",
-            "portuguese",
-            "chinese",
-            "japanese",
-            "polish",
-            "hungarian",
-            "arabic",
-            "hindi",
-            "russian",
-            "dutch",
-            "language",
-        )
-    ):
+    if _LANGUAGE.search(style.lower()):
         return Found(says="I answer in English; questions may be asked in simple words.")
     return Found(says="I will keep that in mind.")
 
