@@ -46,7 +46,7 @@ class Evidence:
     image_id : content id of the image; None where no image was needed.
     image : how to open it again (``path`` and the ``pixel_size`` the user gave); empty for arrays in memory.
     weights : hash of the model weights; None without a model.
-    environment : threads, dtype, library versions.
+    environment : threads, dtype, library versions; ``cautions`` about the image's values, where it has any.
     thumbnail : PNG bytes of the place; not part of the identity.
     """
 
@@ -221,7 +221,10 @@ class Evidence:
         floor = self.parameters.get("method") == METHOD
         eyes = self.parameters.get("eyes", FLOOR if floor else None)
         given = ", ".join(filter(None, (subject, f"eyes={eyes!r}" if eyes and eyes != MICRO_D1 else "", "log=False")))
-        return f"answer = mnb.Session({given}).measure({str(self.call)!r})"
+        marked, standing = self.parameters.get("marked"), self.parameters.get("standing")
+        held = f", region=mnb.Region.from_dict({dict(marked)!r})" if marked and "this" in str(self.call) else ""
+        held += f", having={list(standing)!r}" if standing else ""
+        return f"answer = mnb.Session({given}).measure({str(self.call)!r}{held})"
 
     def opening(self) -> list[str]:
         """Of :meth:`code` the lines that open what it was measured on; none for arrays in memory."""
@@ -280,4 +283,9 @@ def _version(name: str) -> str:
 
 def _environment(img: MicroImage | None) -> dict[str, Any]:
     versions = {name: _version(name) for name in ("numpy", "scipy", "scikit-image")}
-    return {"threads": settings.threads, **({"dtype": str(img.dtype)} if img is not None else {}), **versions}
+    about = (
+        {"dtype": str(img.dtype), **({"cautions": list(img.info.cautions)} if img.info.cautions else {})}
+        if img is not None
+        else {}
+    )
+    return {"threads": settings.threads, **about, **versions}
