@@ -26,6 +26,7 @@ _HOME = {
     "train": ".learn.train", "evaluate": ".learn.evaluate",
     "Session": ".session.session", "Evidence": ".session.evidence", "Answer": ".session.answer",
     "overview": ".face.overview", "report": ".face.report", "ChatPanel": ".face.chat",
+    "Viewer": ".face.viewer.viewer", "link": ".face.viewer.viewer",
 }  # fmt: skip
 _MODULES = {"samples", "errors"}
 

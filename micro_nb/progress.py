@@ -6,7 +6,9 @@ import html
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -15,6 +17,18 @@ from .settings import settings
 T = TypeVar("T")
 _EVERY_S = 0.1
 _turn = threading.Lock()  # held by the one piece of work that is shown
+
+_watcher: ContextVar[Callable[[Progress], None] | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched(by: Callable[[Progress], None]) -> Iterator[None]:
+    """Hands the progress of work done inside, on this thread, to a function in place of a bar; what it raises stops the work."""
+    token = _watcher.set(by)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
 
 
 class Progress:
@@ -34,17 +48,25 @@ class Progress:
         self._start = self._shown = time.perf_counter()
         self._view: Any = None
         self._outermost = False
+        self._watcher = _watcher.get()
 
     def __enter__(self) -> Progress:
         self._start = time.perf_counter()
         self._outermost = _turn.acquire(blocking=False)
-        self._show()
+        try:
+            self._show()
+        except BaseException:
+            if self._outermost:
+                _turn.release()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._show(final=True, stopped=kind is not None)
-        if self._outermost:
-            _turn.release()
+        try:
+            self._show(final=True, stopped=kind is not None)
+        finally:
+            if self._outermost:
+                _turn.release()
 
     def advance(self, n: float = 1) -> None:
         """Notes ``n`` more units as done."""
@@ -72,6 +94,10 @@ class Progress:
 
     def _show(self, *, final: bool = False, stopped: bool = False) -> None:
         self._shown = time.perf_counter()
+        if self._watcher is not None:
+            if not stopped:
+                self._watcher(self)
+            return
         if not settings.progress or not self._outermost:
             return
         if _in_kernel():

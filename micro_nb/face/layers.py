@@ -84,16 +84,18 @@ def _counted(n: int, name: str) -> str:
 
 def _points(img: MicroImage, table: Any, taken: int) -> PointLayer:
     color = LAYER_COLORS[taken % len(LAYER_COLORS)]
-    if isinstance(table, pd.DataFrame):
-        y, x = (_column(img, table, axis) for axis in "yx")
-    else:
-        positions = np.asarray(table)
-        if positions.ndim != 2 or positions.shape[1] != 2:
-            raise AxesError(
-                f"objects of shape {positions.shape}: give Objects, a table with centroids, or (n, 2) positions (y, x)"
-            )
-        y, x = positions[:, 0], positions[:, 1]
+    y, x = positions(img, table)
     return PointLayer(y, x, color, f"{len(y):,} objects")
+
+
+def positions(img: MicroImage, table: Any) -> tuple[np.ndarray, np.ndarray]:
+    """``(y, x)`` of pixel centres in px of level 0, from a table with centroids or ``(n, 2)`` positions."""
+    if isinstance(table, pd.DataFrame):
+        return _column(img, table, "y"), _column(img, table, "x")
+    places = np.asarray(table)
+    if places.ndim != 2 or places.shape[1] != 2:
+        raise AxesError(f"objects of shape {places.shape}: give Objects, a table with centroids, or (n, 2) positions (y, x)")
+    return places[:, 0], places[:, 1]
 
 
 def _column(img: MicroImage, table: pd.DataFrame, axis: str) -> np.ndarray:
@@ -106,6 +108,16 @@ def _column(img: MicroImage, table: pd.DataFrame, axis: str) -> np.ndarray:
             per_px = img.pixel_size[axis]
         return table[name].to_numpy(np.float64) / per_px
     raise AxesError(f"the table has no centroid_{axis}_px or centroid_{axis}_um; it has {', '.join(map(str, table.columns))}")
+
+
+def label_layers(img: MicroImage, labels: Any) -> tuple[LabelLayer, ...]:
+    """The layers of label images, by the names of their ``layer`` axis.
+
+    Raises
+    ------
+    AxesError : they were not made on the plane of this image.
+    """
+    return _labels(img, labels, 0)
 
 
 def _labels(img: MicroImage, labels: Any, taken: int, *, name: str | None = None) -> tuple[LabelLayer, ...]:

@@ -1,4 +1,4 @@
-"""``overview``: an image of any size as a picture in the notebook, with what was found in it; zoomable where a kernel runs."""
+"""``overview``: an image of any size as a picture in the notebook, with what was found in it."""
 
 from __future__ import annotations
 
@@ -9,18 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..data.atomic import writing_file
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.region import Region
-from ..errors import WriteError
+from ..errors import MissingExtraError, WriteError
 from ..render.figure import room
 from ..render.frame import Frame
 from ..render.look import Look
 from ..render.overview import TALLEST, Layers, overview_png, place_of
+from ..render.scalebar import Ruler
 from .layers import add_layers
 
 Channels = Sequence[int | str] | int | str | None
+_MANY = 20_000
 
 
 def overview(
@@ -35,7 +39,7 @@ def overview(
 ) -> Overview:
     """A look at an image of any size: a picture at once, straight from the pyramid level that suits it.
 
-    In a notebook the picture is shown as it is; :meth:`Overview.interactive` makes it zoomable.
+    It is shown as a picture, with a kernel and without; :class:`micro_nb.Viewer` is what one zooms and clicks in.
 
     Parameters
     ----------
@@ -110,26 +114,34 @@ class Overview:
             partial.write_bytes(self.png)
         return target
 
-    def interactive(self) -> Any:
-        """A HoloViews DynamicMap that draws each zoom and pan from the pyramid level that suits it; needs a running kernel.
+    @property
+    def hv(self) -> Any:
+        """The view as a HoloViews element, for those who compose plots: in µm (px where no pixel size is known), y down.
 
-        Millions of points are aggregated by datashader. The element is in µm (px where no pixel size is known), y down.
+        Very many points are aggregated by datashader.
 
         Raises
         ------
-        MissingExtraError : HoloViews and datashader are not installed.
+        MissingExtraError : HoloViews or datashader is not installed.
         """
-        from .interactive import Scene, dynamic_map
-
+        try:
+            import holoviews as hv
+            from holoviews.operation.datashader import datashade
+        except ImportError:
+            raise MissingExtraError("this needs HoloViews and datashader; try pip install 'micro-nb[notebook]'") from None
         across = room(self.width)
         frame = Frame.of_region(self.region, width=across, height=int(across * TALLEST))
-        look = Look.of(self.image, self.channels)
-        return dynamic_map(Scene(self.image, look, self.layers, self.region, (frame.shape[1], frame.shape[0])), self.png)
-
-    @property
-    def hv(self) -> Any:
-        """Short for :meth:`interactive`."""
-        return self.interactive()
+        picture = Look.of(self.image, self.channels).draw(frame)
+        replace(self.layers, points=()).paint(picture, frame)
+        ruler, size = Ruler.of(self.image.pixel_size, extent_px=self.image.plane_shape[1]), self.image.pixel_size
+        per_x, per_y = ruler.per_px, ruler.per_px * (size["y"] / size["x"] if size else 1.0)
+        axes = [hv.Dimension("x", unit=ruler.unit), hv.Dimension("y", unit=ruler.unit)]
+        bounds = (frame.x0 * per_x, frame.y0 * per_y, frame.x1 * per_x, frame.y1 * per_y)
+        shown = hv.RGB(np.ascontiguousarray(picture[::-1]), kdims=axes, bounds=bounds)
+        for layer in self.layers.points:
+            points = hv.Points(((layer.x + 0.5) * per_x, (layer.y + 0.5) * per_y), kdims=axes, label=layer.name)
+            shown = shown * (datashade(points, dynamic=False) if len(layer.x) > _MANY else points)
+        return shown
 
     def __repr__(self) -> str:
         y0, x0, y1, x1 = self.region.box

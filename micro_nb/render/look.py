@@ -83,7 +83,7 @@ class Look:
         """``(y, x, 3)`` uint8 of the frame, read from the level that suits it."""
         planes = []
         for group in self._groups():
-            pixels, inner = self._read(group, frame)
+            pixels, inner = self.read(group, frame)
             planes += [fit(plane, inner, frame.shape, window) for plane, window in zip(pixels, self._windows(group), strict=True)]
         return np.stack(planes, axis=-1) if self.rgb else composite(planes, self.colors)
 
@@ -115,8 +115,9 @@ class Look:
     def _windows(self, group: slice) -> tuple[Window, ...]:
         return self.windows if self.rgb else (self.windows[self.shown.index(group.start)],)
 
-    def _read(self, group: slice, frame: Frame) -> tuple[np.ndarray, Inner]:
-        """Pixels ``(c, y, x)`` that cover the frame, and where it lies in them; at most a few times finer than it."""
+    def read(self, group: slice, frame: Frame) -> tuple[np.ndarray, Inner]:
+        """Pixels ``(c, y, x)`` of channels ``group`` that cover the frame, and where it lies in them; at most a few times finer
+        than it."""
         info, lead = self.plane.info, self._lead(group)
         box = LevelBox.find(info, frame, level_for(info, frame))
         if math.prod(box.shape) <= _DIRECT:

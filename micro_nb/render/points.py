@@ -22,18 +22,21 @@ class PointIndex:
     y, x : ``(n,)`` float32 pixel-edge coordinates of level 0, sorted by cell row, then cell column.
     edge : of a cell in px.
     first : ``(rows, cols + 1)`` where each cell's points begin; the last column closes a row.
+    order : ``(n,)`` which of the given points each is.
     """
 
     y: np.ndarray
     x: np.ndarray
     edge: float
     first: np.ndarray
+    order: np.ndarray
 
     @classmethod
     def build(cls, y: np.ndarray, x: np.ndarray, plane_shape: tuple[int, int]) -> PointIndex:
         """Sorts points given by the coordinates of pixel centres; those outside the plane are left out."""
         y, x = np.asarray(y, np.float32) + np.float32(0.5), np.asarray(x, np.float32) + np.float32(0.5)
         inside = (y >= 0) & (y < plane_shape[0]) & (x >= 0) & (x < plane_shape[1])
+        given = np.flatnonzero(inside).astype(np.uint32)
         if not inside.all():
             y, x = y[inside], x[inside]
         edge = max(max(plane_shape) / CELLS, 1.0)
@@ -45,7 +48,7 @@ class PointIndex:
         counts = np.bincount(row.astype(np.int64) * cols + col, minlength=rows * cols)
         ends = np.concatenate([[0], np.cumsum(counts)])
         first = np.lib.stride_tricks.sliding_window_view(ends, cols + 1)[::cols]
-        return cls(y[order], x[order], edge, first)
+        return cls(y[order], x[order], edge, first, given[order])
 
     def __len__(self) -> int:
         return self.y.size
@@ -57,16 +60,19 @@ class PointIndex:
 
     def within(self, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
         """``(y, x)`` of the points in the cells that meet the frame; a few lie just outside it."""
+        at = self.positions(frame)
+        return self.y[at], self.x[at]
+
+    def positions(self, frame: Frame) -> slice | np.ndarray:
+        """Where in the sorted points those lie that :meth:`within` gives."""
         rows, cols = self._cells(frame)
         spans = [slice(self.first[r, cols.start], self.first[r, cols.stop]) for r in range(rows.start, rows.stop)]
-        if cols == slice(0, self.counts.shape[1]):
+        if cols == slice(0, self.counts.shape[1]) and spans:
             spans = [slice(spans[0].start, spans[-1].stop)]
         pick = [s for s in spans if s.stop > s.start]
-        if not pick:
-            return self.y[:0], self.x[:0]
-        if len(pick) == 1:
-            return self.y[pick[0]], self.x[pick[0]]
-        return np.concatenate([self.y[s] for s in pick]), np.concatenate([self.x[s] for s in pick])
+        if len(pick) < 2:
+            return pick[0] if pick else slice(0, 0)
+        return np.concatenate([np.arange(s.start, s.stop) for s in pick])
 
     def count_within(self, frame: Frame) -> int:
         """How many points :meth:`within` would give; cheap."""

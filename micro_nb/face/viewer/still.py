@@ -1,0 +1,173 @@
+"""What a viewer shows, as a figure: for the saved notebook, the report, and every place without a kernel."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from ...data.region import Region
+from ...render.composite import composite
+from ...render.contrast import Window
+from ...render.figure import Caption, Key, compose, room
+from ...render.frame import Frame
+from ...render.look import fit
+from .drawings import Drawing
+from .pixels import PROJECTED, Pixels
+from .shapes import Palette, Shapes
+
+WIDTH = 760
+_MOST_BYTES = 170_000
+_SELECTED = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How one channel is drawn."""
+
+    k: int
+    color: tuple[int, int, int]
+    window: Window
+    gamma: float = 1.0
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Objects over the picture, with their colours; ``opacity`` of the fill."""
+
+    shapes: Shapes
+    palette: Palette
+    opacity: float
+    contour: bool
+    selected: frozenset[int] = frozenset()
+
+
+def picture_png(
+    pixels: Pixels, place: Region, channels: Iterable[Shown], *, t: int, z: int, overlays: Iterable[Overlay] = (),
+    drawings: Iterable[Drawing] = (), width: int = WIDTH,
+) -> bytes:  # fmt: skip
+    """A figure with axes, scale bar, legend and caption, as PNG of at most ``width`` px; small enough for a notebook of many."""
+    shown, overlays, drawings = list(channels), list(overlays), list(drawings)
+    for across in (width, round(width * 0.75), round(width * 0.55)):
+        frame = Frame.of_region(place, width=room(across), height=max(int(room(across) * 0.9), 1))
+        picture = _pixels(pixels, frame, shown, t, z)
+        for overlay in overlays:
+            _paint(picture, frame, overlay)
+        _draw(picture, frame, drawings)
+        figure = compose(
+            picture, frame, pixel_size=pixels.image.pixel_size, caption=_caption(pixels, place, shown, overlays, drawings, t, z)
+        )
+        out = io.BytesIO()
+        figure.quantize(160, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        if len(out.getvalue()) <= _MOST_BYTES:
+            break
+    return out.getvalue()
+
+
+def _pixels(pixels: Pixels, frame: Frame, shown: list[Shown], t: int, z: int) -> np.ndarray:
+    look = pixels.look(t, z)
+    if not shown:
+        return np.zeros((*frame.shape, 3), np.uint8)
+    planes = []
+    for channel in shown:
+        group = slice(0, 3) if pixels.rgb else slice(channel.k, channel.k + 1)
+        values, inner = look.read(group, frame)
+        plane = fit(values[channel.k if pixels.rgb else 0], inner, frame.shape, channel.window)
+        if channel.gamma != 1:
+            plane = (255 * (np.arange(256) / 255) ** channel.gamma + 0.5).astype(np.uint8)[plane]
+        planes.append(plane)
+    return composite(planes, [c.color for c in shown])
+
+
+def _paint(picture: np.ndarray, frame: Frame, overlay: Overlay) -> None:
+    shapes, colors = overlay.shapes, overlay.palette.colors
+    if not len(shapes):
+        return
+    if not shapes.labels:
+        y, x = shapes.places
+        rows, cols = frame.to_display(y, x)
+        seen = (rows >= 0) & (rows < frame.shape[0]) & (cols >= 0) & (cols < frame.shape[1])
+        at = rows[seen].astype(int), cols[seen].astype(int)
+        picture[at] = colors[seen]
+        for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
+            near = np.clip(at[0] + dy, 0, frame.shape[0] - 1), np.clip(at[1] + dx, 0, frame.shape[1] - 1)
+            picture[near] = colors[seen]
+        return
+    ids = shapes.at(frame)
+    inside = ids > 0
+    tint = colors[np.where(inside, ids, 1).astype(np.int64) - 1]
+    if overlay.opacity:
+        mixed = picture * (1 - overlay.opacity) + tint * overlay.opacity
+        np.copyto(picture, mixed.astype(np.uint8), where=inside[..., None])
+    edge = _edges(ids) if overlay.contour else np.zeros_like(inside)
+    np.copyto(picture, tint, where=edge[..., None])
+    if overlay.selected:
+        chosen = np.isin(ids, np.array(sorted(overlay.selected), np.uint32) + 1)
+        np.copyto(picture, np.array(_SELECTED, np.uint8), where=(_edges(np.where(chosen, ids, 0)))[..., None])
+
+
+def _edges(ids: np.ndarray) -> np.ndarray:
+    padded = np.pad(ids, 1)
+    core = padded[1:-1, 1:-1]
+    around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
+    edge: np.ndarray = (core > 0) & np.logical_or.reduce([core != other for other in around])
+    return edge
+
+
+def _draw(picture: np.ndarray, frame: Frame, drawings: list[Drawing]) -> None:
+    if not drawings:
+        return
+    image = Image.fromarray(picture)
+    pen = ImageDraw.Draw(image)
+    sy, sx = frame.scale
+    for d in drawings:
+        at = [((x - frame.x0) / sx, (y - frame.y0) / sy) for y, x in d.points]
+        if d.kind == "box":
+            (xa, ya), (xb, yb) = at[0], at[1]
+            pen.rectangle((min(xa, xb), min(ya, yb), max(xa, xb), max(ya, yb)), outline=(255, 210, 63), width=2)
+        elif d.kind == "point":
+            x, y = at[0]
+            pen.ellipse((x - 4, y - 4, x + 4, y + 4), outline=(255, 210, 63), width=2)
+        else:
+            pen.line([*at, at[0]] if d.kind == "polygon" else at, fill=(255, 210, 63), width=2)
+    np.copyto(picture, np.asarray(image))
+
+
+def _caption(
+    pixels: Pixels, place: Region, shown: list[Shown], overlays: list[Overlay], drawings: list[Drawing], t: int, z: int
+) -> Caption:
+    img = pixels.image
+    h, w = img.plane_shape
+    facts = f"{w:,} × {h:,} px" + (f" · {img.pixel_size['x']:.4g} µm/px" if img.pixel_size else "")
+    unnamed = len(img.channels) == 1 and img.channels[0].name == "channel 0"
+    keys = [] if pixels.rgb or unnamed else [Key(img.channels[c.k].name, c.color) for c in shown]
+    for overlay in overlays:
+        keys += [Key(f"{n:,} {text}", _rgb(color)) for text, color, n in overlay.palette.keys]
+    notes = [f"z {'brightest' if z == PROJECTED else z + 1} of {pixels.sizes['z']}"] if pixels.sizes["z"] > 1 else []
+    notes += [f"t {t + 1} of {pixels.sizes['t']}"] if pixels.sizes["t"] > 1 else []
+    chosen = sum(len(o.selected) for o in overlays)
+    notes += [f"{chosen} selected"] if chosen else []
+    notes += [f"{len(drawings)} drawn"] if drawings else []
+    if math.prod((place.y1 - place.y0, place.x1 - place.x0)) < 0.98 * h * w:
+        notes.insert(0, f"from x {place.x0:,.0f}, y {place.y0:,.0f} px")
+    return Caption(img.name, facts, tuple(keys), " · ".join(notes))
+
+
+def _rgb(text: str) -> tuple[int, int, int]:
+    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def visible_place(shape: tuple[int, int], view: Mapping[str, float] | None) -> Region:
+    """What the browser shows, clipped to the plane; the whole plane where it said nothing usable."""
+    whole = Region(0, 0, *shape, name="whole image")
+    if not view:
+        return whole
+    try:
+        y0, x0, y1, x1 = (float(view[k]) for k in ("y0", "x0", "y1", "x1"))
+        return Region(y0, x0, y1, x1).clip(shape)
+    except (KeyError, ValueError, TypeError):
+        return whole
