@@ -17,6 +17,7 @@ from ..tiles.plan import TileGrid
 from .moments import ANGLES, DIRECTIONS, HALO, Moments
 
 Read = Callable[[slice, slice], np.ndarray]
+_SQUARE = 1.1
 
 
 def measure(
@@ -48,7 +49,8 @@ def measure(
     Columns ``label layer name score``, ``area_{u}2 perimeter_{u} equivalent_diameter_{u} major_axis_{u} minor_axis_{u}
     feret_max_{u} eccentricity solidity orientation_deg``, ``centroid_y_px centroid_x_px`` (and ``_um``),
     ``bbox_y0_px bbox_x0_px bbox_y1_px bbox_x1_px touches_border nearest_neighbour_{u}``, and for each channel
-    ``mean_intensity_{ch} std_intensity_{ch} min_intensity_{ch} max_intensity_{ch} sum_intensity_{ch}``; u is um or px.
+    ``mean_intensity_{ch} std_intensity_{ch} min_intensity_{ch} max_intensity_{ch} sum_intensity_{ch}``; u is um or px. Where an
+    object holds pixels that are NaN, ``nan_px_{ch}`` says how many were left out.
 
     Raises
     ------
@@ -56,9 +58,10 @@ def measure(
 
     Notes
     -----
-    Axes are those of the ellipse with the same second moments; the perimeter is that of Benkrid and Crookes (2000), in
-    anisotropic pixels scaled by their geometric mean; solidity and the Feret diameter use the hull of the middles of the
-    pixels' sides, seen from 32 directions.
+    Axes are those of the ellipse with the same second moments; the perimeter is that of Benkrid and Crookes (2000), NaN
+    where pixels are not square (sides differ by more than a tenth), as no such rule is right there; solidity and Feret
+    diameter use the hull of the middles of the pixels' sides, seen from 32 directions. Pixels that are NaN are left out
+    of grey values.
     ``orientation_deg`` is the angle of the major axis from the y axis, -90..90, counter-clockwise.
 
     Examples
@@ -85,9 +88,9 @@ def _layers(labels: Any, layer: str) -> list[tuple[str, Read, tuple[int, int]]]:
     """Name, reader and ``(y, x)`` shape of each layer."""
     if isinstance(labels, MicroImage):
         labels = labels.plane().data
-    dims = getattr(labels, "dims", None)
+    dims = tuple(str(d).lower() for d in labels.dims) if hasattr(labels, "dims") else None
     if dims is None:
-        labels = np.asarray(labels)
+        labels = labels.filled(0) if isinstance(labels, np.ma.MaskedArray) else np.asarray(labels)
         dims = ("y", "x")[-labels.ndim :] if labels.ndim == 2 else ("layer", "y", "x")
     if np.dtype(labels.dtype).kind not in "biu" or len(dims) != labels.ndim or dims[-2:] != ("y", "x") or labels.ndim > 3:
         raise AxesError(f"labels must be integers (y, x) or (layer, y, x), got {labels.dtype} {dims} of shape {labels.shape}")
@@ -117,7 +120,8 @@ def _total(plane: MicroImage, channels: list[int], read: Read, tile: int) -> Mom
     totals = Moments(len(channels))
     for t in TileGrid(plane.plane_shape, tile=tile, halo=HALO):
         rows, cols = t.read
-        labels = read(rows, cols).astype(np.int64, copy=False)
+        labels = read(rows, cols)
+        labels = labels.astype(np.int64, copy=False) if labels.dtype.itemsize < 8 else labels
         if labels.size and labels.min() < 0:
             raise AxesError(f"labels must not be negative, found {labels.min()}")
         if not labels.any():
@@ -142,14 +146,16 @@ def _pixels(plane: MicroImage, channels: list[int], core: tuple[slice, slice]) -
 
 
 def _table(totals: Moments, plane: MicroImage, channels: list[str], layer: str, name: str) -> pd.DataFrame:
-    at = np.flatnonzero(totals.sums[:, 0] > 0)
+    at = totals.rows
     size = plane.pixel_size
     unit, py, px = ("um", size["y"], size["x"]) if size else ("px", 1.0, 1.0)
-    sums, low, high = totals.sums[at], totals.low[at], totals.high[at]
+    sums, reach, low, high = totals.by_label()
     n = sums[:, 0]
-    cy, cx = sums[:, 1] / n, sums[:, 2] / n
-    table: dict[str, Any] = {"label": at + 1, "layer": layer, "name": name, "score": 1.0}
-    table |= _shape(sums, totals.reach[at], cy, cx, unit, py, px)
+    y, x = sums[:, 1] / n, sums[:, 2] / n
+    cy, cx = low[:, 0] + y, low[:, 1] + x
+    ids = totals.ids if len(at) and totals.ids[-1] > np.iinfo(np.int64).max else totals.ids.astype(np.int64)
+    table: dict[str, Any] = {"label": ids, "layer": layer, "name": name, "score": 1.0}
+    table |= _shape(sums, reach, y, x, unit, py, px)
     table |= {"centroid_y_px": cy, "centroid_x_px": cx}
     if size:
         table |= {"centroid_y_um": cy * py, "centroid_x_um": cx * px}
@@ -158,11 +164,13 @@ def _table(totals: Moments, plane: MicroImage, channels: list[str], layer: str, 
     table["touches_border"] = (low == 0).any(axis=1) | (high[:, 0] == height - 1) | (high[:, 1] == width - 1)
     table[f"nearest_neighbour_{unit}"] = _nearest(cy * py, cx * px)
     for channel, grey in zip(channels, totals.grey, strict=True):
-        total, squares, least, most = grey[at].T
-        mean = total / n
-        std = np.sqrt(np.maximum(squares / n - mean**2, 0))
-        values = {"mean": mean, "std": std, "min": least, "max": most, "sum": total}
+        known, total, spread, least, most = grey[at].T
+        seen = np.where(known > 0, known, np.nan)
+        values = {"mean": total / seen, "std": np.sqrt(np.maximum(spread, 0) / seen)}
+        values |= {k: np.where(known > 0, v, np.nan) for k, v in (("min", least), ("max", most), ("sum", total))}
         table |= {f"{k}_intensity_{channel}": v for k, v in values.items()}
+        if (known < n).any():
+            table[f"nan_px_{channel}"] = (n - known).astype(np.int64)
     return pd.DataFrame(table)
 
 
@@ -180,7 +188,7 @@ def _shape(
         eccentricity = np.where(large > 0, np.sqrt(np.maximum(1 - small / large, 0)), 0.0)
     return {
         f"area_{unit}2": area,
-        f"perimeter_{unit}": perimeter * np.sqrt(py * px),
+        f"perimeter_{unit}": perimeter * (np.sqrt(py * px) if max(py, px) <= _SQUARE * min(py, px) else np.nan),
         f"equivalent_diameter_{unit}": np.sqrt(4 * area / np.pi),
         f"major_axis_{unit}": 4 * np.sqrt(large),
         f"minor_axis_{unit}": 4 * np.sqrt(small),

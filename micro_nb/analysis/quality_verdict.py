@@ -125,7 +125,8 @@ def sentence(plane: MicroImage, facts: Mapping[str, Mapping[str, Any]], summary:
         parts.append(f"the background varies by {summary['background_unevenness_percent']:.0f} %")
     lead = "Fit to measure" if not summary["problems"] else f"Look before measuring, as {'; '.join(summary['problems'])}"
     read = "" if summary["exact"] else f" Read: {summary['measured_percent']:.3g} % of the pixels, a window in every tile."
-    return f"{lead}{worst}: {', '.join(parts)}.{read}"
+    know = f" To know: {'; '.join(plane.info.cautions)}." if plane.info.cautions else ""
+    return f"{lead}{worst}: {', '.join(parts)}.{read}{know}"
 
 
 def _percent(flags: pd.Series) -> float:

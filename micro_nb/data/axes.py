@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 from ..errors import AxesError, UnitsError
@@ -11,10 +12,15 @@ SPATIAL = ("z", "y", "x")
 PLANE = ("y", "x")
 
 _UM_PER = {
-    "angstrom": 1e-4, "å": 1e-4, "pm": 1e-6, "picometer": 1e-6, "nm": 1e-3, "nanometer": 1e-3, "nanometre": 1e-3,
-    "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0,
-    "micrometre": 1.0, "mm": 1e3, "millimeter": 1e3, "millimetre": 1e3, "cm": 1e4, "centimeter": 1e4,
-    "centimetre": 1e4, "m": 1e6, "meter": 1e6, "metre": 1e6, "inch": 25400.0, "in": 25400.0,
+    "fm": 1e-9, "femtometer": 1e-9, "pm": 1e-6, "picometer": 1e-6, "å": 1e-4, "angstrom": 1e-4, "nm": 1e-3, "nanometer": 1e-3,
+    "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "µ": 1.0, "μ": 1.0, "micron": 1.0, "micrometer": 1.0, "thou": 25.4,
+    "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "centimeter": 1e4, "dm": 1e5, "decimeter": 1e5, "inch": 25400.0, "in": 25400.0,
+    "m": 1e6, "meter": 1e6, "km": 1e9, "kilometer": 1e9,
+}  # fmt: skip
+_S_PER = {
+    "ps": 1e-12, "picosecond": 1e-12, "ns": 1e-9, "nanosecond": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "microsecond": 1e-6,
+    "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0,
+    "h": 3600.0, "hr": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0,
 }  # fmt: skip
 
 
@@ -25,14 +31,49 @@ def to_um(value: float, unit: str) -> float:
     0.25
     """
     try:
-        return float(value) * _UM_PER[unit.strip().lower()]
+        return float(value) * _UM_PER[_plain(unit)]
     except KeyError:
         raise UnitsError(f"length unit {unit!r} is not known; use one of nm, µm, mm, cm, m, inch") from None
 
 
-def is_length_unit(unit: str | None) -> bool:
+def is_length_unit(unit: object) -> bool:
     """Whether ``unit`` names a length this module can convert."""
-    return bool(unit) and unit.strip().lower() in _UM_PER  # type: ignore[union-attr]
+    return isinstance(unit, str) and _plain(unit) in _UM_PER
+
+
+def to_seconds(value: float, unit: str) -> float | None:
+    """A time in seconds; None where the unit is not a time.
+
+    >>> to_seconds(250, "ms")
+    0.25
+    """
+    per = _S_PER.get(_plain(unit))
+    return None if per is None else float(value) * per
+
+
+def _plain(unit: str) -> str:
+    """Lower case, singular, American; but ``Mm`` and ``Pm`` are no small lengths."""
+    name = unit.strip()
+    if name in ("Mm", "Pm"):
+        return name
+    name = name.lower().replace("metre", "meter").replace("ångström", "angstrom").replace("inches", "inch")
+    return name[:-1] if len(name) > 3 and name.endswith("s") else name
+
+
+def to_number(value: object) -> float | None:
+    """A finite number that is written as a number or a text, with a decimal point or comma; None where it is none.
+
+    >>> to_number("0,2520"), to_number("1.5e-1"), to_number("1,234.5"), to_number(True)
+    (0.252, 0.15, None, None)
+    """
+    if isinstance(value, bool):
+        return None
+    text = str(value).strip()
+    try:
+        number = float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def check_axes(axes: Iterable[str], shape: tuple[int, ...]) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ def open_image(
 
     Parameters
     ----------
-    path : a file, a zarr store, an ``http(s)://`` or ``s3://`` address, a NumPy, Dask or xarray array, or a MicroImage.
+    path : a file, a zarr store, an ``http(s)://`` or ``s3://`` address, an array (NumPy, Dask, xarray, zarr, torch; what bioio,
+        spatialdata and napari hand out; ``(y, x, 3)`` and ``(y, x, 4)`` bytes are RGB), or a MicroImage.
     pixel_size : µm per pixel at level 0, a number for y and x or a mapping axis -> µm; replaces what the file says.
     axes : meaning of each dimension, e.g. ``"cyx"``, where the file or array does not say it; replaces what it says.
     series : which image of a file that holds several.
@@ -45,6 +46,8 @@ def open_image(
     >>> open_image(np.zeros((64, 64), "uint8"), pixel_size=0.25).pixel_size["x"]
     0.25
     """
+    if hasattr(path, "store_path") and not hasattr(path, "dtype"):  # a zarr group
+        path = str(path.store_path)
     if isinstance(path, MicroImage):
         source = path.source
     elif isinstance(path, str | os.PathLike | Location):

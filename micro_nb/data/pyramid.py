@@ -139,7 +139,7 @@ def halve(block: np.ndarray, how: Reduce = "mean") -> np.ndarray:
     """Half the pixels in y and x, rounding sizes up; the last row or column of an odd block stands for itself.
 
     ``mean`` is over the 2 x 2 (at odd rims 2 x 1 or 1 x 1) pixels: exact integer arithmetic, halves rounded up; floats in their
-    own precision. ``nearest`` keeps the first of each four.
+    own precision, over those of the four that are not NaN. ``nearest`` keeps the first of each four.
 
     >>> halve(np.array([[0, 1, 7], [0, 1, 7]], "uint8"))
     array([[1, 7]], dtype=uint8)
@@ -168,6 +168,9 @@ def _mean_of_four(block: np.ndarray) -> np.ndarray:
         wide = np.float64 if block.dtype.itemsize == 8 else np.float32
         pairs = np.add(block[..., 0::2, :], block[..., 1::2, :], dtype=wide)
         quarter: np.ndarray = (pairs[..., 0::2] + pairs[..., 1::2]) * wide(0.25)
+        lost = np.isnan(quarter)
+        if lost.any():
+            quarter[lost] = _mean_of_known(block, lost, wide)
         return quarter
     if block.dtype.itemsize == 8:  # no wider integer: divide each before adding, then add what that dropped
         q = [block[..., i::2, j::2] for i in (0, 1) for j in (0, 1)]
@@ -179,6 +182,15 @@ def _mean_of_four(block: np.ndarray) -> np.ndarray:
     total += wider.type(2)
     total >>= wider.type(2)
     return total
+
+
+def _mean_of_known(block: np.ndarray, at: np.ndarray, wide: Any) -> np.ndarray:
+    """``(n,)`` means over what is not NaN of the 2 x 2 pixels of ``block`` where ``at`` is True; NaN where all four are."""
+    four = np.stack([block[..., i::2, j::2][at] for i in (0, 1) for j in (0, 1)]).astype(wide)
+    known = ~np.isnan(four)
+    with np.errstate(invalid="ignore"):  # 0 / 0: none of the four is known; inf - inf
+        mean: np.ndarray = np.where(known, four, 0).sum(axis=0) / known.sum(axis=0)
+    return mean
 
 
 @dataclass

@@ -42,8 +42,8 @@ def save_image(
 ) -> Path | str:
     """Writes OME-NGFF 0.5: a file that is whole, or none.
 
-    The pyramid is recomputed from level 0: each pixel is the mean of 2 x 2, integers rounded half up. Memory stays a few shards
-    whatever the size, and equal input gives equal bytes on any number of threads.
+    The pyramid is recomputed from level 0: each pixel is the mean of 2 x 2, integers rounded half up, NaN left out. Memory stays
+    a few shards whatever the size, and equal input gives equal bytes on any number of threads.
 
     Parameters
     ----------

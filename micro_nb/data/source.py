@@ -63,7 +63,8 @@ class ImageInfo:
     pixel_size_source : what said so, e.g. ``"OME-XML PhysicalSizeX"``, ``"argument"``.
     channels : one per index of c; a single one without a c axis.
     rgb : True where c holds red, green and blue samples of one colour picture.
-    facts : further facts the file holds, e.g. ``objective``, ``magnification``, ``na``, ``acquired``; JSON values.
+    facts : further facts the file holds, e.g. ``objective``, ``magnification``, ``na``, ``acquired``; JSON values. What changes
+        the meaning of values or is not as the file says stands in ``cautions``, a list of sentences.
     """
 
     axes: tuple[str, ...]
@@ -88,6 +89,11 @@ class ImageInfo:
         object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
         if self.pixel_size is not None:
             object.__setattr__(self, "pixel_size", MappingProxyType(dict(self.pixel_size)))
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What a reader of any number measured here has to know: what was applied to values, or was left as it is."""
+        return tuple(str(said) for said in self.facts.get("cautions", ()))
 
     @property
     def shape(self) -> tuple[int, ...]:

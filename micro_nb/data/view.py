@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import AxesError, RegionError
+from .axes import PLANE
 from .source import ImageInfo, Index, Level, Source
 
 Projection = Literal["max", "mean"]
@@ -85,7 +86,7 @@ class SourceView(Source):
         kept = {a: p for a, p in self.picks.items() if a != "c"}
         views = {}
         for name, source in self.base.labels().items():
-            usable = {a: p for a, p in kept.items() if a in source.info.axes}
+            usable = {a: _on_labels(p, self.base.info, source.info, a) for a, p in kept.items() if a in source.info.axes}
             views[name] = SourceView(source, usable) if usable else source
         return views
 
@@ -142,9 +143,12 @@ class ProjectionView(Source):
 
         levels = tuple(Level(cut(v.shape), cut(v.chunks), cut(v.scale), cut(v.translation)) for v in base.levels)
         dtype = np.dtype(np.float32) if self.how == "mean" else base.dtype
+        facts = dict(base.facts)
+        if base.dtype.kind == "f":
+            facts["cautions"] = [*base.cautions, f"the {self.how} over {self.axis} is that of the planes that are not NaN"]
         object.__setattr__(self, "uri", self.base.uri)
         object.__setattr__(self, "format", self.base.format)
-        object.__setattr__(self, "_info", replace(base, axes=cut(base.axes), levels=levels, dtype=dtype))
+        object.__setattr__(self, "_info", replace(base, axes=cut(base.axes), levels=levels, dtype=dtype, facts=facts))
 
     @property
     def info(self) -> ImageInfo:
@@ -154,16 +158,22 @@ class ProjectionView(Source):
         index, at = self.check(level, index), self.base.info.axes.index(self.axis)
         depth = self.base.info.levels[level].shape[at]
         out: np.ndarray | None = None
+        count: Any = 0
         for k in range(depth):
             plane = self.base.read(level, index[:at] + (slice(k, k + 1),) + index[at:]).squeeze(at)
+            if self.how == "mean":
+                known = ~np.isnan(plane) if plane.dtype.kind == "f" else 1
+                count = count + known
+                plane = np.where(known, plane, 0).astype(np.float64) if plane.dtype.kind == "f" else plane.astype(np.float64)
             if out is None:
-                out = plane.astype(np.float64 if self.how == "mean" else plane.dtype)
+                out = plane
             elif self.how == "max":
-                np.maximum(out, plane, out=out)
+                np.fmax(out, plane, out=out)
             else:
                 out += plane
         assert out is not None
-        return (out / depth).astype(np.float32) if self.how == "mean" else out
+        with np.errstate(invalid="ignore"):
+            return (out / count).astype(np.float32) if self.how == "mean" else out
 
     def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
         yield f"{self.how} over {self.axis}".encode()
@@ -177,6 +187,16 @@ class ProjectionView(Source):
 
     def close(self) -> None:
         self.base.close()
+
+
+def _on_labels(pick: Pick, image: ImageInfo, labels: ImageInfo, axis: str) -> Pick:
+    """The same place in labels that may be coarser or finer than their image."""
+    n, m = image.sizes[axis], labels.sizes[axis]
+    if n == m or axis not in PLANE:
+        return pick
+    if isinstance(pick, slice):
+        return slice(*_crop(pick, m, n / m))
+    return min(int(pick * m / n), m - 1) if isinstance(pick, int) else pick
 
 
 def _check_pick(axis: str, pick: Pick, size: int) -> None:

@@ -171,6 +171,8 @@ def _image(told: _Paragraph, img: MicroImage) -> None:
             for k, v in recorded
         ]
         told.say("The file records: ", *_listed(said, "; "), ".")
+    if img.info.cautions:
+        told.say("Of its values: ", (_stated("what is to be known of values", "; ".join(img.info.cautions), img), "value"), ".")
 
 
 def _finding(told: _Paragraph, e: Evidence) -> None:

@@ -11,7 +11,7 @@ import xarray as xr
 
 from .geojson import layered, made
 from .objects import Objects
-from .polygons import BOX, Cutout, box_ring, cutouts, fill, layer_names, paint
+from .polygons import BOX, Cutout, box_ring, cutouts, fill, label_dtype, layer_names, paint
 from .records import about, described, plain, typed
 
 
@@ -60,7 +60,7 @@ def from_coco(document: Mapping[str, Any]) -> Objects:
         pd.DataFrame(rows, columns=list(dtypes) or ["label", "layer", "name", "score", *BOX] if not rows else None), dtypes
     )
     layers = list(note.get("layers") or sorted(set(map(str, table["layer"]))) or ["object"])
-    planes = np.zeros((len(layers), int(image["height"]), int(image["width"])), np.int32)
+    planes = np.zeros((len(layers), int(image["height"]), int(image["width"])), label_dtype(table))
     for row, entry in zip(table.to_dict("records"), entries, strict=True):
         cutout = _cutout(entry, planes.shape[1:])
         if cutout is not None:

@@ -13,10 +13,11 @@ import pandas as pd
 import xarray as xr
 
 from .objects import Objects
-from .polygons import BOX, Cutout, box_ring, cutouts, fill, layer_names, paint, rings
+from .polygons import BOX, Cutout, box_ring, cutouts, fill, label_dtype, layer_names, paint, rings
 from .records import about, described, plain, typed
 
 _KEPT = ("label", "layer", "name", "score")
+OUTLINE = "outline_px"
 
 
 def to_geojson(objects: Objects) -> dict[str, Any]:
@@ -32,34 +33,75 @@ def to_geojson(objects: Objects) -> dict[str, Any]:
     features = []
     for row, cutout in zip(table.to_dict("records"), cutouts(table, labels), strict=True):
         record = {str(k): v for k, v in row.items()}
-        parts = rings(cutout) if cutout is not None else [[box_ring(record)]] if set(BOX) <= set(record) else []
+        kept = record.pop(OUTLINE, None)
+        if cutout is not None:
+            parts = rings(cutout)
+        elif isinstance(kept, list):
+            parts = [[np.asarray(ring, float) for ring in part] for part in kept]
+        else:
+            parts = [[box_ring(record)]] if set(BOX) <= set(record) else []
         features.append(_feature(record, parts, objects.image_id, drawn=cutout is not None))
-    note = about(objects) | {"dtypes": described(table)}
+    note = about(objects) | {"dtypes": described(table.drop(columns=OUTLINE, errors="ignore"))}
     if labels is not None:
         note |= {"shape": [int(n) for n in labels.shape[-2:]], "layers": layer_names(labels), "planar": labels.ndim == 2}
     return {"type": "FeatureCollection", "micro_nb": note, "features": features}
 
 
-def from_geojson(document: Mapping[str, Any]) -> Objects:
-    """Objects of a FeatureCollection, ours or QuPath's; labels are filled in where the size of the plane is known.
+def from_geojson(document: Any) -> Objects:
+    """Objects of a FeatureCollection, ours or QuPath's, or of a bare list of features, or one.
+
+    Labels are filled in where the size of the plane is known; where it is not, each row keeps its outline in the column
+    ``outline_px`` (polygons of rings of ``[y, x]``, pixel centres at whole numbers). Points and lines are no areas: they are left
+    out, and ``made_by`` says how many.
 
     Raises
     ------
-    ValueError, KeyError : it is not a FeatureCollection of polygons.
+    ValueError, KeyError : it is not GeoJSON.
     """
-    if not isinstance(document, Mapping) or document.get("type") != "FeatureCollection":
-        raise ValueError("it is not a GeoJSON FeatureCollection")
-    note = dict(document.get("micro_nb") or {})
-    rows, shapes = [], []
-    for number, feature in enumerate(document["features"], 1):
-        parts = _parts(feature["geometry"])
-        row, drawn = _row(feature, number)
-        rows.append(row)
+    features, note = _features(document)
+    rows: list[dict[str, Any]] = []
+    shapes: list[Cutout | None] = []
+    left = 0
+    for feature in features:
+        parts = _parts(feature.get("geometry"))
+        if parts is None:
+            left += 1
+            continue
+        row, drawn = _row(feature, len(rows) + 1)
         shapes.append(fill(parts) if parts and drawn else None)
+        rows.append(row if "shape" in note or not parts else _place(shapes[-1] or fill(parts)) | row | {OUTLINE: _listed(parts)})
+    if left:
+        note["made_by"] = {**(note.get("made_by") or {}), "left_out": f"{left} points or lines"}
     table = typed(pd.DataFrame(rows, columns=list(note.get("dtypes", {})) or None), note.get("dtypes", {}))
     for column in set(_KEPT) - set(table.columns):
         table[column] = pd.Series(dtype=object)
     return Objects(table, _labels(note, table, shapes), **made(note))
+
+
+def _features(document: Any) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
+    """The features of a document, and what we noted in it."""
+    kind = document.get("type") if isinstance(document, Mapping) else None
+    features = document["features"] if kind == "FeatureCollection" else [document] if kind == "Feature" else document
+    if not isinstance(features, list) or not all(isinstance(f, Mapping) and f.get("type") == "Feature" for f in features):
+        raise ValueError("it is not a GeoJSON FeatureCollection, nor a list of features")
+    return features, dict((document.get("micro_nb") if kind == "FeatureCollection" else None) or {})
+
+
+def _place(cutout: Cutout) -> dict[str, Any]:
+    """Where an object lies, as :func:`micro_nb.measure` says it."""
+    (y0, x0), (rows, cols) = cutout.origin, np.nonzero(cutout.mask)
+    if not len(rows):  # thinner than a pixel
+        rows, cols = np.zeros(1, int), np.zeros(1, int)
+    box = y0 + rows.min(), x0 + cols.min(), y0 + rows.max() + 1, x0 + cols.max() + 1
+    return {
+        "area_px2": float(cutout.mask.sum()),
+        "centroid_y_px": y0 + float(rows.mean()),
+        "centroid_x_px": x0 + float(cols.mean()),
+    } | {column: int(v) for column, v in zip(BOX, box, strict=True)}
+
+
+def _listed(parts: list[list[np.ndarray]]) -> list[Any]:
+    return [[ring.tolist() for ring in part] for part in parts]
 
 
 def _feature(row: dict[str, Any], parts: list[list[np.ndarray]], image_id: str | None, *, drawn: bool) -> dict[str, Any]:
@@ -90,15 +132,24 @@ def _row(feature: Mapping[str, Any], number: int) -> tuple[dict[str, Any], bool]
         measured = {m["name"]: m["value"] for m in measured}
     kept = dict(properties.get("micro_nb") or {})
     drawn = bool(kept.pop("drawn", True))
-    named = (properties.get("classification") or {}).get("name", "object")
+    told = properties.get("classification") or {}
+    named = (
+        told
+        if isinstance(told, str)
+        else told.get("name") or ": ".join(told.get("names") or ()) or properties.get("name") or "object"
+    )
     return {"label": number, "layer": "object", "name": named, "score": 1.0} | kept | measured, drawn
 
 
-def _parts(geometry: Mapping[str, Any] | None) -> list[list[np.ndarray]]:
+def _parts(geometry: Mapping[str, Any] | None) -> list[list[np.ndarray]] | None:
+    """Polygons as rings of ``y, x``; None for a geometry that is no area."""
     if geometry is None:
         return []
+    if geometry["type"] == "GeometryCollection":
+        found = [p for g in geometry["geometries"] for p in _parts(g) or ()]
+        return found or None
     if geometry["type"] not in ("Polygon", "MultiPolygon"):
-        raise ValueError(f"geometry {geometry['type']!r} is not a Polygon or MultiPolygon")
+        return None
     polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
     return [[np.asarray(ring, float)[:, 1::-1] - 0.5 for ring in part] for part in polygons]
 
@@ -107,7 +158,7 @@ def _labels(note: Mapping[str, Any], table: pd.DataFrame, shapes: list[Cutout | 
     if "shape" not in note:
         return None
     names = list(note["layers"])
-    planes = np.zeros((len(names), *note["shape"]), np.int32)
+    planes = np.zeros((len(names), *note["shape"]), label_dtype(table))
     for row, cutout in zip(table.to_dict("records"), shapes, strict=True):
         if cutout is not None:
             paint(planes[names.index(row["layer"]) if row["layer"] in names else 0], cutout, int(row["label"]))

@@ -44,14 +44,26 @@ def cutouts(table: pd.DataFrame, labels: Any) -> Iterator[Cutout | None]:
             place = tuple(slice(int(row[a]), int(row[b])) for a, b in ((BOX[0], BOX[2]), (BOX[1], BOX[3])))
         else:
             if layer not in found:
-                boxes = ndi.find_objects(np.asarray(plane).astype(np.int64))
-                found[layer] = {k: box for k, box in enumerate(boxes, 1) if box is not None}
+                found[layer] = boxes(np.asarray(plane))
             if label not in found[layer]:
                 yield None
                 continue
             place = found[layer][label]
         mask = np.asarray(plane[place]) == label
         yield Cutout(mask, (place[0].start, place[1].start)) if mask.any() else None
+
+
+def boxes(plane: np.ndarray) -> dict[int, tuple[slice, ...]]:
+    """Bounding boxes of labels ``(y, x)`` by label; in memory that goes with the objects, not with the largest label."""
+    ids, numbers = np.unique(plane, return_inverse=True)
+    numbers = numbers.reshape(plane.shape) + (0 if ids[0] == 0 else 1)
+    return dict(zip((int(k) for k in ids if k), ndi.find_objects(numbers), strict=True))
+
+
+def label_dtype(table: pd.DataFrame) -> np.dtype[Any]:
+    """What holds the labels of a table: 32 bits where they suffice."""
+    most = int(table["label"].max()) if len(table) else 0
+    return next(np.dtype(t) for t in ("i4", "i8", "u8") if most <= np.iinfo(t).max)
 
 
 def layer_names(labels: Any) -> list[str]:

@@ -54,10 +54,10 @@ def _inferred(column: pd.Series) -> pd.Series:
     values = column.to_numpy(object)
     if len(values) and set(values) <= {"True", "False"}:
         return pd.Series(values == "True", index=column.index)
-    for convert in (np.int64, _number):
+    for convert in (np.int64, np.uint64, _number):
         try:
             return pd.Series([convert(v) for v in values], index=column.index) if len(values) else column
-        except ValueError:
+        except (ValueError, OverflowError):
             continue
     return column
 

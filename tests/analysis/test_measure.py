@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 from skimage.measure import label, regionprops_table
 
 import micro_nb as mnb
+from micro_nb.analysis.moments import HALO, Moments
 from micro_nb.errors import AxesError
 
 SAME = {
@@ -125,3 +126,64 @@ def test_labels_that_do_not_fit_are_refused(labels):
 def test_an_unknown_channel_is_refused_by_name():
     with pytest.raises(AxesError, match="'DAPI' is not one of channel 0"):
         mnb.measure(mnb.open_image(np.zeros((5, 5))), np.ones((5, 5), int), channels="DAPI")
+
+
+@pytest.mark.parametrize("label", [2**22, 2**32 + 1, 2**63 - 1, 2**63 + 5])
+def test_a_large_label_costs_no_more_than_a_small_one(label):
+    labels = np.zeros((64, 64), "u8")
+    labels[3:9, 3:9], labels[20:30, 20:30] = 7, label
+    table = mnb.measure(mnb.open_image(np.ones((64, 64), "u2")), labels, tile=16)
+    assert table["label"].tolist() == [7, label]
+    assert table["area_px2"].tolist() == [36, 100]
+
+
+@pytest.mark.parametrize("dtype", ["i8", "u8", "f8"])
+@pytest.mark.parametrize("base", [10**4, 10**9, 10**12])
+def test_the_spread_of_large_values_keeps_its_digits(dtype, base):
+    pixels = (base + np.tile([0, 1], 1250).reshape(50, 50)).astype(dtype)
+    pixels[0, 0] = 0  # what comes first must not matter
+    labels = np.ones((50, 50), int)
+    labels[0, 0] = 0
+    for tile in (13, 2048):
+        assert mnb.measure(mnb.open_image(pixels), labels, tile=tile)["std_intensity_channel 0"][0] == pytest.approx(
+            0.5, rel=1e-3
+        )
+
+
+def test_whole_numbers_beyond_what_floats_hold_still_have_their_spread():
+    pixels = 2**60 + np.tile([0, 1], 200).reshape(20, 20)
+    assert mnb.measure(mnb.open_image(pixels), np.ones((20, 20), int))["std_intensity_channel 0"][0] == 0.5
+
+
+def test_a_far_place_costs_no_digits_of_a_shape():
+    near, far = Moments(0), Moments(0)
+    labels = np.zeros((9 + 2 * HALO, 9 + 2 * HALO), int)
+    labels[4:8, 3:9] = 1
+    inner = (slice(HALO, -HALO),) * 2
+    near.add(labels, inner, (0, 0), [])
+    far.add(labels, inner, (10**8, 10**8), [])
+    assert np.array_equal(near.by_label()[0], far.by_label()[0])
+
+
+@pytest.mark.parametrize("size", [{"y": 1.0, "x": 0.25}, {"y": 0.1, "x": 0.4}])
+def test_where_pixels_are_not_square_lengths_are_right_or_not_given(size):
+    labels = np.zeros((300, 300), int)
+    labels[40:50, 50:250] = 1
+    row = mnb.measure(mnb.open_image(np.ones(labels.shape, "u1"), pixel_size=size), labels).iloc[0]
+    assert np.isnan(row.perimeter_um)
+    assert row.area_um2 == pytest.approx(2000 * size["y"] * size["x"])
+    assert row.feret_max_um == pytest.approx(np.hypot(10 * size["y"], 200 * size["x"]), rel=0.02)
+    assert row.solidity == pytest.approx(1, abs=0.01)
+
+
+def test_nan_pixels_are_left_out_and_counted():
+    pixels = np.array([[1.0, np.nan, 3.0, np.nan], [1.0, 1.0, 3.0, np.nan]], "f4")
+    table = mnb.measure(mnb.open_image(pixels), np.array([[1, 1, 2, 3], [1, 1, 2, 3]]))
+    assert table["mean_intensity_channel 0"].tolist()[:2] == [1, 3]
+    assert table["nan_px_channel 0"].tolist() == [1, 0, 2]
+    assert table.filter(like="intensity").iloc[2].isna().all()
+
+
+def test_masked_labels_are_background():
+    labels = np.ma.masked_equal(np.array([[1, 1], [2, 2]]), 2)
+    assert mnb.measure(mnb.open_image(np.ones((2, 2), "u1")), labels)["label"].tolist() == [1]

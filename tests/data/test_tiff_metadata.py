@@ -124,7 +124,7 @@ def test_white_is_zero_is_said_and_values_stay(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", PLANE, photometric="miniswhite")
     img = open_image(tmp_path / "a.tif")
     np.testing.assert_array_equal(img.read(), PLANE)
-    assert "not inverted" in img.metadata["note"]
+    assert "not inverted" in img.metadata["cautions"][0]
 
 
 def test_channels_of_colour_samples_are_joined(tmp_path):

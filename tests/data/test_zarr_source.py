@@ -298,14 +298,11 @@ BROKEN = {
     "a path out of the store": lambda p: (p / ".zattrs").write_text(
         '{"multiscales": [{"axes": ["y", "x"], "datasets": [{"path": "../../etc"}]}]}'
     ),
-    "level gone": lambda p: shutil.rmtree(p / "1"),
     "axes do not fit": lambda p: _rewrite(p / "0/.zarray", shape=[2, 64, 64], chunks=[1, 16, 16]),
     "no pixels": lambda p: _rewrite(p / "0/.zarray", shape=[0, 64]),
     "negative shape": lambda p: _rewrite(p / "0/.zarray", shape=[-5, 64]),
     "text pixels": lambda p: _rewrite(p / "0/.zarray", dtype="<U8", fill_value=""),
     "unknown codec": lambda p: _rewrite(p / "0/.zarray", compressor={"id": "made-up"}),
-    "coarser is finer": lambda p: _rewrite(p / "1/.zarray", shape=[640, 640]),
-    "bad scale": lambda p: (p / ".zattrs").write_text((p / ".zattrs").read_text().replace("0.5", "-0.5")),
 }
 
 
@@ -315,6 +312,19 @@ def test_broken_metadata_are_refused_by_name(tmp_path, break_it):
     break_it(path)
     with pytest.raises((CorruptImageError, AxesError, ImageNotFoundError), match=r"broken\.zarr"):
         mnb.open_image(path)
+
+
+@pytest.mark.parametrize("break_it", [
+    lambda p: shutil.rmtree(p / "1"), lambda p: _rewrite(p / "1/.zarray", shape=[640, 640]),
+    lambda p: _rewrite(p / "1/.zarray", dtype="<f8"),
+], ids=["gone", "larger", "of another type"])  # fmt: skip
+def test_a_coarse_level_that_is_none_is_left_out_with_a_word(tmp_path, break_it):
+    path = multiscale(tmp_path / "a.zarr")
+    levels = len(mnb.open_image(path).levels)
+    break_it(path)
+    img = mnb.open_image(path)
+    assert len(img.levels) == levels - 1
+    assert "left out" in img.info.cautions[0]
 
 
 def test_promises_nobody_can_keep_are_refused(tmp_path):

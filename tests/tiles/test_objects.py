@@ -114,6 +114,37 @@ def test_geojson_of_others_is_read(tmp_path):
     assert back.table[["label", "name", "Area"]].values.tolist() == [[1, "Tumor", 100.0]]
 
 
+RING = [[10, 10], [20, 10], [20, 20], [10, 20], [10, 10]]
+AREA = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [RING]},
+        "properties": {"objectType": "annotation", "classification": {"name": "Tumor", "colorRGB": -3670016}}}  # fmt: skip
+POINT = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [5, 5]}, "properties": {}}
+LINE = {"type": "Feature", "geometry": {"type": "LineString", "coordinates": [[1, 1], [9, 9]]}, "properties": {}}
+
+
+@pytest.mark.parametrize("document", [
+    {"type": "FeatureCollection", "features": [AREA]}, [AREA], AREA,
+    {"type": "FeatureCollection", "features": [POINT, AREA, LINE]},
+], ids=["collection", "list", "one feature", "among points and lines"])  # fmt: skip
+def test_areas_of_any_geojson_keep_their_place_and_outline(document, tmp_path):
+    (tmp_path / "q.geojson").write_text(json.dumps(document))
+    back = Objects.load(tmp_path / "q.geojson")
+    row = back.table.iloc[0]
+    assert (len(back), row["name"], row["area_px2"]) == (1, "Tumor", 100)
+    assert (row["bbox_y0_px"], row["bbox_x1_px"], row["centroid_y_px"]) == (10, 20, 14.5)
+    assert ("left_out" in back.made_by) == (isinstance(document, dict) and len(document.get("features", [])) > 1)
+    again = json.loads(back.save(tmp_path / "r.geojson").read_text())["features"][0]
+    assert sorted(again["geometry"]["coordinates"][0]) == sorted(RING)
+    assert Objects.load(tmp_path / "r.geojson").table["area_px2"].tolist() == [100]
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.geojson", "o.json", "o.zarr"])
+def test_large_labels_come_back(name, tmp_path):
+    labels = np.zeros((40, 40), "u8")
+    labels[2:9, 2:9], labels[20:30, 20:30] = 2**33, 2**63 + 5
+    found = Objects.from_labels(mnb.open_image(np.ones((40, 40), "u2")), xr.DataArray(labels, dims=("y", "x")))
+    assert Objects.load(found.save(tmp_path / name)).table["label"].tolist() == [2**33, 2**63 + 5]
+
+
 def test_coco_of_others_with_polygons_is_read(tmp_path):
     document = {
         "images": [{"id": 5, "width": 30, "height": 30}], "categories": [{"id": 9, "name": "cell"}],

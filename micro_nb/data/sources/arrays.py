@@ -1,9 +1,12 @@
-"""Arrays in memory (NumPy, xarray, Dask) as sources."""
+"""Arrays in memory as sources: NumPy, xarray, Dask, zarr, torch, and what bioio, spatialdata and napari hand out.
+
+Neighbours are known by what they can do, never by their class, so none of them is imported.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,25 @@ from ..axes import canonical, check_axes, is_length_unit, to_um
 from ..source import Channel, ImageInfo, Index, Level, Source
 
 _CHUNK = 512
+_MEANS = {
+    "t": "t", "time": "t", "frame": "t", "frames": "t", "timepoint": "t", "c": "c", "channel": "c", "channels": "c", "ch": "c",
+    "band": "c", "s": "s", "sample": "s", "samples": "s", "rgb": "s", "rgba": "s", "z": "z", "plane": "z", "depth": "z",
+    "slice": "z", "y": "y", "row": "y", "rows": "y", "height": "y", "x": "x", "col": "x", "cols": "x", "column": "x",
+    "width": "x",
+}  # fmt: skip
+
+
+@dataclass
+class _Given:
+    """An array with what its library says of it."""
+
+    array: Any
+    dims: tuple[str, ...] | None = None
+    pixel_size: dict[str, float] | None = None
+    says_size: str = "array coordinates"
+    channels: tuple[str, ...] | None = None
+    rgb: bool = False
+    cautions: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -26,44 +48,33 @@ class ArraySource(Source):
 
     @classmethod
     def of(cls, array: Any, *, axes: str | Sequence[str] | None = None) -> ArraySource:
-        """From one array. Two dimensions are y x; a DataArray says its own; else ``axes`` must.
+        """From one array. Two dimensions are y x, ``(y, x, 3)`` bytes are RGB, named ones say what they are; else ``axes`` must.
 
         Raises
         ------
-        AxesError : more than two dimensions and nobody says what they are (a guessed channel axis measures wrong).
+        AxesError : nobody says what the dimensions are (a guessed channel axis measures wrong), or they are not numbers.
         """
-        if not isinstance(getattr(array, "dtype", None), np.dtype):
-            array = np.asarray(array)
-        if np.dtype(array.dtype).kind not in "buif":
-            raise AxesError(f"pixels must be numbers, not dtype {array.dtype}")
-        if 0 in array.shape:
-            raise AxesError(f"the array is empty: shape {array.shape}")
-        pixel_size, names = None, None
-        if hasattr(array, "dims"):
-            unnamed = array.ndim == 2 and all(str(d).startswith("dim_") for d in array.dims)
-            axes = axes or (None if unnamed else array.dims)
-            pixel_size, names = _scale_of(array), _channel_names(array)
-            array = array.variable if hasattr(array, "variable") else array
-        if axes is None:
-            if array.ndim != 2:
-                raise AxesError(
-                    f"shape {array.shape} has {array.ndim} dimensions; say what they are, e.g. axes={_suggest(array.shape)!r}"
-                )
-            axes = "yx"
-        order = check_axes(axes, tuple(array.shape))
-        picture = bool(getattr(array, "attrs", {}).get("rgb")) or (order[-1] == "c" and array.dtype == np.uint8)
-        rgb = picture and dict(zip(order, array.shape, strict=True)).get("c") == 3
-        array = array.transpose(*[order.index(a) for a in canonical(order)] if not hasattr(array, "dims") else
-                                [array.dims[order.index(a)] for a in canonical(order)])  # fmt: skip
-        shape = tuple(int(n) for n in array.shape)
-        chunks = tuple(min(n, _CHUNK) if a in "yx" else 1 for a, n in zip(canonical(order), shape, strict=True))
-        level = Level(shape, chunks, (1.0,) * len(shape), (0.0,) * len(shape))
+        given = _unmasked(_given(array))
+        data, facts = given.array, dict[str, Any]()
+        shape = _shape(data)
+        names, rgb = _axes(given, shape, tuple(axes) if axes else None)
+        kept = [k for k, name in enumerate(names) if name]
+        data = data[tuple(slice(None) if name else 0 for name in names)] if len(kept) < len(names) else data
+        order = tuple(n for n in names if n)
+        if rgb and data.shape[order.index("c")] == 4:
+            data = data[tuple(slice(0, 3) if a == "c" else slice(None) for a in order)]
+            facts["alpha"] = "the alpha channel is left out"
+        data = _transposed(data, [order.index(a) for a in canonical(order)])
+        shape, sizes = tuple(int(n) for n in data.shape), {a: n for a, n in (given.pixel_size or {}).items() if a in order}
+        level = Level(shape, _chunks(canonical(order), shape), (1.0,) * len(shape), (0.0,) * len(shape))
+        named = given.channels if given.channels and not rgb and len(given.channels) == _channel_count(shape, order) else None
         info = ImageInfo(
-            axes=canonical(order), dtype=np.dtype(array.dtype).newbyteorder("="), levels=(level,), rgb=rgb, pixel_size=pixel_size,
-            pixel_size_source="array coordinates" if pixel_size else None,
-            channels=tuple(Channel(n) for n in names) if names else (),
+            axes=canonical(order), dtype=np.dtype(data.dtype).newbyteorder("="), levels=(level,), rgb=rgb,
+            pixel_size=sizes or None, pixel_size_source=given.says_size if sizes else None,
+            channels=tuple(Channel(n) for n in named) if named else (),
+            facts=facts | ({"cautions": given.cautions} if given.cautions else {}),
         )  # fmt: skip
-        return cls((array,), info)
+        return cls((data,), info)
 
     @property
     def info(self) -> ImageInfo:
@@ -85,6 +96,161 @@ class ArraySource(Source):
                     yield np.ascontiguousarray(self.read(0, place)).tobytes()
 
 
+def _given(array: Any) -> _Given:
+    """What was handed over, whoever made it."""
+    if hasattr(array, "xarray_dask_data"):  # bioio, aicsimageio
+        found = _given(array.xarray_dask_data)
+        sizes = getattr(array, "physical_pixel_sizes", None)
+        found.pixel_size = _positive({a: getattr(sizes, a.upper(), None) for a in "zyx"}) or found.pixel_size
+        found.says_size = "physical_pixel_sizes of the image"
+        return found
+    if hasattr(array, "data") and hasattr(array, "scale") and hasattr(array, "ndim") and not hasattr(array, "dtype"):
+        return _layer(array)
+    if hasattr(array, "children") and hasattr(array, "to_dataset"):  # a tree of levels, as spatialdata keeps them
+        return _given(_first_level(array))
+    if hasattr(array, "detach") and hasattr(array, "cpu"):  # a tensor, on whatever device
+        return _Given(array.detach().cpu().numpy())
+    if hasattr(array, "dims") and hasattr(array, "transpose"):
+        return _labelled(array)
+    if hasattr(array, "metadata") and hasattr(array, "store_path"):
+        names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+        return _Given(array, tuple(names) if names and all(names) else None, cautions=scaled_values(array.attrs))
+    if not isinstance(getattr(array, "dtype", None), np.dtype):
+        array = np.asarray(array)
+    return _Given(array)
+
+
+def _labelled(array: Any) -> _Given:
+    """An xarray DataArray or Variable."""
+    attrs, coords = dict(getattr(array, "attrs", {})), getattr(array, "coords", {})
+    dims = tuple(str(d) for d in array.dims)
+    unnamed = len(dims) == 2 and all(d.startswith("dim_") for d in dims)
+    channel = next((d for d in array.dims if _MEANS.get(str(d).lower()) == "c" and d in coords), None)
+    names = tuple(str(v) for v in np.atleast_1d(coords[channel].values)) if channel is not None else None
+    cautions = scaled_values(attrs)
+    moved = [str(k) for k, v in (attrs.get("transform") or {}).items() if type(v).__name__ != "Identity"] if isinstance(
+        attrs.get("transform"), Mapping) else []  # fmt: skip
+    if moved:
+        cautions.append(f"its place in the coordinate system {', '.join(moved)} is not applied: pixels are as stored")
+    return _Given(
+        array.variable if hasattr(array, "variable") else array, None if unnamed else dims, _scale_of(array), channels=names,
+        rgb=bool(attrs.get("rgb")), cautions=cautions,
+    )  # fmt: skip
+
+
+def _layer(layer: Any) -> _Given:
+    """A napari layer: the finest level of its data, and its scale where that has a unit of length."""
+    data = layer.data[0] if getattr(layer, "multiscale", False) else layer.data
+    found, rgb = _given(data), bool(getattr(layer, "rgb", False))
+    names = [str(n).lower() for n in getattr(layer, "axis_labels", ())]
+    n = len(layer.scale)
+    if len(names) == n and all(n in _MEANS for n in names):
+        found.dims = (*names, "s") if rgb else tuple(names)
+    elif rgb and n == 2:
+        found.dims = ("y", "x", "s")
+    units = [str(u) for u in getattr(layer, "units", ()) or ()]
+    if len(units) == n:
+        spatial = ("z", "y", "x")[-min(n, 3) :] if not found.dims else [_MEANS.get(d, "") for d in found.dims[:n]]
+        found.pixel_size = _positive({
+            a: to_um(float(s), u) for a, s, u in zip(spatial, layer.scale[-len(spatial) :], units[-len(spatial) :], strict=True)
+            if a in ("z", "y", "x") and is_length_unit(u)
+        })  # fmt: skip
+        found.says_size = "scale of the layer"
+    found.rgb = rgb
+    return found
+
+
+def _first_level(tree: Any) -> Any:
+    """The image variable of the finest node of a DataTree."""
+    node = next((tree[k] for k in ("scale0", "s0", "0") if k in tree.children), next(iter(tree.children.values()), tree))
+    variables = list(node.to_dataset().data_vars.values())
+    if len(variables) != 1:
+        raise AxesError(f"this tree holds {len(variables)} variables where an image is one; pass the DataArray that you mean")
+    return variables[0]
+
+
+def _unmasked(given: _Given) -> _Given:
+    """Masked pixels become NaN: they are no data."""
+    array = given.array
+    if not isinstance(array, np.ma.MaskedArray):
+        return given
+    masked = int(np.ma.getmaskarray(array).sum())
+    if not masked:
+        given.array = array.data
+        return given
+    exact = np.result_type(array.dtype, np.float32) if array.dtype.kind in "buif" else array.dtype
+    given.array = np.where(np.ma.getmaskarray(array), exact.type(np.nan), array.data.astype(exact))
+    given.cautions.append(f"{masked} masked pixels are no data (NaN) and are left out of what is measured")
+    return given
+
+
+def _shape(data: Any) -> tuple[int, ...]:
+    if any(n != n for n in data.shape):
+        raise AxesError(f"this array does not know its shape {data.shape}; call its compute_chunk_sizes() first")
+    if np.dtype(data.dtype).kind not in "buif":
+        raise AxesError(f"pixels must be numbers, not dtype {data.dtype}")
+    if 0 in data.shape:
+        raise AxesError(f"the array is empty: shape {data.shape}")
+    return tuple(int(n) for n in data.shape)
+
+
+def _axes(given: _Given, shape: tuple[int, ...], stated: tuple[str, ...] | None) -> tuple[tuple[str, ...], bool]:
+    """The meaning of each dimension ("" is dropped), and whether c holds the samples of a colour picture."""
+    bytes_ = np.dtype(given.array.dtype) == np.uint8
+    if stated is not None:
+        order = check_axes(stated, shape)
+        picture = given.rgb or (order[-1] == "c" and bytes_)
+        return order, picture and dict(zip(order, shape, strict=True)).get("c") == 3
+    if given.dims is None:
+        if len(shape) == 2:
+            return ("y", "x"), False
+        if len(shape) == 3 and bytes_ and shape[-1] in (3, 4) and shape[0] not in (3, 4):
+            return ("y", "x", "c"), True
+        raise AxesError(f"shape {shape} has {len(shape)} dimensions; say what they are, e.g. axes={_suggest(shape)!r}")
+    means = [_MEANS.get(d.lower(), "") for d in given.dims]
+    if "s" in means:  # colour samples, beside a channel axis of one
+        means = ["" if m == "c" and n == 1 else "c" if m == "s" else m for m, n in zip(means, shape, strict=True)]
+    lost = [d for d, m, n in zip(given.dims, means, shape, strict=True) if not m and n > 1]
+    if lost or len(means) != len(shape) or not {"y", "x"} <= set(means) or len({m for m in means if m}) < sum(map(bool, means)):
+        raise AxesError(
+            f"dimensions {', '.join(given.dims)} of shape {shape} must each mean one of t c z y x, with y and x; "
+            "rename them, or state them, e.g. axes='" + "tczyx"[-min(len(shape), 5) :] + "'"
+        )
+    length = shape[means.index("c")] if "c" in means else 1
+    samples = any(_MEANS.get(d.lower()) == "s" for d in given.dims) or (given.dims[-1].lower() == "c" and bytes_)
+    return tuple(means), (length == 3 and (given.rgb or samples)) or (length == 4 and samples and bytes_)
+
+
+def _transposed(data: Any, order: list[int]) -> Any:
+    if order == list(range(len(order))):
+        return data
+    if hasattr(data, "store_path"):  # zarr arrays do not transpose lazily
+        data = np.asarray(data)
+    return data.transpose(*([data.dims[i] for i in order] if hasattr(data, "dims") else order))
+
+
+def _channel_count(shape: tuple[int, ...], axes: tuple[str, ...]) -> int:
+    """Channels of an array whose canonical axes are those of ``axes``."""
+    return shape[canonical(axes).index("c")] if "c" in axes else 1
+
+
+def _chunks(axes: tuple[str, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(min(n, _CHUNK) if a in "yx" else 1 for a, n in zip(axes, shape, strict=True))
+
+
+def scaled_values(attrs: Mapping[str, Any]) -> list[str]:
+    """What attributes say of values that nobody applied: scale, offset and fill value, as CF and others write them."""
+    found = {str(k): v for k, v in dict(attrs).items() if k in ("scale_factor", "add_offset", "_FillValue", "missing_value")}
+    neutral = (("scale_factor", 1), ("add_offset", 0))
+    said = {k: v for k, v in found.items() if (k, v) not in neutral}
+    return [f"values are as stored; {', '.join(f'{k}={v}' for k, v in said.items())} is not applied"] if said else []
+
+
+def _positive(sizes: Mapping[str, Any]) -> dict[str, float] | None:
+    known = {a: float(v) for a, v in sizes.items() if isinstance(v, int | float) and 0 < v < float("inf")}
+    return known if {"y", "x"} <= set(known) else None
+
+
 def _spread(n: int, side: int) -> list[int]:
     """Up to four starts of windows of ``side`` along ``n``, first and last included."""
     return sorted({int(i) for i in np.linspace(0, max(n - side, 0), 4)})
@@ -96,20 +262,14 @@ def _suggest(shape: tuple[int, ...]) -> str:
     return "tczyx"[-len(shape) :]
 
 
-def _channel_names(array: Any) -> tuple[str, ...] | None:
-    if "c" in array.dims and "c" in getattr(array, "coords", {}):
-        return tuple(str(v) for v in array.coords["c"].values)
-    return None
-
-
 def _scale_of(array: Any) -> dict[str, float] | None:
     """Pixel size from coordinates in a length unit; None where a spatial axis says none."""
     sizes, coords = {}, getattr(array, "coords", {})
-    for axis in ("z", "y", "x"):
-        coord = coords.get(axis) if axis in array.dims else None
+    for dim in array.dims:
+        axis, coord = _MEANS.get(str(dim).lower()), coords.get(dim)
         unit = str(coord.attrs.get("units", "")) if coord is not None else ""
-        if coord is not None and coord.size > 1 and is_length_unit(unit):
+        if axis in ("z", "y", "x") and coord is not None and coord.size > 1 and is_length_unit(unit):
             steps = np.diff(np.asarray(coord.values, float))
             if steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-3):  # one size for all pixels, or none at all
                 sizes[axis] = to_um(float(steps.mean()), unit)
-    return sizes if {"y", "x"} <= set(sizes) else None
+    return {a: sizes[a] for a in ("z", "y", "x") if a in sizes} if {"y", "x"} <= set(sizes) else None

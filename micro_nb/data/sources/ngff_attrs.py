@@ -86,7 +86,8 @@ def _multiscale(info: ImageInfo, paths: Sequence[str], factor: int, name: str, h
         if k:
             transforms.append({"type": "translation", "translation": moved})
         datasets.append({"path": path, "coordinateTransformations": transforms})
-    return {"name": name, "axes": axes, "datasets": datasets, "type": how}
+    told = {"metadata": {"nan": "left out of means"}} if how == "mean" and np.dtype(info.dtype).kind == "f" else {}
+    return {"name": name, "axes": axes, "datasets": datasets, "type": how, **told}
 
 
 def _omero(info: ImageInfo, ranges: Sequence[tuple[float, float]]) -> tuple[dict[str, Any], list[dict[str, Any]]]:

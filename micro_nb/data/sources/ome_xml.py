@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ...errors import CorruptImageError, UnsafeImageError
-from ..axes import is_length_unit, to_um
+from ..axes import is_length_unit, to_number, to_seconds, to_um
 from ..source import Channel
 
 Element = ElementTree.Element
@@ -38,7 +38,7 @@ def parse_ome(xml: str, *, uri: str) -> Element:
     if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         raise UnsafeImageError(f"{uri}: its OME-XML declares a document type or entities; refused, as OME-XML needs neither")
     try:
-        return ElementTree.fromstring(xml.encode())
+        return ElementTree.fromstring(xml)  # a text: whatever encoding it declares was that of its bytes
     except ElementTree.ParseError as error:
         raise CorruptImageError(f"{uri}: its OME-XML is not well formed ({error})") from None
 
@@ -60,12 +60,74 @@ def companion_name(root: Element) -> str | None:
     return None
 
 
-def describe(root: Element, index: int) -> OmeImage:
-    """The ``index``-th image; empty where there are fewer."""
-    images = [image for image in _all(root, "Image") if next(_all(image, "Pixels"), None) is not None]
-    if index >= len(images):
+def xml_text(data: bytes) -> str:
+    """The text of an XML file in the encoding that it declares, UTF-8 where it declares none."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    declared = re.match(rb"""(?:\xef\xbb\xbf)?\s*<\?xml[^>]*?encoding=["']([\w.-]+)["']""", data[:200])
+    try:
+        return data.decode(declared[1].decode() if declared else "utf-8-sig", "replace").removeprefix("\ufeff")
+    except LookupError:  # no such encoding
+        return data.decode("utf-8-sig", "replace")
+
+
+def images_with_pixels(root: Element) -> list[Element]:
+    """The ``Image`` elements that say something of pixels, whether these are in this file or not."""
+    return [image for image in _all(root, "Image") if next(_all(image, "Pixels"), None) is not None]
+
+
+def image_of_page(root: Element, file: str, page: int, *, name: str = "", shape: tuple[int, int] | None = None) -> Element | None:
+    """The ``Image`` whose pixels are in a page of a file: by what its ``TiffData`` say, never by its position.
+
+    Parameters
+    ----------
+    file, page : name of the file and number of the page (IFD) in it.
+    name, shape : of the image and ``(y, x)``, which decide where several images claim the page.
+    """
+    images = images_with_pixels(root)
+    claimed = [image for image in images if any(page in _pages(e, root, file) for e in _all(image, "TiffData"))]
+    found = claimed or images
+    for same in (lambda i: declared_plane(i) == shape, lambda i: i.get("Name", "") == name):
+        if len(found) > 1:
+            found = [image for image in found if same(image)] or found
+    return found[0] if len(found) == 1 or (claimed and found) else None
+
+
+def first_page(image: Element, root: Element, file: str) -> int | None:
+    """The first page of ``file`` that an image claims; None where it claims none, or all."""
+    pages = [_pages(e, root, file) for e in _all(image, "TiffData")]
+    return min((p.start for p in pages if p), default=None)
+
+
+def _pages(data: Element, root: Element, file: str) -> range:
+    """Pages of ``file`` that a ``TiffData`` names."""
+    for uuid in _all(data, "UUID"):
+        named = PurePosixPath(uuid.get("FileName", "").replace("\\", "/")).name.lower()
+        own = root.get("UUID") is not None and uuid.text == root.get("UUID")
+        if not own and named != file.lower():
+            return range(0)
+    first, count = (int(_number(data.get(k)) or 0) for k in ("IFD", "PlaneCount"))
+    count = count or int(_number(data.get("NumPlanes")) or 0) or (1 if data.get("IFD") is not None else 1 << 62)
+    return range(first, first + count)
+
+
+def declared_plane(image: Element) -> tuple[int, int]:
+    """``(y, x)`` that an image declares."""
+    pixels = next(_all(image, "Pixels"))
+    return int(_number(pixels.get("SizeY")) or 0), int(_number(pixels.get("SizeX")) or 0)
+
+
+def redeclare_plane(image: Element, shape: tuple[int, int]) -> None:
+    """States another ``(y, x)``."""
+    pixels = next(_all(image, "Pixels"))
+    pixels.set("SizeY", str(shape[0]))
+    pixels.set("SizeX", str(shape[1]))
+
+
+def describe(root: Element, image: Element | None) -> OmeImage:
+    """What is said of one image; empty where it is None."""
+    if image is None:
         return OmeImage(None, None, (), {})
-    image = images[index]
     pixels = next(_all(image, "Pixels"))
     return OmeImage(image.get("Name"), _pixel_size(pixels), tuple(_channels(pixels)), _facts(root, image))
 
@@ -95,10 +157,9 @@ def _channels(pixels: Element) -> Iterator[Channel]:
         )
 
 
-def samples_per_channel(root: Element, index: int) -> list[int]:
+def samples_per_channel(image: Element) -> list[int]:
     """Colour samples of each channel of an image."""
-    images = [image for image in _all(root, "Image") if next(_all(image, "Pixels"), None) is not None]
-    return [int(c.get("SamplesPerPixel", 1)) for c in _all(images[index], "Channel")] if index < len(images) else []
+    return [max(int(_number(c.get("SamplesPerPixel", "1")) or 1), 1) for c in _all(image, "Channel")]
 
 
 def _color(text: str | None) -> str | None:
@@ -131,14 +192,14 @@ def _facts(root: Element, image: Element) -> dict[str, Any]:
     for microscope in _all(root, "Microscope"):
         facts["microscope"] = " ".join(filter(None, (microscope.get(k) for k in ("Manufacturer", "Model", "Type")))) or None
     pixels = next(_all(image, "Pixels"))
-    facts["interval_s"] = _number(pixels.get("TimeIncrement")) if pixels.get("TimeIncrementUnit", "s") == "s" else None
+    interval = _number(pixels.get("TimeIncrement"))
+    facts["interval_s"] = to_seconds(interval, pixels.get("TimeIncrementUnit", "s")) if interval else None
+    odd = [f"{k}={v!r}" for k, v in pixels.items() if re.fullmatch("PhysicalSize[XYZ]Unit", k) and not is_length_unit(v)]
+    if odd:
+        facts["cautions"] = [f"the pixel size is in a unit that is no length ({', '.join(odd)}) and is not used"]
     facts["significant_bits"] = int(b) if (b := pixels.get("SignificantBits", "")).isdigit() else None
     return {k: v for k, v in facts.items() if v is not None}
 
 
 def _number(text: str | None) -> float | None:
-    try:
-        value = float(text) if text is not None else None
-    except ValueError:
-        return None
-    return value if value is not None and abs(value) < float("inf") else None
+    return to_number(text) if text is not None else None

@@ -26,7 +26,8 @@ _ORIENTATION = ExifTags.Base.Orientation
 def open_picture(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> Source:
     """A picture file, local or remote; reads the header only.
 
-    Alpha is left out (a fact says so), palettes become RGB, EXIF orientation is applied, and dots per inch are no pixel size.
+    Alpha is left out (a fact says so), palettes become RGB (``axes="yx"`` gives their indices), EXIF orientation is
+    applied, and dots per inch are no pixel size.
 
     Raises
     ------
@@ -83,7 +84,8 @@ class PictureSource(Source):
         turned = image.getexif().get(_ORIENTATION, 1)
         if turned in (5, 6, 7, 8):
             width, height = height, width
-        grey = grey or image.mode in _GREY or (image.mode == "P" and _grey_palette(image))
+        self._indices = image.mode == "P" and self._axes is not None and len(self._axes) == 2
+        grey = grey or self._indices or image.mode in _GREY or (image.mode == "P" and _grey_palette(image))
         sizes = (height, width) if grey else (height, width, 3)
         dims = check_axes(self._axes, sizes) if self._axes else ("y", "x") if grey else ("y", "x", "c")
         if set(dims) != ({"y", "x"} if grey else {"y", "x", "c"}):
@@ -91,8 +93,15 @@ class PictureSource(Source):
         self._order = [dims.index(a) for a in canonical(dims)]
         shape = tuple(sizes[i] for i in self._order)
         facts: dict[str, Any] = {"mode": image.mode}
+        cautions = []
+        if image.mode == "P" and not self._indices and not _plain_palette(image):
+            facts["palette"] = "indices are shown as the " + ("grey values" if grey else "colours") + " of the file's table"
+            cautions.append(facts["palette"] + "; axes='yx' gives the indices")
+        elif not grey and image.mode not in ("RGB", "RGBA", "P", "PA"):
+            cautions.append(f"its {image.mode} values are converted to RGB")
         if turned in range(2, 9):
             facts["orientation"] = f"EXIF orientation {turned} is applied"
+            cautions.append(facts["orientation"] + ": rows and columns are those of the picture, not of the file")
         if image.has_transparency_data:
             facts["alpha"] = "the alpha channel is left out"
         if getattr(image, "n_frames", 1) > 1:
@@ -100,6 +109,7 @@ class PictureSource(Source):
         dtype = np.dtype(
             np.uint16 if depth == 16 else np.int32 if image.mode == "I" else np.float32 if image.mode == "F" else np.uint8
         )
+        facts |= {"cautions": cautions} if cautions else {}
         level = Level(shape, shape, (1.0,) * len(shape), (0.0,) * len(shape))
         return ImageInfo(axes=canonical(dims), dtype=dtype, levels=(level,), rgb=not grey and dims[-1] == "c", facts=facts)
 
@@ -109,7 +119,8 @@ class PictureSource(Source):
                 array = _png16(file.read())
             else:
                 with Image.open(file, formats=_FORMATS) as image:
-                    array = _array(ImageOps.exif_transpose(image), grey="c" not in self._info.axes)
+                    seen = ImageOps.exif_transpose(image)
+                    array = np.asarray(seen) if self._indices else _array(seen, grey="c" not in self._info.axes)
         out = np.ascontiguousarray(array.transpose(self._order)).astype(self._info.dtype, copy=False)
         if out.shape != self._info.shape:
             raise CorruptImageError(f"{self.uri}: decoded to shape {out.shape} where the header says {self._info.shape}")
@@ -137,6 +148,12 @@ def _png_kind(location: Location) -> tuple[int, bool]:
     """Bits a sample, and whether it is grey with or without alpha, which Pillow hides for 16 bits."""
     head = location.head(26)
     return (head[24], head[25] in (0, 4)) if len(head) == 26 else (8, False)
+
+
+def _plain_palette(image: Image.Image) -> bool:
+    """Whether the table gives every index its own value."""
+    palette = image.getpalette("RGB") or []
+    return _grey_palette(image) and palette[0::3] == list(range(len(palette[0::3])))
 
 
 def _grey_palette(image: Image.Image) -> bool:

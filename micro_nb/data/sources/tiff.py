@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from pathlib import PurePath
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
@@ -13,15 +14,29 @@ import tifffile
 from ...errors import CorruptImageError, ImageNotFoundError
 from ..location import Location
 from ..source import Channel, ImageInfo, Index, Level, Source
-from .ome_xml import Element, companion_name, named_files, parse_ome, samples_per_channel
+from ..turned import turned
+from .ome_xml import (
+    Element,
+    companion_name,
+    declared_plane,
+    first_page,
+    image_of_page,
+    images_with_pixels,
+    named_files,
+    parse_ome,
+    redeclare_plane,
+    samples_per_channel,
+    xml_text,
+)
 from .tiff_bytes import OpenFiles, header_file
 from .tiff_frames import Frames
 from .tiff_guard import reading
 from .tiff_layout import Dim, Layout, arrange
-from .tiff_metadata import find_metadata, format_name
+from .tiff_metadata import find_metadata, format_name, is_signed_imagej
 
 _ALPHA = (1, 2)
 _SAMPLE_SEGMENTS, _SAMPLE_BYTES, _BLOCK = 64, 1 << 16, 1 << 20
+_CHECKED_IMAGES = 256
 
 
 def open_tiff(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> Source:
@@ -40,7 +55,8 @@ def open_tiff(location: Location, *, series: int = 0, axes: tuple[str, ...] | No
     AxesError : neither the file nor ``axes`` says what a dimension is.
     """
     with reading(location.uri) as notes:
-        return TiffSource(location, series, axes, notes)
+        source = TiffSource(location, series, axes, notes)
+    return turned(source, source.orientation, "TIFF")
 
 
 class TiffSource(Source):
@@ -54,6 +70,8 @@ class TiffSource(Source):
         self._files = OpenFiles(location)
         self.format = format_name(chosen)
         page = chosen.keyframe
+        self.orientation = int(page.tags.valueof(274, 1)) if str(page.tags.valueof(274, 1)).isdigit() else 1
+        self._image = self._image_of(page) if self._ome is not None else None
         self._lut = None if axes else _color_table(chosen)
         self._keep, self._rgb = _samples(chosen, palette=self._lut is not None)
         levels = [chosen, *(level for level in chosen.levels[1:])]
@@ -66,6 +84,8 @@ class TiffSource(Source):
         dtype = np.dtype(np.uint8) if self._lut is not None or chosen.dtype.kind == "b" else np.dtype(chosen.dtype)
         if dtype.kind not in "uif":
             raise CorruptImageError(f"{self.uri}: pixels of type {chosen.dtype} are not intensities")
+        self._signed = dtype == np.uint16 and is_signed_imagej(self._tif)
+        dtype = np.dtype(np.int16) if self._signed else dtype
         self._info = self._describe(page, chosen, series, dtype, text_facts, notes)
 
     @property
@@ -116,6 +136,12 @@ class TiffSource(Source):
         self._tif.close()
         self._files.close()
 
+    def _image_of(self, page: Any) -> Element | None:
+        """What the OME-XML says of the image that holds ``page``."""
+        assert self._ome is not None
+        shape = int(page.imagelength), int(page.imagewidth)
+        return image_of_page(self._ome, page.parent.filename, int(page.index), shape=shape)
+
     def _arrange(self, level: Any, axes: tuple[str, ...] | None) -> tuple[Layout, Frames]:
         layout = arrange(level, axes, samples=self._keep, palette=self._lut is not None, uri=str(self.uri))
         return layout, Frames(level, self._files, layout.frames, str(self.uri))
@@ -141,6 +167,8 @@ class TiffSource(Source):
             out = self._lut[out][..., wanted["c"]]
         if self.transform is not None:
             out = self.transform(out)
+        if self._signed:
+            out = (out ^ np.uint16(0x8000)).view(np.int16)
         names = [d.axis for d in layout.dims]
         order = sorted(range(len(names)), key=lambda i: (self._info.axes.index(names[i]), i))
         out = out.transpose(order)
@@ -152,20 +180,24 @@ class TiffSource(Source):
         return np.ascontiguousarray(out)
 
     def _describe(self, page: Any, chosen: Any, series: int, dtype: Any, facts: dict[str, Any], notes: list[str]) -> ImageInfo:
-        found = find_metadata(self._tif, chosen, series, self._ome)
+        found = find_metadata(self._tif, chosen, self._ome, self._image)
         layout = self._levels[0][0]
         n = layout.sizes.get("c", 1)
-        channels = () if self._rgb else _channels(found.channels, n, self._ome, series)
+        channels = () if self._rgb else _channels(found.channels, n, self._image)
+        cautions = [*found.cautions, *facts.get("cautions", ())]
         facts = found.facts | facts | _other_images(self._tif, series, chosen)
         if self._keep is not None and page.samplesperpixel > self._keep:
             facts["alpha"] = "the alpha channel is left out"
         if self._lut is not None:
             facts["palette"] = "indices are shown as the colours of the file's table"
+            cautions.append(facts["palette"] + "; axes='yx' gives the indices")
         missing = 0 if chosen.is_truncated else sum(p is None for p in chosen)
         if missing:
             facts["missing_planes"] = missing
+            cautions.append(f"{missing} of its {len(chosen)} planes are not there")
         if notes:
             facts["warnings"] = notes[:10]
+        facts |= {"cautions": cautions} if cautions else {}
         return ImageInfo(
             axes=layout.axes, dtype=dtype, levels=tuple(self._level(k) for k in range(len(self._levels))), channels=channels,
             rgb=self._rgb and n == 3, pixel_size=found.pixel_size, pixel_size_source=found.pixel_size_source, facts=facts,
@@ -188,7 +220,7 @@ def _companion(location: Location) -> tuple[Location, str | None]:
     if not location.name.endswith(".companion.ome"):
         return location, None
     with location.open() as file:
-        text = file.read().decode("utf-8", "replace")
+        text = xml_text(file.read())
     names = named_files(parse_ome(text, uri=location.uri), uri=location.uri)
     if not names:
         raise CorruptImageError(f"{location.uri}: this OME companion names no TIFF file")
@@ -210,11 +242,38 @@ def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, Elem
     named_files(root, uri=location.uri)
     beside = companion_name(root)
     if beside is None or text is not None:
-        return tif, root, {}
+        corrected = _as_stored(tif, root)
+        if corrected:
+            tif.close()
+            tif = tifffile.TiffFile(
+                header_file(location),
+                omexml=ElementTree.tostring(root, "unicode"),
+                name=None if location.is_local else location.name,
+            )
+        return tif, root, {"cautions": corrected} if corrected else {}
     if location.is_local and PurePath(beside).name == beside and (found := location.path.parent / beside).is_file():
         tif.close()
-        return _open(location, found.read_text(encoding="utf-8", errors="replace"))
+        return _open(location, xml_text(found.read_bytes()))
     return tif, None, {"set": f"part of a multi-file OME-TIFF whose metadata file {beside} is missing; this is one file of it"}
+
+
+def _as_stored(tif: tifffile.TiffFile, root: Element) -> list[str]:
+    """Puts the sizes of the pages where images declare others (as after a crop); says so in sentences."""
+    said = []
+    for image in images_with_pixels(root)[:_CHECKED_IMAGES]:
+        first = first_page(image, root, tif.filename)
+        if first is None or not 0 <= first < len(tif.pages):
+            continue
+        page: Any = tif.pages[first].keyframe
+        declared = declared_plane(image)
+        stored = int(page.imagelength), int(page.imagewidth)
+        if declared != stored:
+            redeclare_plane(image, stored)
+            said.append(
+                f"its OME-XML declares {declared[1]} x {declared[0]} pixels (x, y) where the TIFF holds "
+                f"{stored[1]} x {stored[0]}; the TIFF counts"
+            )
+    return said
 
 
 def _choose(tif: tifffile.TiffFile, series: int, uri: str) -> Any:
@@ -255,10 +314,10 @@ def _samples(series: Any, *, palette: bool) -> tuple[int | None, bool]:
     return None, (color and n == 3) or palette
 
 
-def _channels(found: tuple[Channel, ...], n: int, ome: Element | None, series: int) -> tuple[Channel, ...]:
+def _channels(found: tuple[Channel, ...], n: int, image: Element | None) -> tuple[Channel, ...]:
     """One entry per channel; a channel of several samples is spread; nothing where the counts do not agree."""
-    if ome is not None and found and len(found) != n:
-        per = samples_per_channel(ome, series)
+    if image is not None and found and len(found) != n:
+        per = samples_per_channel(image)
         found = tuple(Channel(f"{c.name} {k}") for c, m in zip(found, per, strict=True) for k in range(m))
     return found if len(found) == n else ()
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
-from ..axes import to_um
+from ..axes import is_length_unit, to_number, to_seconds, to_um
 from ..source import Channel
-from .ome_xml import Element, describe
+from .ome_xml import Element, describe, images_with_pixels
 
 _FORMAT = {
     "ome": "OME-TIFF", "imagej": "ImageJ TIFF", "svs": "Aperio SVS", "ndpi": "Hamamatsu NDPI", "scn": "Leica SCN",
     "qpi": "PerkinElmer QPTIFF", "bif": "Ventana BIF", "philips": "Philips TIFF", "lsm": "Zeiss LSM", "stk": "MetaMorph STK",
     "fluoview": "Olympus FluoView", "sis": "Olympus SIS", "mmstack": "Micro-Manager TIFF", "scanimage": "ScanImage TIFF",
 }  # fmt: skip
-_IMAGEJ_UNITS = {"nm", "nanometer", "um", "µm", "μm", "\\u00b5m", "micron", "microns", "micrometer", "mm", "millimeter"}
+_PRINTED = {"inch", "inches", "in", "cm"}
+_NO_UNIT = {"pixel", "pixels", "px", "null", "none"}
 
 
 @dataclass
@@ -31,6 +33,7 @@ class Found:
     pixel_size_source: str | None = None
     channels: tuple[Channel, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
+    cautions: list[str] = field(default_factory=list)
 
 
 def format_name(series: Any) -> str:
@@ -38,11 +41,11 @@ def format_name(series: Any) -> str:
     return _FORMAT.get(series.kind, "TIFF")
 
 
-def find_metadata(tif: tifffile.TiffFile, series: Any, index: int, ome: Element | None) -> Found:
-    """Everything known about a series without reading pixels."""
+def find_metadata(tif: tifffile.TiffFile, series: Any, ome: Element | None, image: Element | None) -> Found:
+    """Everything known about a series without reading pixels; ``image`` is its own element of the OME-XML."""
     page, kind = series.keyframe, series.kind
-    if ome is not None and kind == "ome":
-        found = _ome(ome, index)
+    if ome is not None:
+        found = _ome(ome, image)
     elif kind == "imagej":
         found = _imagej(tif, page)
     elif kind == "svs":
@@ -51,32 +54,69 @@ def find_metadata(tif: tifffile.TiffFile, series: Any, index: int, ome: Element 
         found = _scanner(tif, page, kind)
     else:
         found = _microscope(tif)
-    found.facts = _storage(tif, series) | found.facts
+    storage = _storage(tif, series)
+    found.cautions = [*storage.pop("cautions", ()), *found.cautions]
+    found.facts = storage | found.facts
     return found
 
 
-def _ome(root: Element, index: int) -> Found:
-    image = describe(root, index)
+def _ome(root: Element, element: Element | None) -> Found:
+    if element is None:
+        n = len(images_with_pixels(root))
+        return Found(cautions=[f"its OME-XML describes {n} images and does not say which of them this is; none is used"])
+    image = describe(root, element)
     source = "OME-XML PhysicalSizeX, PhysicalSizeY" if image.pixel_size else None
-    return Found(image.pixel_size, source, image.channels, dict(image.facts))
+    facts = dict(image.facts)
+    return Found(image.pixel_size, source, image.channels, facts, facts.pop("cautions", []))
 
 
 def _imagej(tif: tifffile.TiffFile, page: Any) -> Found:
     ij = tif.imagej_metadata or {}
     found = Found(facts={"software": f"ImageJ {ij['ImageJ']}"} if "ImageJ" in ij else {})
-    unit = str(ij.get("unit", "")).strip()
-    x, y = _per_unit(page, 282), _per_unit(page, 283)
-    if unit.lower() in _IMAGEJ_UNITS and x and y:  # "inch" and "cm" come from a printer's resolution
-        found.pixel_size = {"y": to_um(1 / y, unit), "x": to_um(1 / x, unit)}
-        found.pixel_size_source = f"ImageJ resolution in {unit}"
-        if _positive(ij.get("spacing")):
-            found.pixel_size = {"z": to_um(ij["spacing"], unit), **found.pixel_size}
-    if _positive(ij.get("finterval")):
-        found.facts["interval_s"] = round(float(ij["finterval"]), 9)
+    units = {axis: str(ij.get(f"{axis}unit") or ij.get("unit") or "").strip() for axis in "zyx"}
+    steps = {
+        "z": abs(to_number(ij.get("spacing")) or 0),
+        "y": 1 / (_per_unit(page, 283) or inf),
+        "x": 1 / (_per_unit(page, 282) or inf),
+    }
+    sizes = {a: to_um(steps[a], units[a]) for a in "zyx" if steps[a] and is_length_unit(units[a])}
+    if {"y", "x"} <= set(sizes) and units["x"].lower() not in _PRINTED:
+        found.pixel_size, found.pixel_size_source = sizes, f"ImageJ resolution in {units['x']}"
+    elif steps["x"] and units["x"] and units["x"].lower() not in _NO_UNIT:
+        why = "it is how large the picture prints" if units["x"].lower() in _PRINTED else "its unit is no known length"
+        found.cautions.append(f"ImageJ's scale of {steps['x']:.6g} {units['x']} a pixel is not used: {why}")
+    interval = to_seconds(abs(to_number(ij.get("finterval")) or 0), str(ij.get("tunit") or "s"))
+    if interval:
+        found.facts["interval_s"] = round(interval, 9)
+    _imagej_calibration(ij, found, np.dtype(page.dtype or "u1"))
     if isinstance(ij.get("Info"), str):
         found.facts["info"] = ij["Info"][:4000]
     found.channels = _imagej_channels(ij)
     return found
+
+
+def _imagej_calibration(ij: Mapping[str, Any], found: Found, dtype: np.dtype[Any]) -> None:
+    """ImageJ's function from stored to meant values: signed 16 bits are applied, any other is told."""
+    values = {k: v for k in ("cf", "c0", "c1", "c2", "c3", "c4", "vunit") if (v := ij.get(k)) is not None}
+    if not {"cf", "c0", "c1"} & set(values) or (
+        values.get("c0", 0) == 0 and values.get("c1", 1) == 1 and values.get("cf", 0) == 0
+    ):
+        return
+    found.facts["calibration"] = values
+    if _signed(values) and dtype == np.uint16:
+        found.cautions.append("values are signed: the file stores them 32768 higher, as its calibration says")
+    else:
+        said = ", ".join(f"{k}={v}" for k, v in values.items())
+        found.cautions.append(f"values are as stored; the file's calibration ({said}) is not applied")
+
+
+def is_signed_imagej(tif: tifffile.TiffFile) -> bool:
+    """Whether an ImageJ file keeps signed 16-bit values as unsigned ones."""
+    return bool(tif.is_imagej) and _signed(tif.imagej_metadata or {})
+
+
+def _signed(values: Mapping[str, Any]) -> bool:
+    return to_number(values.get("cf")) == 0 and to_number(values.get("c0")) == -32768 and to_number(values.get("c1")) == 1
 
 
 def _imagej_channels(ij: Mapping[str, Any]) -> tuple[Channel, ...]:
@@ -105,12 +145,14 @@ def _svs(page: Any) -> Found:
     said = tifffile.tifffile.svs_description_metadata(page.description)
     said.pop("Header", None)
     writer = re.match(r"Aperio [A-Za-z ]+v?[\d.]*", page.description)
-    mpp: Any = said.get("MPP")
+    mpp, power = to_number(said.get("MPP")), to_number(said.get("AppMag"))
     found = Found(facts={"software": writer[0].strip() if writer else "Aperio"})
-    if _positive(mpp):
-        found.pixel_size, found.pixel_size_source = {"y": float(mpp), "x": float(mpp)}, "Aperio MPP"
-    if _positive(said.get("AppMag")):
-        found.facts["magnification"] = float(said["AppMag"])
+    if mpp is not None and mpp > 0:
+        found.pixel_size, found.pixel_size_source = {"y": mpp, "x": mpp}, "Aperio MPP"
+    elif "MPP" in said:
+        found.cautions.append(f"its MPP (µm a pixel) is {said['MPP']!r}, which is no size and is not used")
+    if power is not None and power > 0:
+        found.facts["magnification"] = power
     if "Date" in said:
         found.facts["acquired"] = f"{said['Date']} {said.get('Time', '')}".strip()
     found.facts["aperio"] = {k: v for k, v in said.items() if isinstance(v, str | int | float)}
@@ -140,14 +182,14 @@ def _texts(xml: str | None, wanted: Mapping[str, str]) -> dict[str, Any]:
     if not xml or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         return {}
     try:
-        root = ElementTree.fromstring(xml.encode())
+        root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
         return {}
     found: dict[str, Any] = {}
     for element in root.iter():
         name = wanted.get(str(element.tag).rsplit("}", 1)[-1])
         if name and element.text and name not in found:
-            found[name] = float(element.text) if re.fullmatch(r"\d+(\.\d+)?", element.text) else element.text.strip()
+            found[name] = to_number(element.text) or element.text.strip()
     return found
 
 
@@ -189,7 +231,10 @@ def _storage(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
         "tiled": bool(page.is_tiled),
     }
     if facts["photometric"] == "miniswhite":
-        facts["note"] = "0 is white; values are as stored, not inverted"
+        facts["cautions"] = ["0 is white: values are as stored, not inverted"]
+    if isinstance(page.tags.valueof(42113), str | float | int):
+        facts["no_data"] = page.nodata
+        facts["cautions"] = [*facts.get("cautions", ()), f"pixels of value {page.nodata} hold no data"]
     if page.software:
         facts["software"] = page.software[:200]
     return facts

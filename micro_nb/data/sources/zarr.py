@@ -23,10 +23,11 @@ from ...errors import AxesError, CorruptImageError, ImageNotFoundError, MicroNBE
 from ..axes import canonical, check_axes
 from ..location import Location
 from ..source import Channel, ImageInfo, Level, Source
-from .ngff import Multiscale, inactive_channels, is_rgb, ome_of, parse_channels, parse_multiscale
+from .arrays import scaled_values
+from .ngff import Multiscale, inactive_channels, is_rgb, ome_of, parse_channels, parse_multiscale, surplus_channels
 from .ngff_attrs import own_of, restore
 from .stores import children, join, join_uri, open_store
-from .zarr_source import ZarrSource
+from .zarr_source import ZarrSource, with_fast_codecs
 
 MAX_CHUNK_BYTES = 2 * 2**30
 _LISTED = 12
@@ -73,7 +74,13 @@ def _labels(at: _At, path: str) -> dict[str, Source]:
         return {}
     listed = ome_of(group.attrs.asdict()).get("labels")
     names = [n for n in listed if isinstance(n, str) and n] if isinstance(listed, list) else children(group)
-    return {name: _open_at(at.location, join(path, "labels", name), None, 0) for name in names}
+    found: dict[str, Source] = {}
+    for name in names:
+        try:
+            found[name] = _open_at(at.location, join(path, "labels", name), None, 0)
+        except MicroNBError as error:
+            warnings.warn(f"label image {name!r} is left out: {error}", stacklevel=4)
+    return found
 
 
 def _source(
@@ -120,7 +127,7 @@ def _node_or_none(at: _At, path: str) -> zarr.Array[Any] | zarr.Group | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             node = zarr.open(store=at.store, path=path, mode="r")
-            return _with_fast_codecs(node) if isinstance(node, zarr.Array) else node
+            return with_fast_codecs(node) if isinstance(node, zarr.Array) else node
     except FileNotFoundError:
         return None
     except (MemoryError, KeyboardInterrupt, MicroNBError):
@@ -131,21 +138,10 @@ def _node_or_none(at: _At, path: str) -> zarr.Array[Any] | zarr.Group | None:
         ) from error
 
 
-def _with_fast_codecs(array: zarr.Array[Any]) -> zarr.Array[Any]:
-    """The same array decoding by zarrs where zarrs can; set on this array alone, so nobody else's zarr changes."""
-    if isinstance(array.store, LocalStore) and array.dtype.isnative:
-        from zarrs.pipeline import ZarrsCodecPipeline
-
-        pipeline = ZarrsCodecPipeline.from_array_metadata_and_store(array.metadata, array.store)
-        if pipeline.impl is not None:
-            object.__setattr__(array.async_array, "codec_pipeline", pipeline)
-    return array
-
-
 def _bare(at: _At, path: str, array: zarr.Array[Any]) -> ZarrSource:
     where = at.where(path)
     _check_array(array, where)
-    names = getattr(array.metadata, "dimension_names", None)
+    names: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
     axes = at.axes or (tuple(n.lower() for n in names) if names and all(names) else None)
     if axes is None:
         if array.ndim != 2:
@@ -154,10 +150,7 @@ def _bare(at: _At, path: str, array: zarr.Array[Any]) -> ZarrSource:
                 f"say what they are, e.g. axes={'tczyx'[-array.ndim :]!r}"
             )
         axes = ("y", "x")
-    try:
-        axes = check_axes(axes, array.shape)
-    except AxesError as error:
-        raise AxesError(f"{where}: {error}") from None
+    axes = _checked(axes, array.shape, where)
     order = tuple(axes.index(a) for a in canonical(axes))
     zeros = (0.0,) * array.ndim
     level = Level(
@@ -166,7 +159,8 @@ def _bare(at: _At, path: str, array: zarr.Array[Any]) -> ZarrSource:
         (1.0,) * array.ndim,
         zeros,
     )
-    info = ImageInfo(axes=canonical(axes), dtype=array.dtype.newbyteorder("="), levels=(level,))
+    facts = {"cautions": said} if (said := scaled_values(array.attrs)) else {}
+    info = ImageInfo(axes=canonical(axes), dtype=array.dtype.newbyteorder("="), levels=(level,), facts=facts)
     return _source(at, path, info, f"Zarr v{array.metadata.zarr_format} array", (array,), order)
 
 
@@ -177,34 +171,52 @@ def _multiscale(at: _At, path: str, group: zarr.Group, ome: Mapping[str, Any], s
         raise ImageNotFoundError(
             f"{where}: there is no image {series}; the file holds {len(entries)} (series 0..{len(entries) - 1})"
         )
-    ms = parse_multiscale(ome, series, where)
-    arrays = _level_arrays(at, path, ms.paths)
-    if any(a.ndim != len(ms.axes) for a in arrays):
-        shapes = [a.shape for a in arrays]
-        raise CorruptImageError(f"{where}: axes {''.join(ms.axes)!r} do not fit the shapes {shapes}")
-    kept = _coarsening(ms, arrays, where)
-    stored = at.axes or ms.axes
-    check_axes(stored, arrays[0].shape)
+    ms = parse_multiscale(ome, series, where, axes=at.axes)
+    found = _level_arrays(at, path, ms.paths)
+    if found[0].ndim != len(ms.axes):
+        raise AxesError(
+            f"{where}: axes {''.join(ms.axes)!r} do not fit the shape {found[0].shape}; say axes=... of {found[0].ndim}"
+        )
+    stored = _checked(ms.axes, found[0].shape, where)
+    kept, cautions = _coarsening(ms, found)
     order = tuple(stored.index(a) for a in canonical(stored))
-    ms = _choose_levels(ms, kept, stored)
-    arrays = tuple(arrays[k] for k in kept)
+    ms = _choose_levels(ms, kept)
+    ms = replace(ms, cautions=(*ms.cautions, *cautions, *scaled_values(found[0].attrs)))
+    arrays = tuple(found[k] for k in kept)
     levels = ms.levels([a.shape for a in arrays], [a.chunks for a in arrays])
     info = _info(group.attrs.asdict(), ome, ms, levels, arrays[0].dtype.newbyteorder("="))
     return _source(at, path, info, f"OME-Zarr {ms.version}", arrays, order, series)
 
 
-def _level_arrays(at: _At, path: str, paths: tuple[str, ...]) -> tuple[zarr.Array[Any], ...]:
-    def one(name: str) -> zarr.Array[Any]:
-        node = _node_or_none(at, join(path, name))
-        if not isinstance(node, zarr.Array):
-            raise CorruptImageError(f"{at.where(join(path, name))}: this level is listed in multiscales but there is no array")
-        _check_array(node, at.where(join(path, name)))
-        return node
+def _checked(axes: Sequence[str], shape: tuple[int, ...], where: str) -> tuple[str, ...]:
+    try:
+        return check_axes(axes, shape)
+    except AxesError as error:
+        raise AxesError(f"{where}: {error}") from None
+
+
+def _level_arrays(at: _At, path: str, paths: tuple[str, ...]) -> dict[int, zarr.Array[Any]]:
+    """Arrays by position of their level; the finest must be there, a coarser one may be missing or broken."""
+
+    def one(k: int) -> zarr.Array[Any] | None:
+        where = at.where(join(path, paths[k]))
+        try:
+            node = _node_or_none(at, join(path, paths[k]))
+            if not isinstance(node, zarr.Array):
+                raise CorruptImageError(f"{where}: this level is listed in multiscales but there is no array")
+            _check_array(node, where)
+            return node
+        except (CorruptImageError, AxesError):
+            if k == 0:
+                raise
+            return None
 
     if isinstance(at.store, LocalStore):
-        return tuple(one(name) for name in paths)
-    with ThreadPoolExecutor(8) as pool:  # a round trip a level
-        return tuple(pool.map(one, paths))
+        found = [one(k) for k in range(len(paths))]
+    else:
+        with ThreadPoolExecutor(8) as pool:  # a round trip a level
+            found = list(pool.map(one, range(len(paths))))
+    return {k: array for k, array in enumerate(found) if array is not None}
 
 
 def _check_array(array: zarr.Array[Any], where: str) -> None:
@@ -222,28 +234,34 @@ def _check_array(array: zarr.Array[Any], where: str) -> None:
         )
 
 
-def _coarsening(ms: Multiscale, arrays: Sequence[zarr.Array[Any]], where: str) -> list[int]:
-    """Positions of the levels that form a pyramid: level 0, then each one coarser in the plane than the one before."""
+def _coarsening(ms: Multiscale, arrays: Mapping[int, zarr.Array[Any]]) -> tuple[list[int], list[str]]:
+    """Positions of the levels that form a pyramid (level 0, then each coarser than the one before), and why others do not."""
     y, x = ms.axes.index("y"), ms.axes.index("x")
-    first, kept = arrays[0], [0]
-    for k, array in enumerate(arrays[1:], start=1):
-        if array.dtype != first.dtype:
-            raise CorruptImageError(f"{where}: level {ms.paths[k]!r} is {array.dtype} but level {ms.paths[0]!r} is {first.dtype}")
-        for i, axis in enumerate(ms.axes):
-            if array.shape[i] > first.shape[i] or (axis in "tc" and array.shape[i] != first.shape[i]):
-                raise CorruptImageError(
-                    f"{where}: level {ms.paths[k]!r} of shape {array.shape} is no coarser copy of {first.shape}"
-                )
-        if array.shape[y] * array.shape[x] < arrays[kept[-1]].shape[y] * arrays[kept[-1]].shape[x]:
+    first, kept, left = arrays[0], [0], []
+    for k, name in enumerate(ms.paths[1:], start=1):
+        array = arrays.get(k)
+        if array is None:
+            left.append(f"level {name!r} is listed and cannot be opened; it is left out")
+        elif array.dtype != first.dtype or not _is_coarser(ms, array.shape, first.shape):
+            left.append(
+                f"level {name!r} ({array.dtype} {array.shape}) is no coarser copy of {first.dtype} {first.shape}; it is left out"
+            )
+        elif array.shape[y] * array.shape[x] < arrays[kept[-1]].shape[y] * arrays[kept[-1]].shape[x]:
             kept.append(k)
-    return kept
+    return kept, left
 
 
-def _choose_levels(ms: Multiscale, kept: list[int], axes: tuple[str, ...]) -> Multiscale:
+def _is_coarser(ms: Multiscale, shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
+    return len(shape) == len(full) and all(
+        n == m or (n < m and axis not in "tc") for axis, n, m in zip(ms.axes, shape, full, strict=True)
+    )
+
+
+def _choose_levels(ms: Multiscale, kept: list[int]) -> Multiscale:
     def pick(values: Any) -> Any:
         return tuple(values[k] for k in kept) if values is not None else None
 
-    return replace(ms, paths=pick(ms.paths), axes=axes, scales=pick(ms.scales), translations=pick(ms.translations))
+    return replace(ms, paths=pick(ms.paths), scales=pick(ms.scales), translations=pick(ms.translations))
 
 
 def _info(
@@ -257,6 +275,11 @@ def _info(
         channels = tuple(Channel(str(name)) for name in layers)
     channels = restore(channels, own)
     facts = dict(own.get("facts") or {})
+    interval = ms.interval_s()
+    if interval is not None:
+        facts.setdefault("interval_s", interval)
+    if cautions := [*facts.get("cautions", ()), *ms.cautions, *surplus_channels(ome, n)]:
+        facts["cautions"] = list(dict.fromkeys(cautions))
     if ms.name:
         facts["name"] = ms.name
     if hidden := inactive_channels(ome, n):

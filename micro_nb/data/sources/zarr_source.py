@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import zarr
+from zarr.codecs._v2 import V2Codec
+from zarr.core.codec_pipeline import BatchedCodecPipeline
+from zarr.core.metadata import ArrayV3Metadata
+from zarr.storage import LocalStore
 
 from ...errors import CorruptImageError, MicroNBError
 from ..source import ImageInfo, Index, Source
@@ -15,6 +20,26 @@ from .stores import join_uri
 from .zarr_bytes import stored_sample, stored_whole
 
 Recipe = tuple[Callable[..., Source], tuple[Any, ...]]
+
+
+def with_fast_codecs(array: zarr.Array[Any]) -> zarr.Array[Any]:
+    """The same array decoding by zarrs where zarrs can; set on this array alone, so nobody else's zarr changes."""
+    if isinstance(array.store, LocalStore) and array.dtype.isnative and getattr(array.metadata, "order", "C") == "C":
+        from zarrs.pipeline import ZarrsCodecPipeline
+
+        pipeline = ZarrsCodecPipeline.from_array_metadata_and_store(array.metadata, array.store)
+        if pipeline.impl is not None:
+            object.__setattr__(array.async_array, "codec_pipeline", pipeline)
+    return array
+
+
+def with_plain_codecs(array: zarr.Array[Any]) -> zarr.Array[Any]:
+    """The same array decoded by zarr-python, whatever pipeline the session or this package prefers."""
+    meta = array.metadata
+    codecs = meta.codecs if isinstance(meta, ArrayV3Metadata) else (V2Codec(filters=meta.filters, compressor=meta.compressor),)
+    inner = copy.copy(array.async_array)
+    object.__setattr__(inner, "codec_pipeline", BatchedCodecPipeline.from_codecs(codecs))
+    return zarr.Array(inner)
 
 
 class ZarrSource(Source):
@@ -52,14 +77,8 @@ class ZarrSource(Source):
 
     def read(self, level: int, index: Index) -> np.ndarray:
         index = self.check(level, index)
-        array = self._open_arrays[level]
         stored = tuple(index[self._order.index(i)] for i in range(len(index)))
-        try:
-            out = np.asarray(array[stored])
-        except (MemoryError, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            raise self._blame(array, stored, error) from error
+        out = self._pixels(level, stored)
         out = out.transpose(self._order)
         return out if out.dtype.isnative else out.astype(out.dtype.newbyteorder("="))
 
@@ -77,6 +96,23 @@ class ZarrSource(Source):
 
     def __reduce__(self) -> Recipe:
         return self._recipe
+
+    def _pixels(self, level: int, stored: Index) -> np.ndarray:
+        """Where the fast codecs fail, the plain ones decide whether the file is damaged, and stay if it is not."""
+        array = self._open_arrays[level]
+        try:
+            return np.asarray(array[stored])
+        except (MemoryError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            plain = with_plain_codecs(array)
+            try:
+                out = np.asarray(plain[stored])
+            except Exception:
+                raise self._blame(plain, stored, error) from error
+            arrays = self._open_arrays
+            self._arrays = (*arrays[:level], plain, *arrays[level + 1 :])
+            return out
 
     @property
     def _open_arrays(self) -> tuple[zarr.Array[Any], ...]:
