@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MicroNBError, MissingExtraError
+from .widgets import LIVE, VIEW
 
 try:
     import anywidget
@@ -25,8 +26,6 @@ except ImportError:
 _log = logging.getLogger(__name__)
 _WEB = Path(__file__).parent / "web"
 _SETTLED_S = 1.2
-LIVE = "micro_nb_live"
-"""In the metadata of an output: a live view, whose picture is the output after it."""
 # Where the widget cannot come to life its place stays empty, and the picture below stands alone.
 _MARK = (
     '<span id="{name}"></span><style>.jp-OutputArea-child:has(+ .jp-OutputArea-child #{name}):not(:has(.mnb-root)),'
@@ -97,7 +96,7 @@ class Live(anywidget.AnyWidget):  # type: ignore[misc]
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        view = {"application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
+        view = {VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
         display({**view, "text/plain": ""}, raw=True, metadata={LIVE: True})  # type: ignore[no-untyped-call]
         mark = _MARK.format(name=self._name)
         display({"text/html": mark, "text/plain": ""}, raw=True, metadata={LIVE: True})  # type: ignore[no-untyped-call]

@@ -10,6 +10,8 @@ from nbclient.output_widget import OutputWidget
 from nbformat.v4 import new_output
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+LIVE = "micro_nb_live"
+"""In the metadata of an output: a live view, whose picture is the output after it."""
 _REFERENCE = "IPY_MODEL_"
 
 
@@ -35,6 +37,8 @@ class WidgetClient(NotebookClient):
                 cell.outputs = [shown for output in cell.outputs for shown in self._shown(output)]
 
     def _shown(self, output: Any) -> Iterator[Any]:
+        if output.get("metadata", {}).get(LIVE):  # its picture is the output after it
+            return
         data = output.get("data", {})
         if VIEW not in data or any(kind.startswith("image/") for kind in data):
             yield output

@@ -200,7 +200,7 @@ def test_hovering_tells_the_row(viewer):
     (_, content, _), *_ = ask(viewer, "facts", layer="objects", row=2)
     told = dict(content["facts"])
     assert told["label"] == "3"
-    assert told["area_um2"] == "400"
+    assert told["area"] == "400 µm²"
 
 
 def test_columns_become_colours_with_a_legend(viewer):

@@ -28,7 +28,8 @@ _ON_BRIGHT = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a6d00", "#000000", 
 _OTHER = (150, 150, 150)
 _MOST_POINTS = 3000
 _SHOWN_FIRST = ("name", "label", "layer", "score")
-_MOST_FACTS = 12
+_MOST_FACTS = 10
+_UNITS = {"_um2": "µm²", "_um": "µm", "_px2": "px²", "_px": "px", "_deg": "°"}
 _HIDDEN = ("bbox_", "centroid_y_px", "centroid_x_px", "sum_intensity", "std_intensity", "min_intensity")
 
 
@@ -193,9 +194,9 @@ class Shapes:
     def facts(self, row: int) -> list[tuple[str, str]]:
         """What is known of an object, as plain texts."""
         record = self.table.iloc[row]
-        first = [c for c in _SHOWN_FIRST if c in record.index]
-        rest = [c for c in record.index if c not in first and not str(c).startswith(_HIDDEN)]
-        return [(str(c), _said(record[c])) for c in [*first, *rest][:_MOST_FACTS]]
+        first = [c for c in _SHOWN_FIRST if c in record.index and (c != "layer" or len(self.labels) > 1)]
+        rest = [c for c in record.index if c not in (*first, "layer") and not str(c).startswith(_HIDDEN)]
+        return [_fact(str(c), record[c]) for c in [*first, *rest][:_MOST_FACTS]]
 
     def box(self, row: int) -> tuple[float, float, float, float]:
         """``(y0, x0, y1, x1)`` of an object in px; a small square around a point."""
@@ -232,6 +233,14 @@ def _grey_png(picture: np.ndarray) -> bytes:
 
 def _rgb(text: str) -> tuple[int, int, int]:
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+
+
+def _fact(column: str, value: Any) -> tuple[str, str]:
+    """A column and its value for people: the unit stands behind the value."""
+    for suffix, unit in _UNITS.items():
+        if column.endswith(suffix):
+            return column.removesuffix(suffix).replace("_", " "), f"{_said(value)} {unit}"
+    return column.replace("_", " "), _said(value)
 
 
 def _said(value: Any) -> str:

@@ -52,20 +52,22 @@ def picture_png(
 ) -> bytes:  # fmt: skip
     """A figure with axes, scale bar, legend and caption, as PNG of at most ``width`` px; small enough for a notebook of many."""
     shown, overlays, drawings = list(channels), list(overlays), list(drawings)
-    for across in (width, round(width * 0.75), round(width * 0.55)):
-        frame = Frame.of_region(place, width=room(across), height=max(int(room(across) * 0.9), 1))
+    png = b""
+    for _ in range(2):
+        frame = Frame.of_region(place, width=room(width), height=max(int(room(width) * 0.9), 1))
         picture = _pixels(pixels, frame, shown, t, z)
         for overlay in overlays:
             _paint(picture, frame, overlay)
         _draw(picture, frame, drawings)
-        figure = compose(
-            picture, frame, pixel_size=pixels.image.pixel_size, caption=_caption(pixels, place, shown, overlays, drawings, t, z)
-        )
+        caption = _caption(pixels, place, shown, overlays, drawings, t, z)
+        figure = compose(picture, frame, pixel_size=pixels.image.pixel_size, caption=caption)
         out = io.BytesIO()
-        figure.quantize(160, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
-        if len(out.getvalue()) <= _MOST_BYTES:
+        figure.quantize(160, dither=Image.Dither.NONE).save(out, "PNG", compress_level=6)
+        png = out.getvalue()
+        if len(png) <= _MOST_BYTES:
             break
-    return out.getvalue()
+        width = max(round(width * math.sqrt(0.85 * _MOST_BYTES / len(png))), 300)
+    return png
 
 
 def _pixels(pixels: Pixels, frame: Frame, shown: list[Shown], t: int, z: int) -> np.ndarray:

@@ -42,6 +42,7 @@ class Tiles {
       tiles.push([id, w.layer, w.k, w.row, w.col]);
     }
     if (tiles.length || drop.length) {
+      this.heardAt ??= now;
       this.started = this.started ?? new Map();
       for (const [id] of tiles) this.started.set(id, now);
       this.send({ type: "want", spec, tiles, drop });
@@ -50,6 +51,7 @@ class Tiles {
 
   /** A request ended: once, with a tile, an error, or because it was dropped. */
   async ended(message, buffers) {
+    this.heardAt = undefined;
     const key = this.open.get(message.id);
     const began = this.started?.get(message.id);
     this.started?.delete(message.id);

@@ -20,6 +20,10 @@ class View {
     model.on("msg:custom", heard);
     this.cleanups.push(() => model.off("msg:custom", heard));
     this.send({ type: "hello" });
+    const watchdog = setInterval(() => {
+      if (performance.now() - (this.tiles.heardAt ?? Infinity) > 20000) this.note("The kernel does not answer. Where it was restarted, run the cell again.");
+    }, 5000);
+    this.cleanups.push(() => clearInterval(watchdog));
     this.root.mnb = this; // for tests and curious people
   }
 
@@ -139,7 +143,6 @@ class View {
     const dense = Math.min(window.devicePixelRatio || 1, 2);
     const width = this.stage.clientWidth, height = this.stage.clientHeight;
     if (!width || !height) return;
-    const first = !this.width;
     Object.assign(this, { width, height, dense });
     for (const canvas of [this.base, this.over]) {
       canvas.width = Math.round(width * dense);
@@ -149,7 +152,6 @@ class View {
     this.miniScale = most;
     this.mini.width = Math.max(Math.round(this.w * most), 8);
     this.mini.height = Math.max(Math.round(this.h * most), 8);
-    if (first && this.zoom) this.place = true;
     if (!this.zoom || this.pendingFit) (this.pendingFit = false, this.wanted ? this.go(this.wanted) : this.fit());
     this.refresh();
   }
@@ -340,7 +342,6 @@ class View {
     const inSight = new Set([key(sig, { k: last, row: 0, col: 0 })]);
     const target = this.inSight(k);
     const missing = target.filter((t) => !this.tiles.kept.has(key(sig, t)));
-    this.late = 0;
     if (missing.length) {
       if (this.sigBefore) this.under(pen, this.sigBefore, k, key, inSight, looks);
       for (let up = last; up > k; up--) this.each(pen, up, sig, key, inSight, looks);
@@ -365,7 +366,7 @@ class View {
         wanted.push({ key: name(t), layer: layer.id, ...t });
       }
     }
-    this.complete = !wanted.some((w) => !this.tiles.kept.has(w.key)) && !this.late;
+    this.complete = !wanted.some((w) => !this.tiles.kept.has(w.key));
     clearTimeout(this.askTimer);
     const ask = () => this.tiles.want(wanted, spec);
     const since = performance.now() - (this.askedAt ?? 0); // while one drags, not at every frame
@@ -373,7 +374,6 @@ class View {
     this.tiles.trim(inSight);
     this.paintMini(this.tiles.kept.get(key(sig, whole)), looks);
     this.showScale(k);
-    if (this.late) this.refresh();
     if (this.complete) this.root.dispatchEvent(new CustomEvent("mnb-complete"));
   }
 
@@ -414,13 +414,8 @@ class View {
   put(pen, tile, t, looks) {
     if (!tile) return;
     if (tile.colors !== this.lookCount) {
-      if (!tile.canvas || performance.now() - (this.began ?? 0) < 1e9) {
-        const start = performance.now();
-        if (this.spent === undefined || this.spentAt !== this.frameNumber) this.spent = 0;
-        colored(tile, planesOf(tile, this.info.rgb, this.loaded.length), looks);
-        tile.colors = this.lookCount;
-        this.spent += performance.now() - start;
-      }
+      colored(tile, planesOf(tile, this.info.rgb, this.loaded.length), looks);
+      tile.colors = this.lookCount;
     }
     pen.drawImage(tile.canvas, ...this.box(t));
   }
@@ -718,7 +713,7 @@ class View {
 
   showFacts({ layer, row, facts }) {
     if (this.hovered?.layer.id !== layer || this.hovered.row !== row) return;
-    this.tip.replaceChildren(h("dl", {}, facts.flatMap(([name, value]) => [h("dt", {}, name.replaceAll("_", " ")), h("dd", {}, value)])));
+    this.tip.replaceChildren(h("dl", {}, facts.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
     this.tip.hidden = false;
     this.placeTip();
   }
