@@ -67,6 +67,7 @@ class Session:
     turns : what was asked and answered, oldest first.
     images : the images by name; ``img`` is the one it is about now, ``about`` its name.
     llm : the language model; ``llm.notes`` says what of its last turn was refused.
+    watchers : functions that are told every new turn.
     looks_with : which eyes look at this image.
 
     Examples
@@ -89,6 +90,7 @@ class Session:
     ) -> None:
         self.images = Album.of(img)
         self.turns: list[Turn] = []
+        self.watchers: list[Callable[[Turn], None]] = []
         self._scene = Scene(
             self.images, self.images.first, eyes, groups=self.images.groups, told={"index": index} if index is not None else {}
         )
@@ -119,7 +121,14 @@ class Session:
         """The eyes that were asked for."""
         return self._scene.eyes
 
-    def ask(self, question: str, *, region: Region | None = None, budget: float | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        *,
+        region: Region | None = None,
+        budget: float | None = None,
+        calls: tuple[Call, ...] | None = None,
+    ) -> Answer:
         """Answers from measurements, or declines and says why.
 
         Parameters
@@ -129,9 +138,11 @@ class Session:
         region : the place that is "this".
         budget : seconds to spend on looking for objects. Counts and statistics are then estimated from a random sample of tiles
             (two at least), with an interval; asked again, from twice as many, until the image was looked at whole.
+        calls : what the question means, where that is known: a reading that was chosen, or an object that was pointed at.
         """
         question = str(question)
-        understood = understand(question, [t.calls for t in holding(self.turns)])
+        before_it = [t.calls for t in holding(self.turns)]
+        understood = Understood(tuple(calls), 1.0) if calls else understand(question, before_it)
         told = {**self._scene.told, "question": question}
         self._scene = replace(
             self._scene, marked=region if region is not None else self._scene.marked, tiles=self._affordable(budget), told=told
@@ -180,6 +191,11 @@ class Session:
         if self.about is None:
             self.use(name)
         return self
+
+    def take(self, objects: Objects) -> None:
+        """Takes objects of the image that is spoken of as they are, from now on: found elsewhere, or corrected by hand."""
+        if self.about is not None:
+            self._scene = replace(self._scene, given={**self._scene.given, self.about: objects})
 
     def use(self, name: str) -> None:
         """Makes an image the one that is spoken of.
@@ -361,6 +377,8 @@ class Session:
     def _kept(self, turn: Turn) -> Answer:
         self.turns.append(turn)
         self._log.keep(self)  # before it is shown
+        for tell in self.watchers:
+            tell(turn)
         return turn.answer
 
     def to_markdown(self) -> str:
