@@ -57,7 +57,7 @@ def main() -> None:
         f"written), "
           f"{sum(p.numel() for p in network.parameters()) / 1e6:.1f} M parameters", flush=True)  # fmt: skip
     training = Training(network, vocabulary, taught, held, options, device)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         training.run()
     except KeyboardInterrupt:

@@ -17,7 +17,7 @@ from ...tasks.look.cache import cache_folder, cache_limit
 
 _FILES = ("optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "haematology", "advice")
 _SIDES = ("what", "why", "how", "fails", "advice", "alternative", "do")
-FLOOR, SURE = 0.55, 0.65
+FLOOR, SURE = 0.45, 0.6
 """The least likeness, a cosine, at which a note is taken for what was asked, and that from which it is taken without a word on
 it."""
 _MANY = 100

@@ -131,7 +131,8 @@ def _condition(scene: Scene, measured: list[Measurement]) -> str:
     measured.append(Measurement("technical problems", len(problems), "count", found={"problems": [str(p) for p in problems]}))
     if not problems:
         return "Technically nothing stands out against measuring it."
-    return f"Look at its quality before you measure: {' and '.join(map(str, problems))}."
+    told = [_place(measured, Measurement("technical problem", str(p)), ".value") for p in problems]
+    return f"Look at its quality before you measure: {' and '.join(told)}."
 
 
 def _of_objects(objects: Selection, scene: Scene) -> Found:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...data.image import MicroImage
 from ...errors import EvidenceError, UnitsError
+from ..knowledge.notes import nearest
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not
 from .contact import groups
 from .kinds import of_state
@@ -50,6 +51,9 @@ RELATIVE: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 """Words that compare with the others: beyond half as much again as the median, or below two thirds of it."""
 _MORE, _LESS = 1.5, 2 / 3
+_FEW = 2**22  # pixels that tell the ground
+_LIKE = 0.85
+"""Likeness, a cosine, from which an unknown word for a look is taken for one that is known ("huge" for "big")."""
 
 
 def meets(found: Selection, condition: Condition) -> np.ndarray:
@@ -185,15 +189,30 @@ def _looks(found: Selection, text: str) -> np.ndarray:
     if plain in LOOKS:
         return _shaped(found, *LOOKS[plain])
     if plain in RELATIVE:
-        quantity, op = RELATIVE[plain]
-        measured, _ = found.values(quantity)
-        middle = float(np.nanmedian(measured)) if len(measured) else 0.0
-        return np.asarray(measured > _MORE * middle if op == ">" else measured < _LESS * middle)
+        return _among_others(found, *RELATIVE[plain])
     if plain in ("touching", "clumped", "in contact", "overlapping"):
         return _flagged(found, "touching")
     if plain in ("cut", "cut off", "incomplete", "at the border"):
         return _flagged(found, "border")
-    return of_state(found, plain)
+    try:
+        return of_state(found, plain)
+    except EvidenceError:
+        like = nearest(f"{plain} object", tuple(f"{word} object" for word in (*LOOKS, *RELATIVE)), _LIKE)
+        if not like:
+            raise
+        return _looks(found, like[0].removesuffix(" object"))
+
+
+def _among_others(found: Selection, quantity: str, op: str) -> np.ndarray:
+    """Objects that stand out from the others; all of them where none does but they are so against what lies around them, as the
+    dark nuclei of a bright picture are."""
+    measured, _ = found.values(quantity)
+    middle = float(np.nanmedian(measured)) if len(measured) else 0.0
+    apart = np.asarray(measured > _MORE * middle if op == ">" else measured < _LESS * middle)
+    if quantity != "intensity" or apart.any() or not len(measured):
+        return apart
+    ground = float(np.nanmedian(found.image.read(found.image.level_for(_FEW))))
+    return np.full(len(measured), middle > ground if op == ">" else middle < ground)
 
 
 def _shaped(found: Selection, quantity: str, op: str, value: float) -> np.ndarray:

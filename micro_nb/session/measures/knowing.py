@@ -69,9 +69,8 @@ def advise(topic: str, *, scene: Scene) -> Found:
 
 
 def _asked(topic: str, scene: Scene, *, advice: bool) -> list[tuple[float, Note]]:
-    """The notes for a topic; the question it is from helps where the topic alone finds none."""
-    question = str(scene.told.get("question", ""))
-    return look_up(topic, advice=advice) or (look_up(topic, question, advice=advice) if question else [])
+    """The notes for a topic and the question it is from, which tell more together than either."""
+    return look_up(topic, str(scene.told.get("question", "")), advice=advice)
 
 
 def _two(topic: str, best: tuple[float, Note], scene: Scene) -> list[Note]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 OFFERED = 3
 _FREE = frozenset(["explain", "advise", "find", "adjust", "decline"])
 """Calls whose words are free: readings that differ only in these words are one."""
+_GUESSED = 0.35
+"""Below this probability a kind of objects that nobody said is not taken from a reading."""
 _NEAR = 0.6
 """Likeness of a question to an example of another package's measurement, from which it is read as that."""
 _LONGEST = 600
@@ -82,6 +85,9 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
         read.insert(0, (own, math.log(0.9)))
     if not read:
         return Understood((), 0.0)
+    plain = tuple(_of_said_kinds(c, question, earlier) for c in read[0][0])
+    if plain != read[0][0] and math.exp(read[0][1]) < _GUESSED:
+        read.insert(0, (plain, read[0][1]))
     (calls, logp), *rest = read
     return Understood(calls, min(math.exp(logp), 1.0), tuple(c for c, _ in rest[: OFFERED - 1]))
 
@@ -154,6 +160,22 @@ def _as_said(call: Call, terms: frozenset[str]) -> Call:
         return call
     (term,) = terms
     return call if "(" in call.args[0] else call.with_args(term, *call.args[1:])
+
+
+def _of_said_kinds(call: Call, question: str, before: Sequence[Sequence[Call]]) -> Call:
+    """The call about objects in general wherever it names a kind that nobody said."""
+    said = {m.id for m in ontology().sentence_concepts(question)}
+    words = {w for text in (question, *(str(c) for turn in before for c in turn)) for w in re.findall(r"[a-z]{2,}", text.lower())}
+
+    def general(c: Call) -> Call:
+        kind = c.args[0] if c.args and c.name in (*OBJECTS_FIRST, "obj") else None
+        if not isinstance(kind, str) or kind in ("object", "image"):
+            return c
+        match = ontology().find(kind)
+        near = any(difflib.get_close_matches(w, words, 1, 0.7) or any(w[:4] == x[:4] for x in words) for w in kind.split())
+        return c if near or (match is not None and match.id in said) else c.with_args("object", *c.args[1:])
+
+    return same_form(call.map(general))
 
 
 def _expression(text: str) -> Call | None:
