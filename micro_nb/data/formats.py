@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 
-from ..errors import ImageNotFoundError, MicroNBError, UnknownFormatError
+from ..errors import ImageNotFoundError, MicroNBError, MissingExtraError, UnknownFormatError
 from .location import Location
 from .source import Source
 
+_HEAD = 512
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PICTURE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF8")
-_LATER = {
-    ".czi": "Zeiss CZI", ".nd2": "Nikon ND2", ".lif": "Leica LIF", ".dcm": "DICOM", ".mrxs": "3DHISTECH MIRAX",
-    ".vsi": "Olympus VSI", ".oir": "Olympus OIR", ".ims": "Imaris", ".h5": "HDF5", ".mrc": "MRC", ".dv": "DeltaVision",
-}  # fmt: skip
+_CODED = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cJXL ", b"\xff\x0a")
+ELECTRON = (".dm3", ".dm4", ".ser", ".emi", ".emd", ".bcf", ".blo", ".mib", ".tvips", ".sur")
+_SLIDES = (".mrxs", ".vms", ".vmu", ".svslide")
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,29 @@ def _is_zarr(location: Location, head: bytes) -> bool:
     return bool(parts) or any(location.child(f).exists() for f in ("zarr.json", ".zattrs", ".zgroup", ".zarray"))
 
 
+def _named(*suffixes: str) -> Callable[[Location, bytes], bool]:
+    return lambda location, head: location.name.lower().endswith(suffixes) and not location.is_dir()
+
+
 _SAMPLES = "micro_nb.data.samples.address:open_sample"
+_HERE = "micro_nb.data.sources"
 BUILTIN = (
-    Format("TIFF", lambda _, head: head[:4] in TIFF_MAGIC, "micro_nb.data.sources.tiff:open_tiff"),
-    Format("picture", lambda _, head: head.startswith(PICTURE_MAGIC), "micro_nb.data.sources.picture:open_picture"),
-    Format("Zarr", _is_zarr, "micro_nb.data.sources.zarr:open_zarr"),
+    Format("Nikon ND2", _named(".nd2"), f"{_HERE}.nd2:open_nd2"),
+    Format("slide", _named(*_SLIDES), f"{_HERE}.slide:open_slide"),
+    Format("TIFF", lambda _, head: head[:4] in TIFF_MAGIC, f"{_HERE}.tiff:open_tiff"),
+    Format("Zeiss CZI", lambda _, head: head.startswith(b"ZISRAWFILE"), f"{_HERE}.czi:open_czi"),
+    Format("Leica LIF", _named(".lif", ".lof", ".xlif", ".xlef"), f"{_HERE}.leica:open_lif"),
+    Format("Olympus OIF", _named(".oif", ".oib"), f"{_HERE}.olympus:open_oif"),
+    Format("DICOM", lambda _, head: head[128:132] == b"DICM", f"{_HERE}.dicom:open_dicom"),
+    Format("electron microscopy", _named(*ELECTRON), f"{_HERE}.electron:open_electron"),
+    Format("MRC", lambda _, head: head[208:212] == b"MAP ", f"{_HERE}.electron:open_mrc"),
+    Format("HDF5", lambda _, head: head.startswith(b"\x89HDF\r\n\x1a\n"), f"{_HERE}.hdf5:open_hdf5"),
+    Format("NumPy", lambda _, head: head.startswith(b"\x93NUMPY"), f"{_HERE}.library:open_npy"),
+    Format("picture", lambda _, head: head.startswith(PICTURE_MAGIC) or head[8:12] == b"WEBP", f"{_HERE}.picture:open_picture"),
+    Format("JPEG 2000, JPEG XL", lambda _, head: head.startswith(_CODED), f"{_HERE}.coded:open_coded"),
+    Format("Zarr", _is_zarr, f"{_HERE}.zarr:open_zarr"),
 )
+_BIOIO = Format("bioio", lambda location, _: location.is_local and find_spec("bioio") is not None, f"{_HERE}.bioio:open_bioio")
 
 
 def formats() -> Iterator[Format]:
@@ -88,19 +106,27 @@ def open_source(location: Location, *, series: int = 0, axes: tuple[str, ...] | 
     if location.is_local and not location.exists():
         raise ImageNotFoundError(f"{location.uri}: nothing is there (looked in {location.path.absolute().parent})")
     head = _head(location)
-    for fmt in formats():
-        if fmt.claims(location, head):
-            source = fmt.open(location, series=series, axes=axes)
-            address = str(location.path.absolute()) if location.is_local else location.uri
-            object.__setattr__(source, "opened", (address, series, axes))
-            return source
-    raise UnknownFormatError(_explain(location, head))
+    fmt = next((f for f in formats() if f.claims(location, head)), None)
+    try:
+        if fmt is None:
+            raise UnknownFormatError(_explain(location, head))
+        source = fmt.open(location, series=series, axes=axes)
+    except (UnknownFormatError, MissingExtraError) as error:  # bioio's readers are asked last
+        if not _BIOIO.claims(location, head):
+            raise
+        try:
+            source = _BIOIO.open(location, series=series, axes=axes)
+        except UnknownFormatError:
+            raise error from None
+    address = str(location.path.absolute()) if location.is_local else location.uri
+    object.__setattr__(source, "opened", (address, series, axes))
+    return source
 
 
 def _head(location: Location) -> bytes:
     """First bytes; whatever keeps a remote place from answering becomes one clear error."""
     try:
-        return location.head()
+        return location.head(_HEAD)
     except MicroNBError:
         raise
     except Exception as error:
@@ -118,10 +144,6 @@ def reopen(address: str, series: int, axes: tuple[str, ...] | None) -> Source:
 
 
 def _explain(location: Location, head: bytes) -> str:
-    suffix = "." + location.name.rsplit(".", 1)[-1].lower()
-    if suffix in _LATER:
-        return (f"{location.uri}: {_LATER[suffix]} files are not read yet; convert the file to OME-TIFF or OME-Zarr "
-                "(for example with bioformats2raw), or install a package that adds a micro_nb format")  # fmt: skip
     if not location.is_local and not head and not location.is_dir():
         raise ImageNotFoundError(f"{location.uri}: nothing is there, or it is empty; check the address")
     if location.is_dir():
@@ -129,4 +151,6 @@ def _explain(location: Location, head: bytes) -> str:
     if not head:
         return f"{location.uri}: the file is empty (0 bytes)"
     return (f"{location.uri}: not an image format known here (first bytes {head[:8]!r}); "
-            "known are OME-Zarr, TIFF and its relatives (OME-TIFF, SVS, NDPI, QPTIFF, SCN), PNG, JPEG, BMP")  # fmt: skip
+            "known are OME-Zarr, TIFF and its relatives (OME-TIFF, SVS, NDPI, QPTIFF, SCN), CZI, ND2, LIF, OIF, DICOM, Imaris "
+            "and other HDF5, MRC, DM, SER, EMD, MRXS, NumPy, PNG, JPEG, JPEG 2000, JPEG XL, WebP, BMP, and what an installed "
+            "reader of bioio opens (pip install bioio and the reader, such as bioio-bioformats)")  # fmt: skip

@@ -20,11 +20,7 @@ from .sources.arrays import ArraySource
 
 
 def open_image(
-    path: Any,
-    *,
-    pixel_size: float | Mapping[str, float] | None = None,
-    axes: str | Sequence[str] | None = None,
-    series: int = 0,
+    path: Any, *, pixel_size: float | Mapping[str, float] | None = None, axes: str | Sequence[str] | None = None, series: int = 0
 ) -> MicroImage:
     """Opens an image of any size; reads metadata only.
 

@@ -50,6 +50,12 @@ class Level:
     translation: tuple[float, ...]
 
 
+def factor(full: int, size: int) -> float:
+    """Level-0 pixels a pixel spans: the whole number meant where rounding explains the size, else the ratio."""
+    whole = max(round(full / size), 1)
+    return float(whole) if size in (full // whole, -(-full // whole)) else full / size
+
+
 @dataclass(frozen=True)
 class ImageInfo:
     """The metadata of an image, known before any pixel is read.

@@ -125,8 +125,10 @@ def test_a_decimal_comma_is_a_decimal_point(tmp_path):
         assert bool(img.info.cautions) == (size is None)
 
 
-TURNS = {2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1], 5: lambda a: a.T, 6: lambda a: np.rot90(a, -1),
-         7: lambda a: a[::-1, ::-1].T, 8: np.rot90}  # fmt: skip
+TURNS = {
+    2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1], 5: lambda a: a.T, 6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].T, 8: np.rot90,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("orientation", TURNS)

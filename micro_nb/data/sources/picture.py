@@ -1,4 +1,4 @@
-"""PNG, JPEG, BMP and GIF through Pillow: small pictures, decoded whole on the first read."""
+"""PNG, JPEG, WebP, BMP and GIF through Pillow: small pictures, decoded whole on the first read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from ..axes import canonical, check_axes
 from ..location import Location
 from ..source import ImageInfo, Index, Level, Source
 
-_FORMATS = ("PNG", "JPEG", "BMP", "GIF")
+_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 _GREY = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "LA", "La"}
-_BLOCK, _SAMPLE = 1 << 20, 1 << 16
 _ORIENTATION = ExifTags.Base.Orientation
 
 
@@ -64,17 +63,7 @@ class PictureSource(Source):
         return self._pixels[index].copy()
 
     def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
-        tag = None if full else self._location.etag()
-        if tag:
-            yield tag.encode()
-            return
-        with self._location.open() as file:
-            size = file.seek(0, 2)
-            yield str(size).encode()
-            step = _BLOCK if full else max(_BLOCK, size // 16)
-            for at in range(0, size, step):
-                file.seek(at)
-                yield file.read(_BLOCK if full else _SAMPLE)
+        return self._location.sample(full=full)
 
     def close(self) -> None:
         self._pixels = None

@@ -13,7 +13,7 @@ import tifffile
 
 from ...errors import CorruptImageError, ImageNotFoundError
 from ..location import Location
-from ..source import Channel, ImageInfo, Index, Level, Source
+from ..source import Channel, ImageInfo, Index, Level, Source, factor
 from ..turned import turned
 from .ome_xml import (
     Element,
@@ -208,7 +208,7 @@ class TiffSource(Source):
         sizes, rows = layout.sizes, dict(zip(("y", "x"), frames.chunk, strict=True))
         kinds = {d.axis: d.kind for d in layout.dims}
         chunks = {a: rows.get(kinds[a], sizes[a] if kinds[a] in ("contig", "palette") else 1) for a in layout.axes}
-        scale = {a: _factor(first.sizes[a], sizes[a]) for a in layout.axes}
+        scale = {a: factor(first.sizes[a], sizes[a]) for a in layout.axes}
         axes = layout.axes
         return Level(
             tuple(sizes[a] for a in axes), tuple(chunks[a] for a in axes), tuple(scale[a] for a in axes), (0.0,) * len(axes)
@@ -338,12 +338,6 @@ def _monotone(sizes: list[dict[str, int]]) -> int:
             break
         n += 1
     return n
-
-
-def _factor(full: int, size: int) -> float:
-    """Level-0 pixels a pixel spans: the whole number meant where rounding explains the size, else the ratio."""
-    whole = max(round(full / size), 1)
-    return float(whole) if size in (full // whole, -(-full // whole)) else full / size
 
 
 def _cuts(layout: Layout, wanted: Mapping[str, slice]) -> tuple[dict[str, slice], list[slice]]:

@@ -1,0 +1,147 @@
+"""DICOM through pydicom: whole slides with the levels that lie beside them, segmentations, and plain images; frame by frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...errors import UnknownFormatError
+from ..location import Location
+from ..source import Channel, Index
+from .library import Boxes, Described, LibrarySource, chosen, need, opening, planes
+
+_BESIDE = 512
+_SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
+
+
+def open_dicom(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> LibrarySource:
+    """A DICOM file; for a level of a whole slide, all levels of its series in the folder."""
+    with opening(location, "DICOM"):
+        library = need("pydicom", extra="formats", what="DICOM")
+        chosen([0], series, location.uri)
+        head = library.dcmread(str(location.path), stop_before_pixels=True)
+        if "Rows" not in head:
+            raise UnknownFormatError(
+                f"{location.uri}: this DICOM file ({head.SOPClassUID.name}) holds no pixels; open the image it is about"
+            )
+        levels = _levels(library, location, head)
+        arrays = [_matrix(library, path, h) if "TotalPixelMatrixRows" in h else _frames(library, path, h) for path, h in levels]
+        first = levels[0][1]
+        letters = "CZYXS" if "TotalPixelMatrixRows" in first else ("T" if "FrameTime" in first else "Q") + "YXS"
+        found = Described(
+            "DICOM",
+            arrays,
+            letters,
+            _size(first),
+            "DICOM PixelSpacing",
+            _channels(first),
+            _facts(first),
+            (first.Rows, first.Columns),
+        )
+        return LibrarySource.of(location, found, axes)
+
+
+def _levels(library: Any, location: Location, head: Any) -> list[tuple[str, Any]]:
+    """Files and headers of the levels of a slide, finest first."""
+    found = {str(location.path): head}
+    if head.SOPClassUID == _SLIDE and "VOLUME" in head.ImageType:
+        for path in sorted(location.path.parent.iterdir())[:_BESIDE]:
+            if path.is_file() and path != location.path and path.suffix in (".dcm", "") and library.misc.is_dicom(path):
+                h = library.dcmread(str(path), stop_before_pixels=True)
+                if h.get("SeriesInstanceUID") == head.SeriesInstanceUID and "VOLUME" in h.get("ImageType", ()):
+                    found[str(path)] = h
+    return sorted(found.items(), key=lambda item: -int(item[1].get("TotalPixelMatrixColumns", 0)))
+
+
+def _frames(library: Any, path: str, h: Any) -> Boxes:
+    """An image without a matrix: frames one after another."""
+    count, inner = int(h.get("NumberOfFrames", 1)), (h.Rows, h.Columns, h.SamplesPerPixel)
+    return planes((count,), inner, _dtype(h), lambda k: library.pixels.pixel_array(path, index=k))
+
+
+def _matrix(library: Any, path: str, h: Any) -> Boxes:
+    """The tiles of a slide or of a segmentation put together: ``(c, z, y, x, s)``."""
+    height, width, rows, cols = h.TotalPixelMatrixRows, h.TotalPixelMatrixColumns, h.Rows, h.Columns
+    down, across = math.ceil(height / rows), math.ceil(width / cols)
+    channels, depth = len(_channels(h)) or 1, int(h.get("TotalPixelMatrixFocalPlanes", 1))
+    places = _places(h, channels, depth, down, across)
+    frames = planes((len(places) and int(h.NumberOfFrames),), (rows, cols, h.SamplesPerPixel), _dtype(h),
+                    lambda k: library.pixels.pixel_array(path, index=k))  # fmt: skip
+
+    def read(index: Index) -> np.ndarray:
+        c, z, ys, xs, s = index
+        out = np.zeros([i.stop - i.start for i in index], _dtype(h))
+        for at in np.ndindex(*out.shape[:2]):
+            for r in range(ys.start // rows, -(-ys.stop // rows)):
+                for k in range(xs.start // cols, -(-xs.stop // cols)):
+                    frame = places.get((c.start + at[0], z.start + at[1], r, k))
+                    if frame is not None:  # a sparse slide leaves tiles out
+                        tile = frames[slice(frame, frame + 1), slice(0, rows), slice(0, cols), s][0]
+                        y0, x0 = max(r * rows, ys.start), max(k * cols, xs.start)
+                        y1, x1 = min((r + 1) * rows, ys.stop), min((k + 1) * cols, xs.stop)
+                        out[at][y0 - ys.start : y1 - ys.start, x0 - xs.start : x1 - xs.start] = tile[
+                            y0 - r * rows : y1 - r * rows, x0 - k * cols : x1 - k * cols
+                        ]
+        return out
+
+    return Boxes((channels, depth, height, width, h.SamplesPerPixel), _dtype(h), read)
+
+
+def _places(h: Any, channels: int, depth: int, down: int, across: int) -> Mapping[tuple[int, int, int, int], int]:
+    """Channel, focal plane, row and column of tiles -> frame."""
+    if "PerFrameFunctionalGroupsSequence" not in h:
+        return {at: k for k, at in enumerate(np.ndindex(channels, depth, down, across))}
+    paths = {str(p.get("OpticalPathIdentifier")): k for k, p in enumerate(h.get("OpticalPathSequence", ()))}
+    found = {}
+    for k, frame in enumerate(h.PerFrameFunctionalGroupsSequence):
+        at = frame.PlanePositionSlideSequence[0]
+        c = (
+            paths.get(str(frame.OpticalPathIdentificationSequence[0].OpticalPathIdentifier), 0)
+            if "OpticalPathIdentificationSequence" in frame
+            else 0
+        )
+        if "SegmentIdentificationSequence" in frame:
+            c = int(frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber) - 1
+        row, col = int(at.RowPositionInTotalImagePixelMatrix) - 1, int(at.ColumnPositionInTotalImagePixelMatrix) - 1
+        found[c, 0, row // h.Rows, col // h.Columns] = k
+    return found
+
+
+def _dtype(h: Any) -> np.dtype[Any]:
+    bits = 8 if h.BitsAllocated == 1 else h.BitsAllocated
+    return np.dtype(f"{'i' if h.get('PixelRepresentation') else 'u'}{bits // 8}")
+
+
+def _size(h: Any) -> dict[str, float]:
+    shared = h.get("SharedFunctionalGroupsSequence") or [{}]
+    said = (shared[0].get("PixelMeasuresSequence") or [h])[0]
+    spacing, z = said.get("PixelSpacing") or (0, 0), said.get("SpacingBetweenSlices") or 0
+    return {"z": float(z) * 1000, "y": float(spacing[0]) * 1000, "x": float(spacing[1]) * 1000}
+
+
+def _channels(h: Any) -> list[Channel]:
+    if "SegmentSequence" in h:
+        return [Channel(str(s.SegmentLabel)) for s in h.SegmentSequence]
+    paths = h.get("OpticalPathSequence") or ()
+    waves = [p.get("IlluminationWaveLength") for p in paths]
+    return [
+        Channel(str(p.get("OpticalPathDescription") or p.get("OpticalPathIdentifier")), excitation_nm=float(w) if w else None)
+        for p, w in zip(paths, waves, strict=True)
+    ]
+
+
+def _facts(h: Any) -> dict[str, Any]:
+    lens = [float(p.ObjectiveLensPower) for p in h.get("OpticalPathSequence") or () if p.get("ObjectiveLensPower")]
+    slope, offset = float(h.get("RescaleSlope") or 1), float(h.get("RescaleIntercept") or 0)
+    cautions = [f"values are as stored; value * {slope:g} + {offset:g} is not applied"] if (slope, offset) != (1, 0) else []
+    if h.PhotometricInterpretation == "MONOCHROME1":
+        cautions.append("0 is white: values are as stored, not inverted")
+    return {
+        "modality": h.get("Modality"), "photometric": h.PhotometricInterpretation, "magnification": lens[0] if lens else None,
+        "acquired": str(h.get("AcquisitionDateTime") or h.get("AcquisitionDate") or ""), "cautions": cautions,
+        "microscope": " ".join(filter(None, (h.get("Manufacturer"), h.get("ManufacturerModelName")))),
+        "significant_bits": h.BitsStored,
+    }  # fmt: skip

@@ -1,0 +1,237 @@
+"""What readers of other packages' libraries share: lazy arrays, the bytes of a file, and a word for a package that is missing."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import product
+from math import inf
+from typing import Any
+
+import numpy as np
+
+from ...errors import AxesError, CorruptImageError, ImageNotFoundError, MicroNBError, MissingExtraError, UnsafeImageError
+from ..axes import PLANE, SPATIAL, canonical, check_axes
+from ..location import Location
+from ..source import Channel, ImageInfo, Index, Level, Source, factor
+
+Read = Callable[[Index], np.ndarray]
+_MEANING = {"T": "t", "C": "c", "S": "c", "Z": "z", "Y": "y", "X": "x"}
+_PLANES_BYTES = 64 << 20
+
+
+def need(module: str, *, extra: str, what: str) -> Any:
+    """A module that an extra brings.
+
+    Raises
+    ------
+    MissingExtraError : it is not installed; says what to install.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{what} files need a package that is not here ({error}); pip install 'micro-nb[{extra}]'"
+        ) from None
+
+
+@contextmanager
+def opening(location: Location, what: str) -> Iterator[None]:
+    """Turns the many ways in which a library refuses a file into one error that names it."""
+    if not location.is_local:
+        raise MissingExtraError(f"{location.uri}: {what} files are read from this machine only; download the file and open that")
+    try:
+        yield
+    except (MicroNBError, KeyboardInterrupt):
+        raise
+    except MemoryError as error:
+        raise UnsafeImageError(f"{location.uri}: its header asks for more memory than there is") from error
+    except Exception as error:  # every library has its own
+        detail = " ".join(str(error).split())[:160]
+        raise CorruptImageError(f"{location.uri}: not a readable {what} file ({type(error).__name__}: {detail})") from error
+
+
+class Boxes:
+    """An array of which a function gives any box; in stored order, whatever that is."""
+
+    def __init__(self, shape: Sequence[int], dtype: Any, read: Read) -> None:
+        self.shape, self.dtype, self._read = tuple(int(n) for n in shape), np.dtype(dtype), read
+
+    def __getitem__(self, index: Index) -> np.ndarray:
+        return self._read(index)
+
+
+def planes(lead: Sequence[int], inner: Sequence[int], dtype: Any, plane: Callable[..., np.ndarray]) -> Boxes:
+    """An array of which a function gives one plane of shape ``inner`` at a time, called with its position along ``lead``.
+
+    One thread calls it at a time, and the last planes are kept (64 MiB, or one).
+    """
+    kept: OrderedDict[tuple[int, ...], np.ndarray] = OrderedDict()
+    lock, most = threading.Lock(), max(1, _PLANES_BYTES // max(int(np.prod(inner)) * np.dtype(dtype).itemsize, 1))
+
+    def one(at: tuple[int, ...]) -> np.ndarray:
+        with lock:
+            if at not in kept:
+                kept[at] = np.asarray(plane(*at)).reshape(inner)
+                while len(kept) > most:
+                    kept.popitem(last=False)
+            return kept[at]
+
+    def read(index: Index) -> np.ndarray:
+        first, rest = index[: len(lead)], index[len(lead) :]
+        out = np.empty([s.stop - s.start for s in index], dtype)
+        for at in product(*(range(s.start, s.stop) for s in first)):
+            out[tuple(i - s.start for i, s in zip(at, first, strict=True))] = one(at)[rest]
+        return out
+
+    return Boxes((*lead, *inner), dtype, read)
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a reader found: arrays in stored order, one a level, what their dimensions are, and what the file says.
+
+    Attributes
+    ----------
+    arrays : anything with ``shape``, ``dtype`` and slices.
+    axes : a letter a stored dimension, of ``T C Z Y X`` and ``S`` for colour samples; others must be 1 long.
+    pixel_size : µm by axis; what is not positive is left out.
+    chunk : ``(y, x)`` that are read together; None for whole planes.
+    shut : closes the file.
+    """
+
+    format: str
+    arrays: Sequence[Any]
+    axes: str
+    pixel_size: Mapping[str, Any] = field(default_factory=dict)
+    said_by: str = "metadata"
+    channels: Sequence[Channel] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    chunk: tuple[int, int] | None = None
+    shut: Callable[[], None] | None = None
+
+
+class LibrarySource(Source):
+    """Arrays that another package reads from a local file; ``order``: where each canonical axis is among the stored ones."""
+
+    def __init__(self, location: Location, found: Described, info: ImageInfo, order: tuple[int, ...]) -> None:
+        self.uri, self.format, self._location, self._info = location.uri, found.format, location, info
+        self._arrays, self._order, self._shut = tuple(found.arrays), order, found.shut
+
+    @property
+    def info(self) -> ImageInfo:
+        return self._info
+
+    @classmethod
+    def of(cls, location: Location, found: Described, axes: tuple[str, ...] | None) -> LibrarySource:
+        """From what a reader found; ``axes`` of the user replace its own, for all dimensions or for those longer than one.
+
+        Raises
+        ------
+        AxesError : a dimension longer than one that is none of t c z y x.
+        """
+        facts = {k: v for k, v in found.facts.items() if v not in (None, "", [])}
+        first, alpha = found.arrays[0], "S" in found.axes and found.arrays[0].shape[found.axes.index("S")] == 4
+        if alpha and axes is None and np.dtype(first.dtype) == np.uint8:
+            found = replace(found, arrays=[_opaque(a, found.axes.index("S")) for a in found.arrays])
+            first, facts["alpha"] = found.arrays[0], "the alpha channel is left out"
+        shape = tuple(int(n) for n in first.shape)
+        names = _named(found.axes, shape, axes, location.uri)
+        used = canonical(n for n in names if n)
+        said = {a: float(found.pixel_size.get(a) or 0) for a in SPATIAL if a in used}
+        sizes = {a: v for a, v in said.items() if 0 < v < inf}
+        sizes = sizes if set(PLANE) <= set(sizes) else {}
+        n = shape[names.index("c")] if "c" in names else 1
+        rgb = axes is None and "S" in found.axes and n == 3 and np.dtype(first.dtype) == np.uint8
+        info = ImageInfo(
+            axes=used, dtype=np.dtype(first.dtype).newbyteorder("="), rgb=rgb,
+            levels=tuple(_level(array, shape, names, used, found.chunk) for array in found.arrays),
+            pixel_size=sizes or None, pixel_size_source=found.said_by if sizes else None,
+            channels=tuple(found.channels) if len(found.channels) == n and not rgb else (),
+            facts=facts,
+        )  # fmt: skip
+        order = tuple(names.index(a) for a in used)
+        return cls(location, found, info, order)
+
+    def read(self, level: int, index: Index) -> np.ndarray:
+        asked = dict(zip(self._order, self.check(level, index), strict=True))
+        array = self._arrays[level]
+        box = tuple(asked.get(k, slice(0, 1)) for k in range(len(array.shape)))
+        try:
+            out = np.asarray(array[box])
+        except (MicroNBError, MemoryError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            detail = " ".join(str(error).split())[:160]
+            raise CorruptImageError(f"{self.uri}: {box} cannot be read ({type(error).__name__}: {detail})") from error
+        out = out.transpose(*self._order, *(k for k in range(out.ndim) if k not in self._order))
+        return np.array(out.reshape(out.shape[: len(self._order)]), self.info.dtype, order="C")
+
+    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
+        return self._location.sample(full=full)
+
+    def close(self) -> None:
+        shut, self._shut = self._shut, None
+        if shut is not None:
+            shut()
+
+
+def open_npy(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> LibrarySource:
+    """A NumPy file, mapped into memory; no pixel is read yet."""
+    with opening(location, "NumPy"):
+        chosen([0], series, location.uri)
+        array = np.load(location.path, mmap_mode="r", allow_pickle=False)
+        letters = {2: "YX", 3: "YXS" if array.dtype == np.uint8 and array.shape[-1] in (3, 4) and array.shape[0] > 4 else "QYX"}
+        return LibrarySource.of(location, Described("NumPy file", [array], letters.get(array.ndim, "Q" * array.ndim)), axes)
+
+
+def chosen(images: Sequence[Any], series: int, uri: str) -> Any:
+    """The image of that number."""
+    if not 0 <= series < len(images):
+        raise ImageNotFoundError(f"{uri}: series={series} but the file holds {len(images)} (0 to {len(images) - 1})")
+    return images[series]
+
+
+def _opaque(array: Any, at: int) -> Boxes:
+    """Red, green and blue of four samples."""
+    return Boxes([3 if k == at else n for k, n in enumerate(array.shape)], array.dtype, lambda index: array[index])
+
+
+def _named(letters: str, shape: tuple[int, ...], stated: tuple[str, ...] | None, uri: str) -> tuple[str, ...]:
+    """The meaning of each stored dimension, "" for one that is dropped."""
+    long = [k for k, n in enumerate(shape) if n > 1 or letters[k] in "YX"]
+    if stated is not None:
+        try:
+            if len(stated) == len(long) < len(shape):
+                check_axes(stated, tuple(shape[k] for k in long))
+                return tuple(stated[long.index(k)] if k in long else "" for k in range(len(shape)))
+            return check_axes(stated, shape)
+        except AxesError as error:
+            raise AxesError(f"{uri}: {error}") from None
+    names = [_MEANING.get(c, "") for c in letters]
+    if names.count("c") == 2:  # samples of one channel, or channels of one sample
+        single = "S" if shape[letters.index("S")] == 1 else "C" if shape[letters.index("C")] == 1 else ""
+        names = ["" if letters[k] == single else n for k, n in enumerate(names)]
+    if (
+        len(set(filter(None, names))) < len(list(filter(None, names)))
+        or any(not names[k] for k in long)
+        or not set(PLANE) <= set(names)
+    ):
+        raise AxesError(
+            f"{uri}: stores {letters} of shape {shape}; say which of t c z y x they are, e.g. axes={'tczyx'[-len(long) :]!r}"
+        )
+    return tuple(names)
+
+
+def _level(
+    array: Any, full: tuple[int, ...], names: Sequence[str], axes: tuple[str, ...], chunk: tuple[int, int] | None
+) -> Level:
+    at = [names.index(a) for a in axes]
+    shape, unit = tuple(int(array.shape[k]) for k in at), dict(zip(PLANE, chunk or (1 << 30, 1 << 30), strict=True))
+    chunks = tuple(min(unit.get(a, n if a == "c" else 1), n) for a, n in zip(axes, shape, strict=True))
+    scale = tuple(factor(full[k], n) if a in SPATIAL else 1.0 for a, k, n in zip(axes, at, shape, strict=True))
+    return Level(shape, chunks, scale, (0.0,) * len(axes))
