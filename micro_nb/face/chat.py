@@ -1,43 +1,64 @@
-"""``ChatPanel``: a conversation as a widget with a line to ask in; everything travels over Jupyter's own channel."""
+"""``ChatPanel``: a conversation in the notebook whose numbers lead to the pixels they were measured on.
+
+What is asked here is the session's: ``chat.turns`` holds it, the log keeps it, and the saved notebook keeps the transcript.
+"""
 
 from __future__ import annotations
 
-import base64
-import html
-from typing import TYPE_CHECKING, Any, Protocol
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, runtime_checkable
 
-from ..errors import MicroNBError, MissingExtraError
+import traitlets
+
+from ..data.region import Region
+from ..errors import EvidenceError, MicroNBError
+from ..progress import Progress, watched
 from ..session.answer import Answer, Turn
-from ..session.language import Call
+from ..session.language import Call, parse
 from ..session.session import Session
-from ..session.views.html import answer_html, framed, transcript_html
-from ..session.views.text import transcript_text
+from ..session.views.html import transcript_html
+from ..session.views.text import place_text, transcript_text, value_text
+from .live import Live, html_bundle, web
+from .pointing import about_pointed
 
-if TYPE_CHECKING:
-    import ipywidgets
+_log = logging.getLogger(__name__)
+_ROWS = 12
+_LONGEST = 2000
+_INTERNAL = ("histogram", "album", "groups", "marked", "grey_bounds", "expression", "weights")
+_TOLD = {"function": "objects by", "version": "its version"}
+_HASH = re.compile(r"[0-9a-f]{64}")
+_FIRST = ("How many nuclei are there?", "Is the image good enough to measure?", "Describe the image")
+_AFTER = (("How was it measured?", "how"), ("How certain is it?", "sure"))
 
-_ASK = "How many nuclei are in the left half?"
-_WAIT = "measuring …"
 
-
+@runtime_checkable
 class Shows(Protocol):
     """What a viewer beside the conversation must do."""
 
-    def show(self, answer: Answer) -> None:
-        """Goes to the place of an answer."""
+    def show(self, answer: Answer, evidence: int | None = None) -> Any:
+        """Goes to the place of an answer, or of one of its measurements."""
 
 
-class ChatPanel:
-    """A transcript and a line to ask in; under an answer stands what was understood, and other readings are buttons.
+class Stopped(BaseException):
+    """A person stopped a measurement; no error of the measurement."""
+
+
+class ChatPanel(Live):
+    """A line to ask in and the answers above it; every number is a button that shows where it comes from.
 
     Parameters
     ----------
-    chat : the conversation; what is asked here and what is asked with ``chat.ask`` is one conversation.
-    viewer : an object whose ``show(answer)`` is called with every answer given here; None for none.
+    chat : the conversation, or an image, or anything :func:`open_image` opens, for a new one.
+    viewer : a :class:`Viewer`, or an object whose ``show(answer, evidence)`` is called when a number is clicked. A region drawn
+        in a Viewer is "this" in the next question, a clicked object "it".
 
     Raises
     ------
-    MissingExtraError : ipywidgets is not installed.
+    MissingExtraError : anywidget is not installed.
 
     Examples
     --------
@@ -47,79 +68,240 @@ class ChatPanel:
     8
     """
 
-    def __init__(self, chat: Session, viewer: Shows | None = None) -> None:
-        if not isinstance(chat, Session):
-            raise TypeError(f"ChatPanel takes a Session, not {type(chat).__name__}; make one with mnb.Session(img)")
-        try:
-            import ipywidgets
-        except ImportError:
-            raise MissingExtraError("widgets need ipywidgets; try pip install 'micro-nb[notebook]'") from None
-        self.chat, self.viewer, self._widgets = chat, viewer, ipywidgets
-        self._line = ipywidgets.Text(placeholder=_ASK, continuous_update=False, layout={"width": "100%"})
-        self._button = ipywidgets.Button(description="Ask", layout={"width": "80px"})
-        self._turns = ipywidgets.VBox([self._shown(turn) for turn in chat])
-        self._line.observe(self._typed, names="value")
-        self._button.on_click(self._clicked)
-        self.widget = ipywidgets.VBox([self._turns, ipywidgets.HBox([self._line, self._button])])
+    _esm = traitlets.Unicode(web("parts.js", "chat.js")).tag(sync=True)
+    _css = traitlets.Unicode(web("chat.css")).tag(sync=True)
+    _height = traitlets.Int(480).tag(sync=True)
+
+    def __init__(self, chat: Any, viewer: Any = None, *, height: int = 480) -> None:
+        super().__init__(_height=int(height))
+        self.viewer = viewer
+        self.chat: Session = chat if isinstance(chat, Session) else _session(chat, viewer)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="micro-nb-chat")
+        self._stop = False
+        self._said = 0.0
+        self._waiting: dict[int, str] = {}
+        self._next = 0
+        self.chat.watchers.append(self._added)
+        if hasattr(viewer, "watch"):
+            viewer.watch(self._seen)
 
     def ask(self, question: str) -> Answer:
-        """Asks, and shows question and answer at the end of the panel."""
-        answer = self.chat.ask(question)
-        self._turns.children = (*self._turns.children, *map(self._shown, self.chat.turns[len(self._turns.children) :]))
-        if self.viewer is not None:
-            self.viewer.show(answer)
-        return answer
+        """Asks, and shows question and answer in the panel."""
+        return self._asked(question, None)
 
-    def _typed(self, change: Any) -> None:
-        self._clicked(None)
+    # -- messages of the browser -------------------------------------------------------------------------------------------
 
-    def _clicked(self, button: Any) -> None:
-        question = self._line.value.strip()
-        if question:
-            self._guarded(question)
+    def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
+        return {
+            "hello": self._hello, "ask": self._ask, "stop": self._halt, "card": self._card, "again": self._again,
+            "show": self._show,
+            "markdown": lambda m: self.tell("file", [self.chat.to_markdown().encode()], name="conversation.md", to=m.get("to")),
+        }  # fmt: skip
 
-    def _guarded(self, question: str) -> None:
-        """Asks, with the line closed until the answer is there."""
-        if self._line.disabled:
-            return
-        self._line.disabled, self._line.placeholder, self._line.value = True, _WAIT, ""
-        try:
-            self.ask(question)
-        except MicroNBError as error:  # shown where the person looks; anything else is a defect, and Jupyter logs it
-            self._turns.children = (*self._turns.children, self._html(f"<p>{html.escape(str(error))}</p>"))
-        finally:
-            self._line.disabled, self._line.placeholder = False, _ASK
-
-    def _shown(self, turn: Turn) -> ipywidgets.Widget:
-        """Question and answer, and a button for every other reading."""
-        asked = f'<p style="margin:8px 0 2px;font-weight:600">{html.escape(turn.question)}</p>'
-        said = self._html(asked + answer_html(turn.answer))
-        if not turn.answer.alternatives:
-            return said
-        return self._widgets.VBox(
-            [
-                said,
-                self._widgets.HBox(
-                    [self._reading(calls) for calls in turn.answer.alternatives], layout={"flex_flow": "row wrap"}
-                ),
-            ]
+    def _hello(self, message: Mapping[str, Any]) -> None:
+        self.tell(
+            "begin",
+            about=self.chat.img.name if self.chat.img is not None else "",
+            still=self._name,
+            linked=self.viewer is not None,
         )
+        for k in range(len(self.chat.turns)):
+            self._tell_turn(k)
+        for number, question in self._waiting.items():
+            self.tell("asked", n=number, question=question)
+        self._suggest()
+        self._seen("pointed", self._pointed)
 
-    def _reading(self, calls: tuple[Call, ...]) -> ipywidgets.Button:
-        """A button that asks an expression; of several the first, as a click is one question."""
-        button = self._widgets.Button(description=str(calls[0]), tooltip="ask this", layout={"width": "auto"})
-        button.on_click(lambda _: self._guarded(str(calls[0])))
-        return button
+    def _ask(self, message: Mapping[str, Any]) -> None:
+        question = " ".join(str(message["text"]).split())[:_LONGEST]
+        if not question:
+            return
+        calls = tuple(parse(str(c)) for c in message.get("calls") or ()) or None
+        self._next += 1
+        self._waiting[self._next] = question
+        self.tell("asked", n=self._next, question=question)
+        self._thread.submit(self._work, self._next, question, calls)
 
-    def _html(self, inner: str) -> ipywidgets.HTML:
-        return self._widgets.HTML(framed(inner))
+    def _work(self, number: int, question: str, calls: tuple[Call, ...] | None) -> None:
+        """One question, on the thread of the panel, so that the kernel stays free."""
+        self._stop = False
+        try:
+            with watched(self._progress):
+                self._asked(question, calls)
+        except Stopped:
+            self.tell("failed", n=number, text="Stopped.")
+        except MicroNBError as error:
+            self.tell("failed", n=number, text=str(error))
+        except Exception as error:
+            _log.exception("the question failed")
+            self.tell(
+                "failed", n=number, text=f"That went wrong inside ({type(error).__name__}); the log of the kernel says more."
+            )
+        finally:
+            self._waiting.pop(number, None)
+            self.tell("ended", n=number)
+            self._suggest()
+
+    def _asked(self, question: str, calls: tuple[Call, ...] | None) -> Answer:
+        region = self._pointed
+        if calls is None and region is not None:
+            calls = self._about_pointed(question)
+        return self.chat.ask(question, region=region, calls=calls)
+
+    def _about_pointed(self, question: str) -> tuple[Call, ...] | None:
+        from ..session.reader.understanding import understand
+
+        read = understand(question, [t.calls for t in self.chat.turns])
+        return about_pointed(question, read.calls, kind=getattr(self.viewer, "pointed_kind", None))
+
+    def _progress(self, progress: Progress) -> None:
+        if self._stop:
+            raise Stopped
+        now = time.monotonic()
+        if now - self._said > 0.2:
+            self._said = now
+            self.tell("progress", what=progress.what, done=progress.done, total=progress.total, unit=progress.unit)
+
+    def _halt(self, message: Mapping[str, Any]) -> None:
+        self._stop = True
+
+    def _card(self, message: Mapping[str, Any]) -> None:
+        turn, k = int(message["turn"]), int(message["e"])
+        fact = self.chat.turns[turn].answer.evidence[k]
+        told = {_TOLD.get(key, key.replace("_", " ")): v for key, v in fact.parameters.items() if key not in _INTERNAL}
+        rows = [
+            ("value", value_text(fact)), ("certainty", _certainty(fact)), ("where", place_text(fact.region)),
+            ("expression", str(fact.parameters.get("expression", ""))), ("function", f"{fact.function}, micro_nb {fact.version}"),
+            *((key, _plain(v)) for key, v in told.items()), ("level", str(fact.level)), ("image", _plain(fact.image_id or "")),
+            ("weights", _plain(fact.weights or "")), ("evidence", fact.id),
+        ]  # fmt: skip
+        try:
+            code = fact.code()
+        except EvidenceError as error:
+            code = f"# {error}"
+        self.tell("card", turn=turn, e=k, title=fact.quantity, rows=[r for r in rows if r[1]], code=code)
+        self._show(message)
+
+    def _show(self, message: Mapping[str, Any]) -> None:
+        if self.viewer is not None:
+            e = message.get("e")
+            self.viewer.show(self.chat.turns[int(message["turn"])].answer, None if e is None else int(e))
+
+    def _again(self, message: Mapping[str, Any]) -> None:
+        turn, k = int(message["turn"]), int(message["e"])
+        fact = self.chat.turns[turn].answer.evidence[k]
+
+        def measure() -> None:
+            self._stop = False
+            try:
+                with watched(self._progress):
+                    verdict, again = fact.recompute(dict(self.chat.images))
+                self.tell("verdict", turn=turn, e=k, verdict=verdict, value=value_text(again))
+            except Stopped:
+                self.tell("verdict", turn=turn, e=k, verdict="stopped", value="")
+            except Exception as error:
+                if not isinstance(error, MicroNBError):
+                    _log.exception("measuring again failed")
+                self.tell("verdict", turn=turn, e=k, verdict="not measured", value=str(error))
+            finally:
+                self.tell("ended", n=0)
+
+        self._thread.submit(measure)
+
+    # -- inside ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _pointed(self) -> Region | None:
+        return getattr(self.viewer, "pointed", None)
+
+    def _seen(self, what: str, of: Any) -> None:
+        """Something happened in the viewer."""
+        if what == "pointed":
+            kind = getattr(self.viewer, "pointed_kind", None)
+            self.tell("pointed", name=(of.name or "the drawn region") if of is not None else "", word="it" if kind else "this")
+        elif what == "drawn" and of is not None:
+            self.tell("pointed", name=of.name or "the drawn region", word="this")
+        elif what == "corrected" and self.viewer.objects is not None:
+            self.chat.take(self.viewer.objects)
+
+    def _added(self, turn: Turn) -> None:
+        k = next((k for k, t in enumerate(self.chat.turns) if t is turn), len(self.chat.turns) - 1)
+        self._tell_turn(k)
+        if self.viewer is not None and not turn.answer.declined:
+            self.viewer.show(turn.answer)
+        self.settle()
+
+    def _tell_turn(self, k: int) -> None:
+        turn = self.chat.turns[k]
+        answer = turn.answer
+        chart = any("histogram" in e.parameters for e in answer.evidence)
+        picture = answer.png if self.viewer is None or chart else None
+        self.tell(
+            "turn", [picture] if picture else [], k=k, question=turn.question, parts=_parts(answer),
+            declined=bool(answer.declined), remedy=answer.remedy or "", understood="; ".join(map(str, answer.calls)),
+            table=_table(answer),
+            alternatives=[[str(c) for c in calls] for calls in answer.alternatives], facts=len(answer.evidence),
+        )  # fmt: skip
+
+    def _suggest(self) -> None:
+        last = next((t for t in reversed(self.chat.turns) if t.answer.evidence and t.calls), None)
+        if last is None:
+            found = [{"text": text, "calls": []} for text in _FIRST] if self.chat.img is not None else []
+        else:
+            found = [
+                {"text": text, "calls": [str(Call.of(name, last.calls[0]))]}
+                for text, name in _AFTER
+                if last.calls[0].name not in ("how", "sure")
+            ]
+        self.tell("suggest", suggestions=found)
+
+    def still(self) -> dict[str, Any]:
+        return html_bundle(transcript_html(self.chat.turns), transcript_text(self.chat.turns) or repr(self))
 
     def __repr__(self) -> str:
         return f"<ChatPanel of {self.chat!r}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        """The widget; where no kernel runs, the transcript."""
-        kept = {"text/plain": transcript_text(self.chat.turns) or repr(self), "text/html": transcript_html(self.chat.turns)}
-        last = next((t.answer.png for t in reversed(self.chat.turns) if t.answer.png), None)
-        pictures = {"image/png": base64.b64encode(last).decode()} if last else {}
-        return {**self.widget._repr_mimebundle_(), **kept, **pictures}
+
+def _session(image: Any, viewer: Any) -> Session:
+    from ..data.image import MicroImage
+    from ..data.open import open_image
+
+    img = image if isinstance(image, MicroImage) else open_image(image)
+    return Session(img, objects=getattr(viewer, "objects", None))
+
+
+def _parts(answer: Answer) -> list[dict[str, Any]]:
+    """The text in pieces; those that state a measurement say which."""
+    out: list[dict[str, Any]] = []
+    at = 0
+    for span in sorted(answer.spans, key=lambda s: s.start):
+        if span.start > at:
+            out.append({"text": answer.text[at : span.start]})
+        out.append({"text": answer.text[span.start : span.end], "e": span.index})
+        at = span.end
+    return [*out, {"text": answer.text[at:]}]
+
+
+def _table(answer: Answer) -> dict[str, Any] | None:
+    if answer.table is None or not len(answer.table):
+        return None
+    few = answer.table.head(_ROWS).reset_index()
+    rows = [[_plain(v) for v in row] for row in few.itertuples(index=False)]
+    return {"columns": [str(c) for c in few.columns], "rows": rows, "more": max(len(answer.table) - _ROWS, 0)}
+
+
+def _certainty(fact: Any) -> str:
+    if fact.interval is None:
+        return "measured on all of it" if fact.value is not None else ""
+    low, high = fact.interval
+    return f"95 % interval {_plain(low)} to {_plain(high)}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_plain, value))
+    return _HASH.sub(lambda m: f"{m[0][:12]}…", str(value))

@@ -27,10 +27,8 @@ _log = logging.getLogger(__name__)
 _WEB = Path(__file__).parent / "web"
 _SETTLED_S = 1.2
 # Where the widget cannot come to life its place stays empty, and the picture below stands alone.
-_MARK = (
-    '<span id="{name}"></span><style>.jp-OutputArea-child:has(+ .jp-OutputArea-child #{name}):not(:has(.mnb-root)),'
-    ".jp-OutputArea-child:has(#{name}){{display:none}}</style>"
-)
+_MARK = '<span id="{name}"></span><style>.jp-OutputArea-child:has(#{name}){{display:none}}</style>'
+_DEAD = "<style>.jp-OutputArea-child:has(+ .jp-OutputArea-child #{name}):not(:has(.mnb-root)){{display:none}}</style>"
 
 
 @cache
@@ -94,18 +92,24 @@ class Live(anywidget.AnyWidget):  # type: ignore[misc]
             self.tell("notice", text=str(error))
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        view = {VIEW: {"version_major": 2, "version_minor": 0, "model_id": self.model_id}}
-        display({**view, "text/plain": ""}, raw=True, metadata={LIVE: True})  # type: ignore[no-untyped-call]
-        mark = _MARK.format(name=self._name)
-        display({"text/html": mark, "text/plain": ""}, raw=True, metadata={LIVE: True})  # type: ignore[no-untyped-call]
-        self._shown = display(self.still(), raw=True, display_id=self._name)  # type: ignore[no-untyped-call]
+        display_live(self.model_id, self)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
         return {**data, **self.still()}, metadata
+
+
+def display_live(model_id: str, *widgets: Live) -> None:
+    """Shows a widget, and after it the still picture of each of those it holds, which is hidden while they live."""
+    from IPython.display import display
+
+    view = {VIEW: {"version_major": 2, "version_minor": 0, "model_id": model_id}, "text/plain": ""}
+    display(view, raw=True, metadata={LIVE: True})  # type: ignore[no-untyped-call]
+    for k, widget in enumerate(widgets):
+        mark = (_MARK if k else _MARK + _DEAD).format(name=widget._name)
+        display({"text/html": mark, "text/plain": ""}, raw=True, metadata={LIVE: True})  # type: ignore[no-untyped-call]
+        widget._shown = display(widget.still(), raw=True, display_id=widget._name)  # type: ignore[no-untyped-call]
 
 
 def png_bundle(png: bytes, text: str) -> dict[str, Any]:

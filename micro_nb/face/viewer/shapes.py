@@ -19,6 +19,7 @@ from ...render.heat import RAMP
 from ...render.points import PointIndex
 from ...render.scalebar import show_number
 from ...tiles.objects import Objects
+from ...tiles.polygons import cutouts, rings
 from ..layers import label_layers, positions
 from .pixels import frame_of
 
@@ -198,6 +199,14 @@ class Shapes:
         rest = [c for c in record.index if c not in (*first, "layer") and not str(c).startswith(_HIDDEN)]
         return [_fact(str(c), record[c]) for c in [*first, *rest][:_MOST_FACTS]]
 
+    def outline(self, row: int) -> np.ndarray | None:
+        """``(n, 2)`` vertices (y, x) around an object with labels, a little outside its pixels' centres; None without labels."""
+        if self.objects is None or self.objects.labels is None:
+            return None
+        cutout = next(iter(cutouts(self.table.iloc[row : row + 1], self.objects.labels)), None)
+        ring = _largest(rings(cutout)) if cutout is not None else None
+        return ring[:-1] if ring is not None and len(ring) > 3 else None
+
     def box(self, row: int) -> tuple[float, float, float, float]:
         """``(y0, x0, y1, x1)`` of an object in px; a small square around a point."""
         record = self.table.iloc[row]
@@ -207,6 +216,10 @@ class Shapes:
             return y0, x0, y1, x1
         y, x = (float(v[row]) for v in self.places)
         return y - 8, x - 8, y + 8, x + 8
+
+
+def _largest(parts: list[list[np.ndarray]]) -> np.ndarray | None:
+    return max((part[0] for part in parts), key=len, default=None)
 
 
 def _table(objects: Any) -> pd.DataFrame:

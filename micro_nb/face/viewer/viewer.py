@@ -49,6 +49,7 @@ class Viewer(Live):
         selected and corrected.
     color_by : a column of the objects' table; by default their name where there are several.
     height : of the view in screen pixels.
+    panel : whether the side panel is open at first.
 
     Raises
     ------
@@ -68,9 +69,12 @@ class Viewer(Live):
     _esm = traitlets.Unicode(web(*_MODULES)).tag(sync=True)
     _css = traitlets.Unicode(web("viewer.css")).tag(sync=True)
     _height = traitlets.Int(480).tag(sync=True)
+    _panel = traitlets.Bool(True).tag(sync=True)
 
-    def __init__(self, img: Any, objects: Any = None, *, color_by: str | None = None, height: int = 480) -> None:
-        super().__init__(_height=int(height))
+    def __init__(
+        self, img: Any, objects: Any = None, *, color_by: str | None = None, height: int = 480, panel: bool = True
+    ) -> None:
+        super().__init__(_height=int(height), _panel=bool(panel))
         self.image: MicroImage = img if isinstance(img, MicroImage) else open_image(img)
         self._pixels = Pixels(self.image)
         self._channels = self._first_channels()
@@ -136,6 +140,13 @@ class Viewer(Live):
             return self._drawings[what].region if what in self._drawings else None
         layer = self._layers.get(OBJECTS)
         return _around(layer.shapes, what, self.image.plane_shape) if layer and what < len(layer.shapes) else None
+
+    @property
+    def pointed_kind(self) -> str | None:
+        """What the clicked object is called; None where none is pointed at."""
+        if self._pointed is None or self._pointed[0] != "object" or self.pointed is None:
+            return None
+        return str(self._layers[OBJECTS].shapes.table.iloc[self._pointed[1]].get("name", "object")) or "object"
 
     # -- what code may ask of it -------------------------------------------------------------------------------------------
 
@@ -225,7 +236,7 @@ class Viewer(Live):
         return self
 
     def show(self, answer: Answer, evidence: int | None = None) -> Viewer:
-        """Goes to the place an answer, or one of its measurements, speaks of, and outlines its objects."""
+        """Outlines the objects of an answer, and goes to its place; of one of its measurements also to the whole image."""
         if answer.image is not None and answer.image.plane_shape != self.image.plane_shape:
             return self
         if answer.objects is not None and len(answer.objects):
@@ -234,7 +245,7 @@ class Viewer(Live):
         if place is not None:
             near = place.y1 - place.y0 < self.image.plane_shape[0] / 4
             self._go(place.to("px", self.image.pixel_size).box, 0.25 if near else 0.05)
-        else:
+        elif evidence is not None:
             self._go((0, 0, *self.image.plane_shape), 0.0)
         return self
 
@@ -600,6 +611,9 @@ def link(*viewers: Viewer) -> None:
 def _around(shapes: Shapes, row: int, shape: tuple[int, int]) -> Region:
     record = shapes.table.iloc[row]
     name = f"{record.get('name', 'object')} {record.get('label', row + 1)}"
+    outline = shapes.outline(row)
+    if outline is not None:
+        return Region.from_polygon([(float(y) + 0.5, float(x) + 0.5) for y, x in outline], name=name)
     y0, x0, y1, x1 = shapes.box(row)
     return Region(y0, x0, y1, x1, name=name).clip(shape)
 

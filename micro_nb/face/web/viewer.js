@@ -59,6 +59,11 @@ class View {
       toggle.setAttribute("aria-pressed", String(!this.panel.el.hidden));
       this.resized();
     }, { "aria-pressed": "true" });
+    if (this.model.get("_panel") === false) {
+      this.panel.el.hidden = true;
+      this.panel.el.style.display = "none";
+      toggle.setAttribute("aria-pressed", "false");
+    }
     const bar = h("div", { class: "mnb-bar", role: "toolbar", "aria-label": "tools" },
       tool("move", "move and select"), tool("lasso", "select objects with a lasso (s)"), h("span", { class: "mnb-gap" }),
       tool("box", "draw a box (b)"), tool("polygon", "draw a polygon (p)"), tool("line", "draw a line (l)"), tool("point", "draw a point (o)"),
@@ -458,7 +463,8 @@ class View {
   }
 
   paintMini(tile, looks) {
-    if (!tile?.canvas) return;
+    this.mini.style.display = tile && this.zoom > this.least * 1.15 ? "" : "none";
+    if (!tile || this.mini.style.display) return;
     if (tile.colors !== this.lookCount) { colored(tile, planesOf(tile, this.info.rgb, this.loaded.length), looks); tile.colors = this.lookCount; }
     const pen = this.mini.getContext("2d");
     pen.drawImage(tile.canvas, 0, 0, this.mini.width, this.mini.height);
@@ -470,7 +476,6 @@ class View {
     pen.strokeRect(...box, ...size);
     pen.lineWidth = 1; pen.strokeStyle = "#ffd23f";
     pen.strokeRect(...box, ...size);
-    this.mini.style.display = this.zoom > this.least * 1.15 ? "" : "none";
   }
 
   showScale(k) {
