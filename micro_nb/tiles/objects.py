@@ -95,7 +95,8 @@ class Objects:
         """Writes the objects, whole or not at all; the suffix says how.
 
         ``.zarr`` holds everything: in an OME-Zarr image as ``labels/<name>``, else in a store of its own. ``.csv`` and
-        ``.parquet`` hold the table; ``.geojson`` table and outlines (QuPath opens it); ``.json`` is COCO, table and masks.
+        ``.parquet`` hold the table; ``.geojson`` table and outlines (QuPath opens it); ``.json`` is COCO, table and masks;
+        ``.tif`` holds the labels and ``.zip`` the outlines for ImageJ and Fiji.
 
         Returns
         -------

@@ -7,6 +7,8 @@ suffix                     holds                                                
 ``.csv`` ``.parquet``      table                                                   labels, presence, how made
 ``.geojson``               table, outlines, how they were made; QuPath opens it    presence
 ``.json`` (COCO)           table, masks as run lengths, how they were made         presence
+``.tif`` (written only)    labels, as ImageJ and Fiji open them                    all else
+``.zip`` (written only)    outlines, as regions of ImageJ and Fiji                 all else
 ========================== ======================================================= ==============================
 """
 
@@ -24,23 +26,27 @@ from ..data.atomic import writing_file
 from ..errors import CorruptImageError, ImageNotFoundError, MissingExtraError, UnknownFormatError, WriteError
 from .coco import from_coco, to_coco
 from .geojson import from_geojson, to_geojson
+from .imagej import write_label_tiff, write_rois
 from .objects import REQUIRED, Objects
 from .objects_zarr import load_zarr, save_zarr
 from .records import inferred
 
 _SUFFIXES = (".zarr", ".csv", ".parquet", ".geojson", ".json")
+_WRITTEN: dict[str, Callable[[Objects, Path], None]] = {
+    ".tif": write_label_tiff, ".tiff": write_label_tiff, ".zip": write_rois,
+}  # fmt: skip
 
 
 def save_objects(objects: Objects, path: str | os.PathLike[str], *, name: str = "objects", overwrite: bool = False) -> Path:
     """Writes objects; whole or absent. See :meth:`Objects.save`."""
     target = Path(path)
-    suffix = _suffix(target)
+    suffix = _suffix(target, (*_SUFFIXES, *_WRITTEN))
     if suffix == ".zarr":
         return save_zarr(objects, target, name=name, overwrite=overwrite)
     if target.exists() and not overwrite:
         raise WriteError(f"{target}: already exists; choose another name or say overwrite=True")
     with writing_file(target) as partial:
-        _FILES[suffix][0](objects, partial)
+        (_WRITTEN.get(suffix) or _FILES[suffix][0])(objects, partial)
     return target
 
 
@@ -60,11 +66,11 @@ def load_objects(path: str | os.PathLike[str], *, name: str = "objects") -> Obje
         raise CorruptImageError(f"{source}: does not hold objects as {suffix} ({type(error).__name__}: {error})") from error
 
 
-def _suffix(path: Path) -> str:
+def _suffix(path: Path, known: tuple[str, ...] = _SUFFIXES) -> str:
     suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES:
+    if suffix not in known:
         raise UnknownFormatError(
-            f"{path}: objects are kept as {', '.join(_SUFFIXES)} (COCO), not as {suffix or 'a name without suffix'}"
+            f"{path}: objects are kept as {', '.join(known)} (.json is COCO), not as {suffix or 'a name without suffix'}"
         )
     return suffix
 

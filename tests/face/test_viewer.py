@@ -359,3 +359,88 @@ def test_a_table_and_bare_places_will_do(img):
         mnb.Viewer(img, np.zeros((3, 3)))
     with pytest.raises(TypeError, match="colour"):
         mnb.Viewer(img, colour="red")
+
+
+# -- corrections ------------------------------------------------------------------------------------------------------------
+
+
+def areas(viewer):
+    return sorted(viewer.objects.table["area_um2"])
+
+
+def test_objects_are_deleted_merged_split_added_and_renamed(viewer):
+    viewer.delete([0])
+    assert areas(viewer) == [400, 400, 400]
+    viewer.select([0, 1])
+    ask(viewer, "correct", what="merge")
+    assert areas(viewer) == [400, 800]
+    assert list(viewer.selected["area_um2"]) == [800]
+    viewer.split([1])
+    assert areas(viewer) == [200, 200, 800]
+    viewer.add(mnb.Region.from_polygon([(300, 300), (300, 340), (340, 340), (340, 300)]), "mitosis")
+    assert areas(viewer) == [200, 200, 400, 800]
+    viewer.rename(HOSTILE)
+    table = viewer.objects.table
+    assert HOSTILE in set(table["name"])
+    assert np.isclose(table["nearest_neighbour_um"], table["nearest_neighbour_um"]).all(), "all is measured anew"
+    made_by = dict(viewer.objects.made_by)
+    assert made_by["corrected_by_hand"] == {"deleted": 1, "merged": 2, "split": 1, "added": 1, "renamed": 1}
+
+
+def test_every_correction_can_be_taken_back(viewer, found):
+    before = found.labels.values.copy()
+    viewer.merge([0, 1]).split([0]).delete([0]).add(mnb.Region(300, 300, 320, 320))
+    for _ in range(4):
+        viewer.undo()
+    assert np.array_equal(viewer.objects.labels.values, before)
+    assert np.array_equal(found.labels.values, before), "what was given is never changed"
+    assert len(viewer.objects) == 4
+    assert ask(viewer, "correct", what="undo")[0][0] == "notice"
+
+
+def test_a_line_cuts_where_it_was_drawn(viewer):
+    viewer.split([0], line=[(90, 20), (150, 20)])
+    assert areas(viewer)[:2] == [100, 300]
+    with pytest.raises(ValueError, match="from side to side"):
+        viewer.split([1], line=[(90, 0), (95, 5)])
+
+
+def test_merged_and_split_objects_are_measured_at_once_like_all_others(viewer):
+    viewer.merge([0, 1])
+    quick = viewer._layers["objects"].shapes.table.iloc[0]
+    exact = viewer.objects.table.iloc[0]
+    for column in ("area_um2", "centroid_x_px", "centroid_y_um", "bbox_x1_px", "solidity", "mean_intensity_channel 0"):
+        assert np.isclose(quick[column], exact[column]), column
+
+
+def test_an_object_can_be_the_first(img):
+    viewer = mnb.Viewer(img)
+    viewer.add(mnb.Region(10, 10, 30, 50), "nucleus")
+    assert list(viewer.objects.table["name"]) == ["nucleus"]
+    assert viewer.objects.table["area_um2"].iloc[0] == 200
+
+
+def test_what_cannot_be_corrected_is_refused(viewer, img):
+    for what, rows in (("merge", [0]), ("delete", []), ("split", [0, 1])):
+        with pytest.raises(ValueError, match="selected"):
+            getattr(viewer, what)(rows)
+    with pytest.raises(ValueError, match="nothing to add"):
+        viewer.add(mnb.Region(110, 20, 120, 30))
+    with pytest.raises(ValueError, match="no outlines"):
+        mnb.Viewer(img, mnb.Objects(viewer.objects.table)).delete([0])
+
+
+def test_corrected_objects_go_on_into_a_session_and_files(viewer, tmp_path):
+    viewer.delete([0])
+    corrected = viewer.objects
+    chat = mnb.Session(viewer.image.isel(c=0), objects=corrected, log=False)
+    assert chat.measure('count("object")').value == 3
+    for suffix in (".zarr", ".geojson", ".json", ".csv"):
+        again = mnb.Objects.load(corrected.save(tmp_path / f"o{suffix}"))
+        assert len(again) == 3
+    labels = mnb.open_image(corrected.save(tmp_path / "o.tif"))
+    assert labels.pixel_size["x"] == pytest.approx(0.5)
+    assert np.array_equal(np.unique(labels.read()), [0, 2, 3, 4])
+    rois = roifile.roiread(corrected.save(tmp_path / "o.zip"))
+    assert [r.name for r in rois] == ["object-2 object", "object-3 object", "object-4 object"]
+    assert (rois[0].left, rois[0].top) == (110, 100)

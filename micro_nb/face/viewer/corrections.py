@@ -158,10 +158,10 @@ class Corrections:
         before, label = inside.copy(), self._free(k, [])
         inside[mask] = label
         table = self.table.copy()
-        fresh: dict[str, Any] = {c: pd.NA if table[c].dtype == object else np.nan for c in table.columns}
-        fresh |= {"label": label, "layer": self._names[k], "name": _name(name), "score": 1.0}
-        table = pd.concat([table, pd.DataFrame([fresh])], ignore_index=True) if len(table) else pd.DataFrame([fresh])
-        self._remeasure(table, len(table) - 1, (rows, cols))
+        table = pd.DataFrame([{**self._measured_again(k, label, (rows, cols)), "label": label, "layer": self._names[k],
+                               "name": _name(name), "score": 1.0}])  # fmt: skip
+        if len(self.table):
+            table = pd.concat([self.table, table[[c for c in self.table.columns if c in table.columns]]], ignore_index=True)
         self._step([(k, (rows, cols), before)], table, "added", 1)
         return [len(self.table) - 1]
 
@@ -237,29 +237,26 @@ class Corrections:
         """Measures one object again, in place."""
         name = str(_at(table, row, "layer"))
         k = self._names.index(name) if name in self._names else 0
-        mask = (self._planes[k][box] == int(_at(table, row, "label"))).astype(np.int32)
-        y0, x0 = box[0].start, box[1].start
+        for column, value in self._measured_again(k, int(_at(table, row, "label")), box).items():
+            if column in table.columns:
+                table.loc[row, column] = value
+
+    def _measured_again(self, k: int, label: int, box: Slices) -> dict[str, Any]:
+        """What is measured of one object, by column; of its neighbours nothing."""
+        mask = (self._planes[k][box] == label).astype(np.int32)
         fresh = measure(self.image.isel(y=box[0], x=box[1]), mask).iloc[0]
-        size = self.image.pixel_size or {"y": 1.0, "x": 1.0}
-        moved = {"y": y0, "x": x0}
-        for column, value in fresh.items():
+        size, moved = self.image.pixel_size or {"y": 1.0, "x": 1.0}, {"y": box[0].start, "x": box[1].start}
+        found: dict[str, Any] = {}
+        for column, value in fresh.drop(["label", "layer", "name", "score"]).items():
             column = str(column)
-            if column in ("label", "layer", "name", "score"):
-                continue
-            if column not in table.columns and len(table) > 1:
-                continue
             if column.startswith(("centroid_", "bbox_")):
                 axis = "y" if "_y" in column else "x"
                 value = value + moved[axis] * (size[axis] if column.endswith("_um") else 1)
-            if column.startswith("nearest_neighbour"):
-                value = np.nan
-            table.loc[row, column] = value
-        if {"touches_border", "bbox_y0_px"} <= set(table.columns):
-            h, w = self.image.plane_shape
-            low = min(_at(table, row, "bbox_y0_px"), _at(table, row, "bbox_x0_px")) <= 0
-            table.loc[row, "touches_border"] = bool(
-                low or _at(table, row, "bbox_y1_px") >= h or _at(table, row, "bbox_x1_px") >= w
-            )
+            found[column] = np.nan if column.startswith("nearest_neighbour") else value
+        h, w = self.image.plane_shape
+        y0, x0, y1, x1 = (found[f"bbox_{e}_px"] for e in ("y0", "x0", "y1", "x1"))
+        found["touches_border"] = bool(min(y0, x0) <= 0 or y1 >= h or x1 >= w)
+        return found
 
     def _labels(self) -> xr.DataArray:
         given = self._given.labels
@@ -276,9 +273,11 @@ def _cut(mask: np.ndarray, line: np.ndarray) -> np.ndarray:
     wall = np.zeros(mask.shape, bool)
     for (ya, xa), (yb, xb) in pairwise(line):
         rows, cols = drawn_line(int(np.floor(ya)), int(np.floor(xa)), int(np.floor(yb)), int(np.floor(xb)))  # type: ignore[no-untyped-call]
-        for dx in (0, 1):  # as thick as needed for no corner to slip through
-            inside = (rows >= 0) & (rows < mask.shape[0]) & (cols + dx >= 0) & (cols + dx < mask.shape[1])
-            wall[rows[inside], cols[inside] + dx] = True
+        steep = abs(yb - ya) >= abs(xb - xa)
+        for back in (0, 1):  # the pixels on either side of it
+            y, x = rows - back * (not steep), cols - back * steep
+            inside = (y >= 0) & (y < mask.shape[0]) & (x >= 0) & (x < mask.shape[1])
+            wall[y[inside], x[inside]] = True
     parts, n = ndi.label(mask & ~wall)
     if n < 2:
         raise ValueError("the line does not cross the object from side to side; draw it through")

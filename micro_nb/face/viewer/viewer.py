@@ -285,12 +285,14 @@ class Viewer(Live):
     def _correct(self, act: Callable[[Corrections, list[int]], list[int]], rows: Iterable[int] | None) -> Viewer:
         layer = self._layers.get(OBJECTS)
         if self._corrections is None:
-            self._corrections = Corrections.of(self.image, layer.shapes.objects if layer else None)
+            plane = self._pixels.plane(self._display["t"], self._display["z"])
+            self._corrections = Corrections.of(plane, layer.shapes.objects if layer else None)
         chosen = sorted(layer.selected) if rows is None and layer else sorted({int(r) for r in rows or ()})
         left = act(self._corrections, chosen)
         by = layer.by if layer else None
         self._lay(OBJECTS, self._corrections.current, by=by if layer else "name", keep=True)
         self._choose(np.array(left, np.int64))
+        self._point(("object", left[0]) if len(left) == 1 else None)
         self._changed("corrected", None)
         return self
 
