@@ -11,6 +11,8 @@ from scipy.spatial import cKDTree
 
 from ..data.image import MicroImage
 from ..data.open import open_image
+from ..data.save_labels import same_field
+from ..data.source import factor
 from ..data.view import Projection
 from ..errors import AxesError
 from ..tiles.plan import TileGrid
@@ -38,7 +40,8 @@ def measure(
     Parameters
     ----------
     img : a plane or colour picture of any size.
-    labels : ``(y, x)`` or ``(layer, y, x)`` integers, 0 = background: a DataArray (lazy or not), an array, or a MicroImage.
+    labels : ``(y, x)`` or ``(layer, y, x)`` integers, 0 = background: a DataArray (lazy or not), an array, or a MicroImage, which
+        may be coarser or finer than ``img`` where it covers the same field.
     channels : whose grey values are measured, by name or position; all by default.
     layer, name : what the columns ``layer`` and ``name`` say; a ``layer`` axis names its own layers.
     tile : edge of the blocks that are read; changes speed and memory only.
@@ -75,7 +78,7 @@ def measure(
     """
     plane = open_image(img).plane(project=project)
     tables = []
-    for layer_name, read, shape in _layers(labels, layer):
+    for layer_name, read, shape in _layers(labels, layer, plane.plane_shape):
         if shape != plane.plane_shape:
             raise AxesError(f"labels of shape {shape} do not lie on {plane.name}, whose plane is {plane.plane_shape} (y, x)")
         chosen = _channels(plane, channels)
@@ -84,10 +87,12 @@ def measure(
     return pd.concat(tables, ignore_index=True)
 
 
-def _layers(labels: Any, layer: str) -> list[tuple[str, Read, tuple[int, int]]]:
-    """Name, reader and ``(y, x)`` shape of each layer."""
+def _layers(labels: Any, layer: str, plane: tuple[int, int]) -> list[tuple[str, Read, tuple[int, int]]]:
+    """Name, reader and ``(y, x)`` shape of each layer, in pixels of ``plane``."""
     if isinstance(labels, MicroImage):
-        labels = labels.plane().data
+        found = _layers(labels.plane().data, layer, plane)
+        return [(name, _stretched(read, n, plane), plane) if n != plane and same_field(n, plane) else (name, read, n)
+                for name, read, n in found]  # fmt: skip
     dims = tuple(str(d).lower() for d in labels.dims) if hasattr(labels, "dims") else None
     if dims is None:
         labels = labels.filled(0) if isinstance(labels, np.ma.MaskedArray) else np.asarray(labels)
@@ -99,6 +104,18 @@ def _layers(labels: Any, layer: str) -> list[tuple[str, Read, tuple[int, int]]]:
         return [(layer, lambda y, x: np.asarray(labels[y, x]), shape)]
     names = [str(v) for v in labels.coords[dims[0]].values] if hasattr(labels, "coords") and dims[0] in labels.coords else None
     return [(names[k] if names else f"{layer} {k}", _reader(labels, k), shape) for k in range(labels.shape[0])]
+
+
+def _stretched(read: Read, shape: tuple[int, int], plane: tuple[int, int]) -> Read:
+    """Labels of another resolution in pixels of the plane: each takes the label that its centre lies in."""
+
+    def nearest(rows: slice, cols: slice) -> np.ndarray:
+        spans = [np.arange(s.start, s.stop) + 0.5 for s in (rows, cols)]
+        at = [(span / factor(m, n)).astype(int) for span, n, m in zip(spans, shape, plane, strict=True)]
+        y, x = (np.minimum(k, n - 1) for k, n in zip(at, shape, strict=True))
+        return read(slice(y[0], y[-1] + 1), slice(x[0], x[-1] + 1))[np.ix_(y - y[0], x - x[0])]
+
+    return nearest
 
 
 def _reader(labels: Any, k: int) -> Read:

@@ -78,8 +78,8 @@ def save_image(
         plan = _plan(image.info, chunk, shard, levels)
         attributes = _write_image(image, store, plan)
         for name, label in kept.items():
-            path_in = f"labels/{name}"
-            put_group(store, path_in, label.write(store, path_in, chunk=chunk, shard=shard, levels=plan.levels))
+            path_in, alike = f"labels/{name}", plan.levels if label.info.shape[-2:] == image.plane_shape else None
+            put_group(store, path_in, label.write(store, path_in, chunk=chunk, shard=shard, levels=alike))
         if kept:
             put_group(store, "labels", {"ome": {"version": VERSION, "labels": list(kept)}})
         put_group(store, "", attributes)  # last: where there is no rename, nothing is seen before this

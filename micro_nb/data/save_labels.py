@@ -21,7 +21,7 @@ from .image import MicroImage
 from .location import Location
 from .open import open_image
 from .pyramid import Block, PyramidPlan, PyramidWalk, create_levels
-from .source import ImageInfo
+from .source import ImageInfo, factor
 from .sources.arrays import ArraySource
 from .sources.ngff_attrs import VERSION, label_attributes
 from .sources.stores import put_group
@@ -87,34 +87,46 @@ class LabelImage:
     def of(cls, value: Any, image: MicroImage, name: str) -> LabelImage:
         """From a label MicroImage or an array ``(y, x)`` or ``(layer, y, x)`` for ``image``.
 
+        A MicroImage may be coarser or finer than ``image`` where it covers the same field; its pixels have their own size then.
+
         Raises
         ------
-        AxesError : other dimensions, another size in y and x, or not whole numbers.
+        AxesError : other dimensions, another field in y and x, or not whole numbers.
         WriteError : a name that is no file name.
         """
         if not name or name.startswith(".") or set(name) & set("/\\:\0"):
             raise WriteError(f"labels cannot be named {name!r}; use letters, digits, - and _")
         source = value.source if isinstance(value, MicroImage) else _array_source(value)
         info = source.info
-        if np.dtype(info.dtype).kind not in "iub" or info.shape[-2:] != image.plane_shape:
+        ratio = {a: factor(n, m) for a, n, m in zip(("y", "x"), image.plane_shape, info.shape[-2:], strict=True)}
+        fits = info.shape[-2:] == image.plane_shape or (
+            isinstance(value, MicroImage) and same_field(info.shape, image.plane_shape)
+        )
+        if np.dtype(info.dtype).kind not in "iub" or not fits:
             raise AxesError(
                 f"labels {name!r} of shape {info.shape}, {info.dtype} do not fit the image: "
                 f"whole numbers of shape {image.plane_shape} in y and x are needed"
             )
         layers = tuple(c.name for c in info.channels) if isinstance(value, MicroImage) else _layer_names(value)
         dtype = np.dtype("uint8") if np.dtype(info.dtype).kind == "b" else np.dtype(info.dtype)
-        size = {a: s for a, s in (image.pixel_size or {}).items() if a in info.axes} or None
+        size = {a: s * ratio.get(a, 1.0) for a, s in (image.pixel_size or {}).items() if a in info.axes} or None
         described = replace(info, dtype=dtype, pixel_size=size, pixel_size_source=image.pixel_size_source, rgb=False, facts={})
         return cls(name, described, layers, lambda place: source.read(0, place).astype(dtype, copy=False))
 
-    def write(self, store: Store, root: str, *, chunk: int, shard: int | None, levels: int) -> dict[str, Any]:
-        """Writes all levels below ``root``, as many as the image has, and returns the attributes their group is to have."""
+    def write(self, store: Store, root: str, *, chunk: int, shard: int | None, levels: int | None) -> dict[str, Any]:
+        """Writes ``levels`` levels below ``root`` (None: until the coarsest fits one chunk); returns their group's attributes."""
         plan = PyramidPlan.of(self.info.shape, chunk=chunk, shard=shard, levels=levels)
         arrays = create_levels(store, plan, dtype=self.info.dtype, axes=self.info.axes, root=root)
         with Progress(f"saving labels {self.name}", math.prod(self.info.shape) / 1e6, "MPx") as progress:
             PyramidWalk(plan, self.read, arrays, "nearest", lambda n: progress.advance(n / 1e6)).run()
         paths = [str(k) for k in range(plan.levels)]
         return label_attributes(self.info, paths=paths, factor=2, name=self.name, layers=self.layers)
+
+
+def same_field(labels: tuple[int, ...], plane: tuple[int, int]) -> bool:
+    """Whether labels cover the plane with pixels of another size, the last of them perhaps not whole."""
+    by, bx = (factor(n, m) for n, m in zip(plane, labels[-2:], strict=True))
+    return by == bx or abs(by - bx) * min(labels[-2:]) <= max(by, bx)
 
 
 def _array_source(value: Any) -> ArraySource:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import AxesError, RegionError
 from .axes import PLANE
-from .source import ImageInfo, Index, Level, Source
+from .source import ImageInfo, Index, Level, Source, factor
 
 Projection = Literal["max", "mean"]
 Pick = int | tuple[int, ...] | slice
@@ -195,8 +195,8 @@ def _on_labels(pick: Pick, image: ImageInfo, labels: ImageInfo, axis: str) -> Pi
     if n == m or axis not in PLANE:
         return pick
     if isinstance(pick, slice):
-        return slice(*_crop(pick, m, n / m))
-    return min(int(pick * m / n), m - 1) if isinstance(pick, int) else pick
+        return slice(*_crop(pick, m, factor(n, m)))
+    return min(int(pick / factor(n, m)), m - 1) if isinstance(pick, int) else pick
 
 
 def _check_pick(axis: str, pick: Pick, size: int) -> None:

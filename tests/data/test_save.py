@@ -328,3 +328,22 @@ def test_empty_regions_cost_no_files(tmp_path):
     assert [str(f.relative_to(path)) for f in path.glob("0/c/*/*")] == ["0/c/0/0"]
     np.testing.assert_array_equal(mnb.open_image(path).read(), image)
     shutil.rmtree(path)
+
+
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_labels_of_another_resolution_keep_their_size_and_place(tmp_path, factor):
+    pixels = np.arange(60 * 81, dtype="u2").reshape(60, 81)
+    coarse = np.zeros((-(-60 // factor), -(-81 // factor)), "u2")
+    coarse[4 // factor : 24 // factor, 8 // factor : 40 // factor] = 3
+    labels = mnb.open_image(coarse, pixel_size=0.5 * factor)
+    img = mnb.open_image(pixels, pixel_size=0.5)
+    again = mnb.open_image(save_image(img, tmp_path / "a.ome.zarr", labels={"cells": labels}))
+    kept = again.labels["cells"]
+    np.testing.assert_array_equal(kept.read(), coarse)
+    assert kept.pixel_size == {"y": 0.5 * factor, "x": 0.5 * factor}
+    row = mnb.measure(again, kept).iloc[0]
+    assert (row.area_um2, row.bbox_y0_px, row.bbox_x1_px) == (20 * 32 * 0.25, 4, 40)
+    part = again.isel(y=slice(0, 24), x=slice(0, 40)).labels["cells"]
+    np.testing.assert_array_equal(part.read(), coarse[: 24 // factor, : 40 // factor])
+    with pytest.raises(AxesError, match="do not fit"):
+        save_image(img, tmp_path / "b.ome.zarr", labels={"cells": mnb.open_image(np.zeros((60, 40), "u2"))})

@@ -419,3 +419,59 @@ def pristine(tmp_path_factory):
     for name in ("0.4", "0.5", "sharded"):
         put_multiscale(folder / name, pixels, "yx", version="0.4" if name == "0.4" else "0.5", shards=name == "sharded")
     return {name: folder / name for name in ("0.4", "0.5", "sharded")}
+
+
+def put_06(path: Path, pixels: np.ndarray, axes: str, *, apart: list | None = None, form=lambda name: name) -> Path:
+    """NGFF 0.6: axes lie in coordinate systems, transforms go from one to another; ``form`` is how ends are named."""
+    group = zarr.open_group(path, mode="w", zarr_format=3)
+    names, datasets = {"t": "time", "c": "channel"}, []
+    for k in (0, 1):
+        group.create_array(str(k), data=pixels[..., :: 2**k, :: 2**k], chunks=(1,) * (pixels.ndim - 2) + (16, 16))
+        steps = [
+            {"type": "scale", "scale": [0.5 * 2**k if a in "zyx" else 1.0 for a in axes]},
+            {"type": "translation", "translation": [0.25 * k if a in "yx" else 0.0 for a in axes]},
+        ]
+        datasets.append({"path": str(k), "coordinateTransformations": [
+            {"type": "sequence", "input": form(str(k)), "output": form("physical"), "transformations": steps}]})  # fmt: skip
+    listed = [{"name": a, "type": names.get(a, "space")} | ({"unit": "micrometer"} if a in "zyx" else {}) for a in axes]
+    systems = [{"name": "world", "axes": listed[::-1]}, {"name": "physical", "axes": listed}]
+    entry = {"name": "n", "coordinateSystems": systems, "datasets": datasets}
+    entry |= {"coordinateTransformations": apart} if apart else {}
+    group.attrs["ome"] = {"version": "0.6.dev3", "multiscales": [entry]}
+    return path
+
+
+@pytest.mark.parametrize("form", [lambda name: name, lambda name: {"name": name}], ids=["by name", "by object"])
+def test_coordinate_systems_of_ngff_06_are_read(tmp_path, form):
+    pixels = np.arange(3 * 64 * 48, dtype="u2").reshape(3, 64, 48)
+    affine = [{"type": "affine", "input": form("physical"), "output": form("world"), "affine": [[1, 0, 0, 9]] * 3}]
+    img = mnb.open_image(put_06(tmp_path / "a.zarr", pixels, "zyx", apart=affine, form=form))
+    np.testing.assert_array_equal(img.read(), pixels)
+    assert img.source.format == "OME-Zarr 0.6.dev3"
+    assert img.pixel_size == {"z": 0.5, "y": 0.5, "x": 0.5}
+    assert (img.info.levels[1].scale, img.info.levels[1].translation) == ((1, 2, 2), (0, 0, 0))
+    assert "'world'" in img.info.cautions[0]
+
+
+def test_ngff_06_that_is_zipped_and_saved_again_is_the_same(tmp_path):
+    pixels = np.arange(64 * 48, dtype="u2").reshape(64, 48)
+    folder = put_06(tmp_path / "a.ome.zarr", pixels, "yx")
+    with zipfile.ZipFile(tmp_path / "a.ozx", "w") as archive:
+        for file in sorted(p for p in folder.rglob("*") if p.is_file()):
+            archive.write(file, file.relative_to(folder))
+    img = mnb.open_image(tmp_path / "a.ozx")
+    again = mnb.open_image(mnb.save_image(img, tmp_path / "b.ome.zarr"))
+    np.testing.assert_array_equal(again.read(), pixels)
+    assert again.pixel_size == img.pixel_size == {"y": 0.5, "x": 0.5}
+
+
+def test_fields_of_a_well_say_where_they_are(tmp_path):
+    plate = zarr.open_group(tmp_path / "plate.zarr", mode="w", zarr_format=2)
+    plate.attrs["plate"] = {"wells": [{"path": "A/1"}, {"path": "B/2"}], "rows": [{"name": "A"}, {"name": "B"}]}
+    for k, well in enumerate(("A/1", "B/2")):
+        plate.create_group(well).attrs["well"] = {"images": [{"path": "0"}, {"path": "1"}]}
+        for field in (0, 1):
+            put_multiscale(tmp_path / f"plate.zarr/{well}/{field}", np.full((32, 32), 10 * k + field, "u1"), "yx", version="0.4")
+    img = mnb.open_image(tmp_path / "plate.zarr/B/2", series=1)
+    assert img.read().max() == 11
+    assert (img.metadata["well"], img.metadata["field"]) == ("B/2", 1)

@@ -92,7 +92,7 @@ def _source(
     )  # fmt: skip
 
 
-def _open_node(at: _At, path: str, series: int) -> Source:
+def _open_node(at: _At, path: str, series: int) -> ZarrSource:
     node = _node(at, path)
     if isinstance(node, zarr.Array):
         return _bare(at, path, node)
@@ -105,7 +105,8 @@ def _open_node(at: _At, path: str, series: int) -> Source:
     if "well" in ome:
         well = ome["well"] if isinstance(ome["well"], Mapping) else {}
         fields = [str(f["path"]) for f in well.get("images", []) if isinstance(f, Mapping) and "path" in f]
-        return _open_node(at, join(path, _choose(fields, series, where, "field")), 0)
+        source = _open_node(at, join(path, _choose(fields, series, where, "field")), 0)
+        return source.with_facts(well="/".join(where.rsplit("/", 2)[-2:]), field=series)
     if "bioformats2raw.layout" in ome:
         return _open_node(at, join(path, _choose(_series_paths(at, path, node), series, where, "series")), 0)
     inside = ", ".join(children(node)[:_LISTED])

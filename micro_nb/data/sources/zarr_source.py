@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,6 +75,11 @@ class ZarrSource(Source):
     @property
     def info(self) -> ImageInfo:
         return self._info
+
+    def with_facts(self, **facts: Any) -> ZarrSource:
+        """The same source, which says more."""
+        self._info = replace(self._info, facts={**self._info.facts, **facts})
+        return self
 
     def read(self, level: int, index: Index) -> np.ndarray:
         index = self.check(level, index)
