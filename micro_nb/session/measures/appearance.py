@@ -41,7 +41,8 @@ _TINTED, _BLACK, _WHITE = 0.08, 0.15, 0.8
 _COLOURFUL = 0.06  # mean spread of red, green and blue from which a person would speak of a colour picture
 _CLEAR, _FEW = 0.25, 0.01  # or: a clear tint, on this share of the pixels
 _DARK, _BRIGHT = 0.25, 0.6  # place of the median between the darkest and the brightest pixels
-_VIVID = 0.5
+_VIVID, _GLOWING = 0.5, 0.75  # chroma against brightness of a vivid tint; brightness below which orange is called brown
+_MAIN = 0.05  # share of all that is tinted from which a tint is a main colour
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Appearance:
         hue = np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)) % 360
         band = np.searchsorted([end for end, _, _ in _HUES], hue, side="right").clip(0, len(_HUES) - 1)
         vivid, pale = (np.array([NAMES.index(row[k]) for row in _HUES])[band] for k in (1, 2))
-        named = np.where(chroma > _VIVID * np.maximum(high, 1e-6), vivid, pale)
+        named = np.where((chroma > _VIVID * np.maximum(high, 1e-6)) & ((band != 1) | (high > _GLOWING)), vivid, pale)
         plain = np.select([high < _BLACK, low > _WHITE], [0, 2], 1)
         return np.asarray(np.where((chroma > _TINTED) & self.seen.coloured, named, plain))
 
@@ -109,7 +110,7 @@ class Appearance:
         tints = {n: s for n, s in shares.items() if n not in ("black", "grey", "white")}
         if not self.coloured or not tints:
             return list(shares)[:1]
-        return [n for n, s in tints.items() if s >= 0.1 * sum(tints.values())][:3]
+        return [n for n, s in tints.items() if s >= _MAIN * sum(tints.values())][:3]
 
 
 def colour_named(text: str) -> str | None:

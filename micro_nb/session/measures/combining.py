@@ -15,7 +15,6 @@ from scipy.special import stdtrit
 from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
-from ..words.printing import print_number
 from .conditions import COLOURS
 from .evaluation import evaluate, selection
 from .eyes import concept_of
@@ -124,9 +123,7 @@ def compare(a: Term, b: Term, *, how: Literal["difference", "ratio", "percent", 
         return Found((Measurement("the same", same), first, second), value=same, unit="")
     x, y = first.number, second.number
     if how in ("ratio", "percent") and y == 0:
-        raise EvidenceError(
-            f"{second.quantity} is nothing, so no ratio to it can be given; {first.quantity} is {print_number(x)}"
-        )
+        raise EvidenceError(f"the {second.quantity} is zero, so nothing can be given as a multiple of it")
     found = {"how": how}
     if how == "ratio":
         main = Measurement(f"ratio of {first.quantity} to {second.quantity}", x / y, "times", found=found)
@@ -191,7 +188,7 @@ def _called(name: str, among: object) -> str:
     if name in ("left", "right", "top", "bottom"):
         return f"the {name} half"
     plane = {"frames": "frame", "slices": "slice", "channels": "channel"}.get(str(among), "")
-    return f"the {name}" if is_place(name) else f"{plane} {name}".strip()
+    return f"the {name}" if is_place(name) else f"{plane} {name.removeprefix(f'{plane} ')}".strip()
 
 
 @measurement(

@@ -16,7 +16,7 @@ from ..language import Call, Node, same_form
 from ..language.conditions import parse_condition
 from .measurement import Measurement
 from .places import Place
-from .quantities import plain_quantity
+from .quantities import POWER, plain_quantity
 from .registry import Measure, get
 from .results import Found, Result
 from .scene import Scene
@@ -160,6 +160,11 @@ def check_meaning(call: Call) -> None:
             and inner.args[-1] == inner.args[-2]
         ):
             raise LanguageError(f"{inner} sets something beside itself")
+        if (
+            inner.name in ("compare", "test")
+            and len({_dimension(a) for a in inner.args if isinstance(a, Call) and a.name == "stat"}) > 1
+        ):
+            raise LanguageError(f"{inner} compares what has not the same dimension")
         choices = inner.get("among") if inner.name == "which" else inner.get("into")
         if isinstance(choices, tuple) and len(set(choices)) < 2:
             raise LanguageError(f"{inner} leaves nothing to choose from")
@@ -180,6 +185,12 @@ def check_meaning(call: Call) -> None:
                 _plain(node, options, key, measure)
         if inner.name in ("stat", "distribution") and inner.args and isinstance(inner.args[0], str):
             plain_quantity(inner.args[0])
+
+
+def _dimension(stat: Call) -> object:
+    """The power of a length that a statistic has, or "grey" of a brightness."""
+    name = plain_quantity(str(stat.args[0]))[0] if stat.args and isinstance(stat.args[0], str) else ""
+    return "grey" if name in ("intensity", "integrated", "contrast") else POWER.get(name, 0)
 
 
 PARTS = {

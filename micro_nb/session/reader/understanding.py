@@ -16,7 +16,7 @@ from ...errors import LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ...models.wording import singular
 from ..language import Call, parse, same_form
-from ..language.forms import OBJECTS_FIRST
+from ..language.forms import OBJECTS_AT, OBJECTS_FIRST
 from ..measures.evaluation import check, check_meaning
 from ..measures.quantities import ALIASES
 from ..measures.registry import Measure, measures
@@ -76,7 +76,7 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
     written = _expression(question)
     if written is not None:
         return Understood((written,), 1.0)
-    earlier = [[c if isinstance(c, Call) else parse(c) for c in turn] for turn in before if turn][::-1][:2]
+    earlier = _recalled([[c if isinstance(c, Call) else parse(c) for c in turn] for turn in before if turn][::-1])
     as_said = partial(_as_said, terms=_terms(question))
     found = _ranked(readings(question[:_LONGEST], earlier))
     read = [(tuple(call.map(as_said) for call in calls), logp) for calls, logp in found]
@@ -90,6 +90,25 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
         read.insert(0, (plain, read[0][1]))
     (calls, logp), *rest = read
     return Understood(calls, min(math.exp(logp), 1.0), tuple(c for c, _ in rest[: OFFERED - 1]))
+
+
+def _recalled(earlier: list[list[Call]]) -> list[list[Call]]:
+    """Of the turns before, last one first, the two that a follow-up leans on: the last, and the one before it, or the last that
+    was about objects where neither is."""
+    about = next((t for t in earlier if any(_kind(c) for call in t for c in call.walk())), None)
+    return earlier[:2] if about is None or about in earlier[:2] else [earlier[0], about]
+
+
+def _kind(call: Call) -> str:
+    """The kind of objects that a call names by itself; empty where it names none."""
+    at = OBJECTS_AT.get(call.name, 0)
+    named = call.name in OBJECTS_AT or call.name in OBJECTS_FIRST or call.name in ("obj", "inside", "outside", "near", "holding")
+    return str(call.args[at]) if named and len(call.args) > at and isinstance(call.args[at], str) else ""
+
+
+def _of_kind(call: Call, kind: str) -> Call:
+    at = OBJECTS_AT.get(call.name, 0)
+    return call.with_args(*call.args[:at], kind, *call.args[at + 1 :])
 
 
 def _ranked(found: Sequence[Reading]) -> list[tuple[tuple[Call, ...], float]]:
@@ -109,16 +128,13 @@ def _ranked(found: Sequence[Reading]) -> list[tuple[tuple[Call, ...], float]]:
 
 def _singular(call: Call) -> Call:
     """Kinds in the singular, slips of the fingers in their names mended; what is no plural stays as it is."""
-    if (
-        call.name not in (*OBJECTS_FIRST, "obj", "inside", "outside", "near", "holding")
-        or not call.args
-        or not isinstance(call.args[0], str)
-    ):
+    kind = _kind(call)
+    if not kind:
         return call
-    *before, last = call.args[0].split(" ")
-    kind = " ".join([*before, singular(last)])
-    match = ontology().find(kind)
-    return call.with_args(match.id if match is not None and match.how == "typing error" else kind, *call.args[1:])
+    *before, last = kind.split(" ")
+    one = " ".join([*before, singular(last)])
+    match = ontology().find(one)
+    return _of_kind(call, match.id if match is not None and match.how == "typing error" else one)
 
 
 def _of_its_dimension(call: Call) -> Call:
@@ -165,15 +181,16 @@ def _as_said(call: Call, terms: frozenset[str]) -> Call:
 def _of_said_kinds(call: Call, question: str, before: Sequence[Sequence[Call]]) -> Call:
     """The call about objects in general wherever it names a kind that nobody said."""
     said = {m.id for m in ontology().sentence_concepts(question)}
-    words = {w for text in (question, *(str(c) for turn in before for c in turn)) for w in re.findall(r"[a-z]{2,}", text.lower())}
+    kinds = [_kind(c) for turn in before for call in turn for c in call.walk()]
+    words = {w for text in (question, *kinds) for w in re.findall(r"[a-z]{2,}", text.lower())}
 
     def general(c: Call) -> Call:
-        kind = c.args[0] if c.args and c.name in (*OBJECTS_FIRST, "obj") else None
-        if not isinstance(kind, str) or kind in ("object", "image"):
+        kind = _kind(c)
+        if kind in ("", "object", "image"):
             return c
         match = ontology().find(kind)
         near = any(difflib.get_close_matches(w, words, 1, 0.7) or any(w[:4] == x[:4] for x in words) for w in kind.split())
-        return c if near or (match is not None and match.id in said) else c.with_args("object", *c.args[1:])
+        return c if near or (match is not None and match.id in said) else _of_kind(c, "object")
 
     return same_form(call.map(general))
 

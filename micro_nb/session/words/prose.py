@@ -112,9 +112,9 @@ def _fact(result: Result, k: int, path: str | None, how: str | None) -> Iterator
         if fact.interval is not None:
             yield from (" (", Stated(fact, "interval.0"), "–", Stated(fact, "interval.1"), ")")
     elif how in ("objects", "object"):
-        n = fact.number
+        n, phrase = fact.number, _objects(result, fact.number)
         yield "no" if n == 0 else Stated(fact)
-        yield from _quoted(f" {_objects(result, n)}")
+        yield from _quoted(f" {phrase.removeprefix(f'{n:g} ')}")
     elif path in (None, "value"):
         yield Stated(fact)
         yield from _quoted(unit_words(fact.unit) if path is None and not isinstance(fact.value, str) else "")
