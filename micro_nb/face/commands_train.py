@@ -10,7 +10,7 @@ from .commands import _print_json
 
 def add_train_options(parser: ArgumentParser) -> None:
     """Options of ``micro-nb train``."""
-    parser.add_argument("recipe", help="a .yaml file, or the name of a recipe of the package (nano, small)")
+    parser.add_argument("recipe", help="a .yaml file, or the name of a recipe of the package (scenes)")
     parser.add_argument("-o", "--out", help="the folder of the run (default runs/NAME)")
     parser.add_argument("--resume", action="store_true", help="go on with the run that the folder holds")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="replace a value, such as steps=100")

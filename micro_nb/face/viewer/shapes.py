@@ -43,11 +43,13 @@ class Palette:
     colors : ``(rows, 3)`` uint8.
     keys : ``(text, #rrggbb, rows)`` of each name; empty for a scale.
     scale : ``(low, high)`` of a column of numbers; None for names.
+    by : the column; empty where all are alike.
     """
 
     colors: np.ndarray
     keys: tuple[tuple[str, str, int], ...] = ()
     scale: tuple[float, float] | None = None
+    by: str = ""
 
 
 class Shapes:
@@ -180,7 +182,7 @@ class Shapes:
             share = np.nan_to_num((numbers - low) / max(high - low, 1e-12), nan=0.0)
             colors = RAMP[(np.clip(share, 0, 1) * 255).astype(np.uint8)]
             colors = np.where(np.isfinite(numbers)[:, None], colors, np.array(_OTHER, np.uint8)).astype(np.uint8)
-            return Palette(colors, scale=(low, high))
+            return Palette(colors, scale=(low, high), by=by)
         names = values.astype(str)
         counts = names.value_counts()
         colors = np.tile(np.array(_OTHER, np.uint8), (n, 1))
@@ -190,7 +192,7 @@ class Shapes:
             colors[(names == name).to_numpy()] = color
             if k < len(order):
                 keys.append((str(name), "#{:02x}{:02x}{:02x}".format(*color), int(rows)))
-        return Palette(colors, tuple(keys))
+        return Palette(colors, tuple(keys), by=by)
 
     def facts(self, row: int) -> list[tuple[str, str]]:
         """What is known of an object, as plain texts."""

@@ -151,6 +151,9 @@ def _caption(
         keys += [Key(f"{n:,} {text}", _rgb(color)) for text, color, n in overlay.palette.keys]
     notes = [f"z {'brightest' if z == PROJECTED else z + 1} of {pixels.sizes['z']}"] if pixels.sizes["z"] > 1 else []
     notes += [f"t {t + 1} of {pixels.sizes['t']}"] if pixels.sizes["t"] > 1 else []
+    for palette in (o.palette for o in overlays):
+        if palette.scale is not None:
+            notes.append("{} {:.3g} (violet) to {:.3g} (yellow)".format(palette.by, *palette.scale))
     chosen = sum(len(o.selected) for o in overlays)
     notes += [f"{chosen} selected"] if chosen else []
     notes += [f"{len(drawings)} drawn"] if drawings else []

@@ -168,7 +168,7 @@ class Viewer(Live):
         if where is not None:
             chosen = np.flatnonzero(rows_where(layer.shapes.table, where).to_numpy())
         else:
-            chosen = np.array(sorted({int(r) for r in rows or ()}), np.int64)
+            chosen = np.array(sorted({int(r) for r in (() if rows is None else rows)}), np.int64)
         self._choose(chosen)
         return self.selected
 
@@ -215,7 +215,7 @@ class Viewer(Live):
         return self
 
     def add_regions(self, regions: Region | Iterable[Region] | str | os.PathLike[str]) -> Viewer:
-        """Draws regions, or those of a ``.geojson`` of QuPath or a ``.zip`` of ImageJ."""
+        """Draws regions, or those of a ``.geojson`` of QuPath or a ``.zip`` of ImageJ; the last one is pointed at."""
         if isinstance(regions, str | os.PathLike):
             new = load_drawings(regions)
         else:
@@ -223,6 +223,8 @@ class Viewer(Live):
             new = [Drawing.of_region(r.to("px", self.image.pixel_size)) for r in each]
         self._drawings |= {d.id: d for d in new}
         self._tell_drawings()
+        if new:
+            self._point(("region", new[-1].id))
         return self
 
     def save_regions(self, path: str | os.PathLike[str]) -> Path:
@@ -287,7 +289,7 @@ class Viewer(Live):
         if self._corrections is None:
             plane = self._pixels.plane(self._display["t"], self._display["z"])
             self._corrections = Corrections.of(plane, layer.shapes.objects if layer else None)
-        chosen = sorted(layer.selected) if rows is None and layer else sorted({int(r) for r in rows or ()})
+        chosen = sorted(layer.selected) if rows is None and layer else sorted({int(r) for r in (() if rows is None else rows)})
         left = act(self._corrections, chosen)
         by = layer.by if layer else None
         self._lay(OBJECTS, self._corrections.current, by=by if layer else "name", keep=True)
