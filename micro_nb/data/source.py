@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import AxesError
+from ..errors import AxesError, UnsafeImageError
 from .axes import canonical, check_axes
 
+MAX_CHANNELS = 1 << 16
 Index = tuple[slice, ...]
 """One slice (start, stop, step 1) per axis of the source, in the pixels of the level that is read."""
 
@@ -87,6 +88,8 @@ class ImageInfo:
         if self.axes != canonical(self.axes):
             raise AxesError(f"a source must present axes in the order t c z y x, not {self.axes}")
         n_channels = self.sizes.get("c", 1)
+        if n_channels > MAX_CHANNELS:
+            raise UnsafeImageError(f"shape {self.shape} of axes {''.join(self.axes)!r} claims {n_channels} channels")
         if not self.channels:
             names = ("red", "green", "blue")[:n_channels] if self.rgb else [f"channel {i}" for i in range(n_channels)]
             object.__setattr__(self, "channels", tuple(Channel(n) for n in names))

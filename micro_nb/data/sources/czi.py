@@ -13,7 +13,7 @@ from ..location import Location
 from ..source import Channel, Index
 from .library import Boxes, Described, LibrarySource, chosen, need, opening
 
-_DTYPES = {"Gray8": "u1", "Gray16": "u2", "Gray32Float": "f4", "Bgr24": "u1", "Bgr48": "u2"}
+_DTYPES = {"Gray8": "u1", "Gray16": "u2", "Gray32Float": "f4", "Bgr24": "u1", "Bgr48": "u2", "Bgr96Float": "f4"}
 _COARSEST = 1024
 
 
@@ -22,10 +22,10 @@ def open_czi(location: Location, *, series: int = 0, axes: tuple[str, ...] | Non
     with opening(location, "Zeiss CZI"):
         library = need("pylibCZIrw.czi", extra="formats", what="Zeiss CZI")
         file = library.CziReader(str(location.path))
-        scenes = file.scenes_bounding_rectangle or {None: file.total_bounding_rectangle_no_pyramid}
+        scenes = file.scenes_bounding_rectangle_no_pyramid or {None: file.total_bounding_rectangle_no_pyramid}
         scene = chosen(sorted(scenes, key=str), series, location.uri)
         place, box = scenes[scene], file.total_bounding_box_no_pyramid
-        kind = next(iter(file.pixel_types.values()))
+        kind = file.get_channel_pixel_type(box.get("C", (0, 1))[0])  # asking for all of them takes long where a header is damaged
         lead = [(a, box[a][0], box[a][1] - box[a][0]) for a in "TCZ" if a in box]
         samples, dtype, lock = 3 if kind.startswith("Bgr") else 1, np.dtype(_DTYPES[kind]), threading.Lock()
 

@@ -17,7 +17,7 @@ import numpy as np
 from ...errors import AxesError, CorruptImageError, ImageNotFoundError, MicroNBError, MissingExtraError, UnsafeImageError
 from ..axes import PLANE, SPATIAL, canonical, check_axes
 from ..location import Location
-from ..source import Channel, ImageInfo, Index, Level, Source, factor
+from ..source import MAX_CHANNELS, Channel, ImageInfo, Index, Level, Source, factor
 
 Read = Callable[[Index], np.ndarray]
 _MEANING = {"T": "t", "C": "c", "S": "c", "Z": "z", "Y": "y", "X": "x"}
@@ -146,6 +146,8 @@ class LibrarySource(Source):
         sizes = {a: v for a, v in said.items() if 0 < v < inf}
         sizes = sizes if set(PLANE) <= set(sizes) else {}
         n = shape[names.index("c")] if "c" in names else 1
+        if n > MAX_CHANNELS:
+            raise UnsafeImageError(f"{location.uri}: claims {n} channels; its header is damaged")
         rgb = axes is None and "S" in found.axes and n == 3 and np.dtype(first.dtype) == np.uint8
         info = ImageInfo(
             axes=used, dtype=np.dtype(first.dtype).newbyteorder("="), rgb=rgb,

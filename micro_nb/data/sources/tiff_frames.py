@@ -66,6 +66,8 @@ class Frames:
                 f"{self.uri}: an image of {self.shaped[2]} x {self.shaped[3]} pixels needs {need} strips or tiles but the file "
                 f"lists {have} places and {len(self.page.databytecounts)} lengths; the header is damaged"
             )
+        if not all(isinstance(v, int) for v in (*self.page.dataoffsets, *self.page.databytecounts)):
+            raise CorruptImageError(f"{self.uri}: places of strips or tiles are not numbers; the header is damaged")
         size = int(np.prod([*self.segment, self.shaped[4]], dtype=object)) * self.dtype.itemsize
         if size > MAX_SEGMENT_BYTES and not self.raw_rows:
             raise UnsafeImageError(
