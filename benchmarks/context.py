@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -30,16 +31,18 @@ from common import ROOT
 from sklearn.metrics import roc_auc_score
 
 from micro_nb.analysis.statistics import bootstrap
-from micro_nb.learn.facts import Facts
-from micro_nb.learn.features import Features, views
-from micro_nb.learn.layout import read_folder
-from micro_nb.learn.shards import Sample
-from micro_nb.learn.split import Split
+from micro_nb.learn.sample import Sample
 from micro_nb.models.micro_d1.processing_micro_d1 import normalise
 from micro_nb.models.ontology import ontology
 from micro_nb.tasks import load_model
 from micro_nb.tasks.names import Vocabulary
 from micro_nb.tasks.text import encode_text
+
+sys.path.insert(0, str(ROOT / "recipes" / "nano"))
+from layout import read_folder
+from split import Split
+from words.facts import Facts
+from words.features import Features, views
 
 DATA = Path(os.environ.get("MICRO_NB_SHARED", ROOT.parent / "shared")) / "data" / "train_val"
 CONTEXTS = ("none", "itself", "like", "mixed")

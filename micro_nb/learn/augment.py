@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage as ndi
 
-from .shards import UNKNOWN
+from .sample import UNKNOWN
 
 _NEGATIVE, _GREYED, _SHUFFLED, _TURNED = 0.08, 0.12, 0.05, 0.2
 """How often a grey crop is inverted, a coloured one made grey, its channels shuffled, or its hues turned to another stain's."""

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from .augment import recolour, sample_image, sample_labels, sampling_grid
-from .shards import UNKNOWN, Sample, relabelled, resized
+from .recipe import Recipe
+from .sample import UNKNOWN, Sample, relabelled, resized
 from .targets import geometry
 
 _CONTEXT = 32
@@ -94,9 +95,15 @@ class Crops:
         self._copies: dict[tuple[int, int], _Copy] = {}
         self._specks: dict[int, np.ndarray] = {}
 
-    def batch(self, step: int, size: int, *, rank: int = 0, ranks: int = 1) -> Batch:
-        """Batch ``step`` of ``size`` crops, or the share of process ``rank`` of it."""
-        crops = [self.crop(np.random.default_rng([self.seed, step, k])) for k in range(rank, size, ranks)]
+    @classmethod
+    def of(cls, recipe: Recipe, samples: Sequence[Sample], layers: Sequence[str], **changes: float) -> Crops:
+        """Crops as a recipe wants them, with changes."""
+        wanted = {k: getattr(recipe, k) for k in ("edge", "diameter", "spread", "seed", "small")}
+        return cls(samples, recipe.weights, layers, **(wanted | changes))
+
+    def batch(self, step: int, size: int) -> Batch:
+        """Batch ``step`` of ``size`` crops."""
+        crops = [self.crop(np.random.default_rng([self.seed, step, k])) for k in range(size)]
         names = [(k, *row) for k, (_, _, _, rows) in enumerate(crops) for row in rows]
         stacked = [torch.from_numpy(np.stack([c[i] for c in crops])) for i in range(3)]
         return Batch(stacked[0], stacked[1], stacked[2], names)

@@ -11,11 +11,11 @@ from typing import Any
 from ..errors import PlanError
 from .evaluation import Contamination, Evaluation
 from .evaluation_bench import Bench
-from .evaluation_data import LabelledSet, Prompts, read_set
 from .evaluation_guard import TrainedOn, model_name
 from .evaluation_images import Parse
 from .evaluation_presence import PER_SET, Presence
 from .evaluation_strata import class_table, strata, worst
+from .labelled_set import LabelledSet, Prompts, read_set
 
 _FEW = 15
 _WORSENED = 8
@@ -40,11 +40,11 @@ def evaluate(
 
     Parameters
     ----------
-    data_dir : a labelled folder, see :func:`~micro_nb.learn.evaluation_data.read_set`.
+    data_dir : a labelled folder, see :func:`~micro_nb.learn.labelled_set.read_set`.
     model : a loaded model, its folder or hub id; by default the one of the package.
     parse : something else to evaluate, called as ``parse(img, prompts)`` (prompts a list, or None for everything) and giving
         :class:`~micro_nb.Objects`; instead of ``model``.
-    prompts : what is labelled, in words; see :func:`~micro_nb.learn.evaluation_data.read_set`.
+    prompts : what is labelled, in words; see :func:`~micro_nb.learn.labelled_set.read_set`.
     limit : at most so many images, evenly spaced.
     against : further labelled folders, for whether the model knows what is not there: their prompts are asked here and this
         folder's prompts are asked there.

@@ -11,12 +11,12 @@ import pandas as pd
 
 from ..data.image import MicroImage
 from ..progress import track
-from .evaluation_data import LabelledImage, LabelledSet
 from .evaluation_failures import Failure, picture, words
 from .evaluation_images import Judged, Parse, Truth, brightness, judge, typical_size
 from .evaluation_presence import PER_SET, Answer, Presence, foreign_answers, own_answers, summarised
 from .evaluation_robustness import robustness as curves
 from .evaluation_strata import Judgements
+from .labelled_set import LabelledImage, LabelledSet
 from .metrics.boxes import Boxes, box_score
 
 _RANKED = ("f1", "box_f1", "point_recall")

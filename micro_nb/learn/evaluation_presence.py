@@ -12,8 +12,8 @@ import pandas as pd
 
 from ..progress import track
 from ..tiles.objects import Objects
-from .evaluation_data import KNOWN, LabelledImage, LabelledSet, Notes, Prompts, read_set
 from .evaluation_images import Parse, asked_presence
+from .labelled_set import KNOWN, LabelledImage, LabelledSet, Notes, Prompts, read_set
 from .metrics.intervals import Statistic, draws, interval
 from .metrics.ranking import auroc, auroc_of_draws
 
@@ -46,7 +46,7 @@ def presence(
 
     Parameters
     ----------
-    folders : labelled folders, see :func:`~micro_nb.learn.evaluation_data.read_set`.
+    folders : labelled folders, see :func:`~micro_nb.learn.labelled_set.read_set`.
     parse : as for :func:`micro_nb.evaluate`. prompts : of folders that are not known.
     limit : pictures of each folder, evenly spaced.
 

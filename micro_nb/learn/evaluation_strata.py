@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..analysis.statistics import Estimate
-from .evaluation_data import FACTS
+from .labelled_set import FACTS
 from .metrics.boxes import BoxScore
 from .metrics.intervals import Statistic, WeightedMean, draws, interval
 from .metrics.ranking import calibration_error

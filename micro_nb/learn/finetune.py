@@ -22,12 +22,13 @@ from ..tasks.embed import embed
 from ..tasks.load import load_model, prepared, quiet
 from ..tasks.parse import parse
 from ..tiles.objects import Objects
-from .finetune_loop import CHECK_EVERY, Checks, run, workfolder
+from .checks import CHECK_EVERY, Checks, run, workfolder
 from .labelled import Labelled, read_labelled
+from .learner import teaching
+from .loop import device, fast_bfloat16
 from .metrics.instances import Overlap, score
-from .parallel import fast_bfloat16
 from .recipe import Recipe
-from .trainer import Trainer, read_log
+from .sample import Sample
 from .training import Training
 from .tuner import Tuner
 
@@ -68,20 +69,17 @@ def finetune(
     looks_s = (time.perf_counter() - start) / max(len(held), 1) * (len(held) + min(len(learned_from), _SHOWN))
     recipe = _recipe(old, name, steps=steps, batch=batch, edge=edge, seed=seed)
     work = workfolder(target, old, recipe, pairs)
-    trainer = Trainer(
-        recipe, _samples(learned_from, name), work, learner=Tuner(old.config, old.tile, bfloat16=fast_bfloat16("cpu"))
-    )
-    checks = Checks(_samples(held, name), recipe, tuple(old.config.layers), work)
-    checks.resume(trainer.step)
-    stopped = run(trainer, checks, other_s=looks_s)
-    lines = curve(read_log(work), checks.at)
-    model = renewed(old, checks.best or trainer.averaged())
+    tuner = Tuner(old.config, old.tile, bfloat16=fast_bfloat16(device()))
+    loop = teaching(recipe, _samples(learned_from, name), work, learner=tuner)
+    checks = Checks.of(_samples(held, name), recipe, tuner.layers, work, loop.step)
+    stopped = run(loop, checks, what=f"fine-tuning on {name}", other_s=looks_s)
+    model = renewed(old, checks.best or loop.averaged("network."))
     named(model, name, learned_from[:_SHOWN])
     write_model(model, target)
     shutil.rmtree(work, ignore_errors=True)
     after = figures(held, model, [name], what="checking what was learned")
     names = tuple(pair.image.name for pair in held)
-    return Training(target, trainer.step, trainer.seconds, lines, before, after, names, stopped)
+    return Training(target, loop.step, loop.seconds, curve(loop.lines, checks.at), before, after, names, stopped)
 
 
 def _recipe(base: Any, name: str, **values: Any) -> Recipe:
@@ -108,7 +106,7 @@ def curve(log: Sequence[Mapping[str, Any]], checked: Mapping[int, float]) -> lis
     return [rows[step] for step in sorted(rows)]
 
 
-def _samples(pairs: Sequence[Labelled], name: str) -> list[Any]:
+def _samples(pairs: Sequence[Labelled], name: str) -> list[Sample]:
     return [pair.sample(name, k) for k, pair in enumerate(pairs) if (pair.labels > 0).any()]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ import numpy as np
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..errors import AxesError, ImageNotFoundError
-from .shards import UNKNOWN, Sample, eight_bit, relabelled, typical_diameter
+from .labelled_set import read_set
+from .sample import UNKNOWN, Sample, eight_bit, relabelled, typical_diameter
 
 _ENDS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".zarr", ".npy")
 _LARGEST = 65000
@@ -34,11 +35,29 @@ class Labelled:
     image: MicroImage
     labels: np.ndarray
 
-    def sample(self, name: str, number: int, *, dataset: str = "mine") -> Sample:
+    def sample(self, name: str, number: int | str, *, dataset: str = "mine", facts: Mapping[str, str] | None = None) -> Sample:
         """For training; every object is called ``name``."""
         names = {"object": {int(k): name for k in np.unique(self.labels[self.labels > 0])}}
         picture, stem = eight_bit(np.asarray(self.image.read())), f"{number} {self.image.name}"
-        return Sample(picture, {"object": self.labels}, names, dataset, stem, stem, typical_diameter([self.labels])).reduced()
+        wide = typical_diameter([self.labels])
+        return Sample(picture, {"object": self.labels}, names, dataset, stem, stem, wide, dict(facts or {})).reduced()
+
+
+def read_folder(place: str | os.PathLike[str]) -> Iterator[Sample]:
+    """Samples of a labelled folder, or of each one in a folder of them: its images with label images.
+
+    Raises
+    ------
+    ImageNotFoundError : there is no index.csv.
+    """
+    here = Path(place)
+    within = [] if (here / "index.csv").exists() else sorted(p.parent for p in here.glob("*/index.csv"))
+    for folder in within or [here]:
+        data = read_set(folder)
+        for k, item in enumerate(data.images):
+            if (labels := item.masks(data.notes.rim_px)) is not None:
+                pair = Labelled(item.open(), relabelled(labels))
+                yield pair.sample(item.prompt or "object", k, dataset=data.name, facts=item.facts)
 
 
 def read_labelled(images: Any, labels: Any, *, partial: bool = False) -> list[Labelled]:

@@ -1,32 +1,34 @@
-"""What is trained: the tile network and, beside it, a point of the embedding space for every concept of the training images."""
+"""What a recipe trains: the tile network and, beside it, a point of the embedding space for every name that objects have."""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ..models.micro_d1.configuration_micro_d1 import MicroD1Config
 from ..models.micro_d1.modeling_micro_d1 import TileNetwork
-from .crops import Batch
+from ..models.ontology import ontology
+from .crops import Batch, Crops
+from .initial import start
+from .loop import Loop, device, fast_bfloat16, write_tensors
 from .losses import geometry_loss, pooled, sigmoid_contrastive
-from .shards import Sample
+from .recipe import Recipe
+from .sample import Sample
 
-_RED = (
-    "normal cell", "target cell", "ovalocyte", "spherocyte", "stomatocyte", "elliptocyte", "hypochromia", "schistocyte",
-    "burr cell", "macrocyte", "microcyte", "teardrop", "uncategorised",
-)  # fmt: skip
-_WHITE = ("neutrophil", "lymphocyte", "monocyte", "eosinophil", "basophil")
-KINDS = dict.fromkeys(_RED, "red blood cell") | dict.fromkeys(_WHITE, "white blood cell")
-"""Concept -> its parent, for names that imply another."""
+WEIGHTS, CONCEPTS = "tile.safetensors", "concepts.json"
 _NAMING = 0.3
 
 
 def concepts_of(samples: Iterable[Sample]) -> list[str]:
-    """Every name that an object of the samples has, and the parents of those names, sorted."""
-    said = {name for s in samples for ids in s.names.values() for name in ids.values()}
-    return sorted(said | {KINDS[name] for name in said if name in KINDS})
+    """Every name that an object of the samples has, sorted."""
+    return sorted({name for s in samples for ids in s.names.values() for name in ids.values()})
 
 
 class Learner(nn.Module):
@@ -35,7 +37,7 @@ class Learner(nn.Module):
     Parameters
     ----------
     config : sizes of the network.
-    concepts : names that objects may have.
+    concepts : names that objects may have; what the ontology says one is a kind of, the other implies.
     bfloat16 : compute the network in bfloat16; losses are always float32.
     """
 
@@ -44,8 +46,9 @@ class Learner(nn.Module):
         self.network = TileNetwork(config)
         self.concepts = nn.Parameter(torch.randn(len(concepts), config.embed_dim))
         self.scale, self.bias = nn.Parameter(torch.tensor(2.3)), nn.Parameter(torch.tensor(-3.0))
-        self.names, self.narrow = tuple(concepts), bfloat16
-        self.parents = {k: v for k, v in KINDS.items() if k in self.names}
+        self.names, self.layers, self.narrow = tuple(concepts), tuple(config.layers), bfloat16
+        known = {name: {*ontology().ancestors(name)} if name in ontology() else set() for name in concepts}
+        self.implied = torch.tensor([[b == a or b in known[a] for b in concepts] for a in concepts]).float()
 
     def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Losses of a batch, each weighed as it is to be summed."""
@@ -56,18 +59,49 @@ class Learner(nn.Module):
         return losses | {"name": _NAMING * self.naming(seen.float(), batch)}
 
     def naming(self, seen: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """How badly objects are told apart by name: each against all concepts. A parent's name says nothing of its kinds."""
+        """How badly objects are told apart by name: each against all concepts. A wide name says nothing of its kinds."""
         place = {name: k for k, name in enumerate(self.names)}
-        positive = torch.zeros(len(batch.names), len(self.names))
-        known = torch.ones_like(positive)
-        kinds: dict[str, list[int]] = {}
-        for kind, parent in self.parents.items():
-            kinds.setdefault(parent, []).append(place[kind])
-        for row, (*_, name) in enumerate(batch.names):
-            positive[row, place[name]] = 1
-            if name in self.parents:
-                positive[row, place[self.parents[name]]] = 1
-            known[row, kinds.get(name, [])] = 0
+        rows = torch.tensor([place[name] for *_, name in batch.names], dtype=torch.long)
+        positive, kinds = self.implied[rows].to(seen.device), self.implied.T[rows].to(seen.device)
         vectors = pooled(seen, batch.labels.to(seen.device), [row[:3] for row in batch.names])
-        where = (positive.to(seen.device), known.to(seen.device))
-        return sigmoid_contrastive(vectors, self.concepts, *where, self.scale, self.bias)
+        known = 1 - kinds + kinds * positive
+        return sigmoid_contrastive(vectors, self.concepts, positive, known, self.scale, self.bias)
+
+
+def fresh(recipe: Recipe, samples: Sequence[Sample]) -> Learner:
+    """A learner before its first step."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        narrow = recipe.bfloat16 and fast_bfloat16(device())
+        learner = Learner(MicroD1Config(**recipe.config), concepts_of(samples), bfloat16=narrow)
+    start(learner.network, recipe.initial)
+    return learner
+
+
+def teaching(
+    recipe: Recipe, samples: Sequence[Sample], folder: str | os.PathLike[str], *, learner: nn.Module | None = None
+) -> Loop:
+    """The loop of a recipe in a folder.
+
+    Parameters
+    ----------
+    learner : a module with ``network`` and ``layers`` whose call takes a :class:`~micro_nb.learn.crops.Batch`; by default a
+        fresh one.
+    """
+    model: Any = fresh(recipe, samples) if learner is None else learner
+    model = model.to(device(), memory_format=torch.channels_last)
+    crops = Crops.of(recipe, samples, model.layers)
+    early = list(model.network.encoder.parameters())
+    ids = set(map(id, early))
+    groups = (([p for p in model.parameters() if id(p) not in ids], recipe.rate), (early, recipe.encoder_rate))
+    what = f"training {recipe.name}"
+    return Loop(model, lambda k: crops.batch(k, recipe.batch), recipe, groups, folder=folder, recipe=recipe.fixed(), what=what)
+
+
+def export(loop: Loop, folder: str | os.PathLike[str]) -> None:
+    """Writes the averaged weights of the tile network, ``tile.safetensors``, and the points of names, ``concepts.json``."""
+    learner: Learner = loop.model  # type: ignore[assignment]
+    write_tensors(loop.averaged("network."), Path(folder) / WEIGHTS)
+    points = F.normalize(loop.average["concepts"].cpu(), dim=-1).tolist()
+    named = {name: [round(v, 5) for v in point] for name, point in zip(learner.names, points, strict=True)}
+    (Path(folder) / CONCEPTS).write_text(json.dumps(named), encoding="utf-8")

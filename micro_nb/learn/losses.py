@@ -1,4 +1,4 @@
-"""The losses; each leaves out what is not known, and is the same however many processes share the batch."""
+"""The losses; each leaves out what is not known."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-
-from .parallel import total
 
 
 def geometry_loss(predicted: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -30,12 +28,9 @@ def geometry_loss(predicted: torch.Tensor, targets: torch.Tensor) -> dict[str, t
     weight = known * (0.3 + fore)
     far = F.smooth_l1_loss(predicted[:, :, 1], targets[:, :, 1], beta=0.1, reduction="none") * weight
     miss = F.smooth_l1_loss(predicted[:, :, 2:4], targets[:, :, 2:4], beta=0.1, reduction="none").sum(2) * fore
-    sums = torch.stack([cross.sum(), known.sum(), far.sum(), weight.sum(), miss.sum(), fore.sum()])
-    layers = torch.cat([(share * fore).sum((0, 2, 3)), share.sum((0, 2, 3)) + (fore * known).sum((0, 2, 3))])
-    joined = total(torch.cat([sums, layers]))
-    means = joined[0:6:2] / joined[1:6:2].clamp(min=1)
-    both, either = joined[6:].reshape(2, -1)
+    both, either = (share * fore).sum((0, 2, 3)), share.sum((0, 2, 3)) + (fore * known).sum((0, 2, 3))
     overlap = 1 - (2 * both + 1) / (either + 1)
+    means = [loss.sum() / over.sum().clamp(min=1) for loss, over in ((cross, known), (far, weight), (miss, fore))]
     return {"foreground": means[0] + 0.3 * overlap.mean(), "distance": 3 * means[1], "offset": means[2]}
 
 
@@ -81,5 +76,4 @@ def sigmoid_contrastive(
     loss = F.binary_cross_entropy_with_logits(logits, positive, reduction="none") * known
     yes, no = positive * known, (1 - positive) * known
     rows = (loss * yes).sum(1) / yes.sum(1).clamp(min=1) + (loss * no).sum(1) / no.sum(1).clamp(min=1)
-    joined = total(torch.stack([rows.sum(), rows.new_tensor(float(len(rows)))]))
-    return joined[0] / joined[1].clamp(min=1)
+    return rows.sum() / max(1, len(rows))

@@ -19,12 +19,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models.micro_d1.modeling_micro_d1 import TILE_STAGES, Encoder
-from ..progress import Progress
 from .augment import recolour, sample_image, sampling_grid
 from .crops import bounds
 from .initial import start_encoder
+from .loop import Loop, fast_bfloat16, write_tensors
 from .losses import sigmoid_contrastive
-from .parallel import fast_bfloat16
+from .recipe import Pace
 
 FEATURES = 112
 _PROJECTED = 64
@@ -64,8 +64,10 @@ def pretrain(
 
     Raises
     ------
-    ValueError : no images, or ones smaller than half a crop.
+    ValueError : no images, or ones smaller than half a crop; ``out`` is no ``.safetensors``.
     """
+    if out is not None and Path(out).suffix != ".safetensors":
+        raise ValueError(f"{out}: weights are written as .safetensors")
     small = [im.shape for im in images if min(im.shape[:2]) < edge // 2]
     if not images or small:
         raise ValueError(
@@ -75,21 +77,17 @@ def pretrain(
         torch.manual_seed(seed)
         model = Contrast()
     start_encoder(model.encoder, initial)
-    model.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.2)
-    levels, losses = [bounds(image) for image in images], []
-    with Progress("pre-training without labels", steps, "steps") as progress:
-        for step in range(steps):
-            views = _views(images, levels, np.random.default_rng([seed, step]), batch, edge)
-            loss = model(*views)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(float(loss.detach()))
-            progress.advance()
-    file = _written(model.encoder, Path(out), {"steps": steps, "batch": batch, "edge": edge, "seed": seed}) if out else None
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    levels = [bounds(image) for image in images]
+
+    def draw(step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return _views(images, levels, np.random.default_rng([seed, step]), batch, edge)
+
+    pace = Pace(steps=steps, warmup=max(1, steps // 5), cooldown=0.8, seed=seed)
+    loop = Loop(model, draw, pace, [(model.parameters(), rate)], what="pre-training without labels", log_every=1)
+    losses = [float(line["loss"]) for line in loop.run().lines]
+    facts = {"steps": steps, "batch": batch, "edge": edge, "seed": seed}
+    file = write_tensors(model.encoder.state_dict(), Path(out), {"pretrain": json.dumps(facts)}) if out else None
     return Pretraining(model.encoder.eval(), losses, file)
 
 
@@ -102,13 +100,13 @@ class Contrast(nn.Module):
         self.project = nn.Sequential(nn.Linear(FEATURES, FEATURES), nn.ReLU(), nn.Linear(FEATURES, _PROJECTED))
         self.scale, self.bias = nn.Parameter(torch.tensor(2.3)), nn.Parameter(torch.tensor(-5.0))
 
-    def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:  # (B, 3, H, W) each
-        pixels = torch.cat([first, second]).to(memory_format=torch.channels_last)
+    def forward(self, views: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:  # (B, 3, H, W) each
+        pixels = torch.cat(views).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16("cpu")):
             seen = self.encoder(pixels)[-1].mean((2, 3))
         a, b = self.project(seen.float()).chunk(2)
         same = torch.eye(len(a), device=a.device)
-        return sigmoid_contrastive(a, b, same, torch.ones_like(same), self.scale, self.bias)
+        return {"loss": sigmoid_contrastive(a, b, same, torch.ones_like(same), self.scale, self.bias)}
 
 
 def _views(
@@ -156,14 +154,3 @@ def linear_probe(train: np.ndarray, train_classes: Sequence[Any], test: np.ndarr
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
     probe.fit(train, list(train_classes))
     return float(balanced_accuracy_score(list(test_classes), probe.predict(test)))
-
-
-def _written(encoder: Encoder, path: Path, facts: dict[str, Any]) -> Path:
-    from safetensors.torch import save_file
-
-    if path.suffix != ".safetensors":
-        raise ValueError(f"{path}: weights are written as .safetensors")
-    partial = path.with_name(f".{path.name}.partial")
-    save_file({k: v.contiguous() for k, v in encoder.state_dict().items()}, partial, metadata={"pretrain": json.dumps(facts)})
-    partial.replace(path)
-    return path

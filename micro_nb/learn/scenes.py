@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data import samples
 from ..data.samples import Scene
-from .shards import Sample, eight_bit, typical_diameter
+from .sample import Sample, eight_bit, typical_diameter
 
 KINDS: dict[str, Callable[..., Scene]] = {
     "bacteria": samples.bacteria, "blood": samples.blood, "fluorescence": samples.fluorescence, "histology": samples.histology,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
-from .shards import UNKNOWN
+from .sample import UNKNOWN
 
 OFFSET_UNIT = 16.0
 """Offsets are learned in units of this many pixels of the map."""

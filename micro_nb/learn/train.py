@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import WriteError
-from .recipe import RUNS, Recipe, RecipeError, teaches_language
-from .trainer import STATE, Trainer, read_log
+from .learner import export, teaching
+from .loop import STATE
+from .recipe import RUNS, Recipe
 from .training import Training
 
 
@@ -30,8 +32,8 @@ def train(
 
     Parameters
     ----------
-    source : a recipe (a YAML file, the name of one in the package, or a :class:`Recipe`), for eyes or, where it names a
-        ``language`` model, for language; or, with ``labels``, images: a folder or a list of paths, MicroImages and arrays.
+    source : a recipe (a YAML file, the name of one in the package, or a :class:`~micro_nb.learn.recipe.Recipe`); or, with
+        ``labels``, images: a folder or a list of paths, MicroImages and arrays.
     labels : a folder of label images with the stems of the images, or a list: a whole number for each object, 0 background, -1
         not known.
     out : where to write; ``runs/NAME`` by default. A recipe's run folder, or the folder of the fine-tuned model.
@@ -64,7 +66,7 @@ def train(
 
     A recipe:
 
-    >>> mnb.train("nano", changes={"data": ["shards/"]})  # doctest: +SKIP
+    >>> mnb.train("scenes", changes={"steps": 500})  # doctest: +SKIP
     """
     if labels is None:
         return _follow(source, out, resume, dict(changes or {}) | ({"steps": steps} if steps else {}))
@@ -77,16 +79,10 @@ def train(
 
 
 def _follow(source: Any, out: Any, resume: bool, changes: dict[str, Any]) -> Training:
-    if teaches_language(source):
-        if resume:
-            raise RecipeError("a training of language is not resumed; begin it anew without resume")
-        from .language import teach  # it needs a language model, which recipes for eyes do not
-
-        return teach(source, out=out, changes=changes)
-    recipe = Recipe(**(vars(source) | changes)) if isinstance(source, Recipe) else Recipe.load(source, **changes)
+    recipe = replace(source, **changes) if isinstance(source, Recipe) else Recipe.load(source, **changes)
     folder = Path(out) if out is not None else RUNS / recipe.name
     if (folder / STATE).exists() and not resume:
         raise WriteError(f"{folder} holds a run; go on with it by resume=True, or choose another folder with out=")
-    trainer = Trainer(recipe, recipe.samples(), folder)
-    trainer.run()
-    return Training(folder, trainer.step, trainer.seconds, read_log(folder))
+    loop = teaching(recipe, recipe.samples(), folder).run()
+    export(loop, folder)
+    return Training(folder, loop.step, loop.seconds, loop.lines)

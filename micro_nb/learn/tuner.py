@@ -33,7 +33,7 @@ class Tuner(nn.Module):
         teacher = TileNetwork(config)
         teacher.load_state_dict(self.network.state_dict())
         self._base = (teacher.eval().requires_grad_(False),)  # in a tuple: its weights are not of this module
-        self.narrow = bfloat16
+        self.layers, self.narrow = tuple(config.layers), bfloat16
 
     def train(self, mode: bool = True) -> Tuner:
         """As always, but normalisation keeps its statistics."""

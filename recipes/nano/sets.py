@@ -1,6 +1,6 @@
 """The labelled data sets as samples: which layers each knows, what its objects are called, and what is kept for validation.
 
-Data sets that Micro-D1 knew before are read by :mod:`micro_nb.learn.layout` and divided as ``nano.csv`` says; newer ones are read
+Data sets that Micro-D1 knew before are read by :mod:`layout` and divided as ``nano.csv`` says; newer ones are read
 here, and every fifth of their groups, in the order of the groups' hashes, is for validation.
 """
 
@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import layout
 import numpy as np
 import pandas as pd
+import weak
 from PIL import Image
 from scipy import ndimage as ndi
 from shards import Sample
 from skimage.measure import regionprops
 from skimage.segmentation import watershed
+from split import Split
 
-from micro_nb.learn import layout, weak
-from micro_nb.learn.shards import typical_diameter
-from micro_nb.learn.split import Split
+from micro_nb.learn.sample import typical_diameter
 
 _CLUMP_SOLIDITY, _CLUMP_AREA = 0.88, 1.4
 """Objects with deeper dents and this much larger than the median are several that touch."""

@@ -25,13 +25,6 @@ def test_a_batch_depends_on_its_seed_and_step_alone(crops):
     assert not torch.equal(a.pixels, crops.batch(8, 2).pixels)
 
 
-def test_processes_share_a_batch_without_overlap(crops):
-    whole = crops.batch(3, 4).pixels
-    parts = [crops.batch(3, 4, rank=r, ranks=2).pixels for r in (0, 1)]
-    assert torch.equal(whole[0::2], parts[0])
-    assert torch.equal(whole[1::2], parts[1])
-
-
 def test_shapes_are_those_of_the_network_and_a_layer_without_labels_is_not_known(crops):
     batch = crops.batch(0, 2)
     assert batch.pixels.shape == (2, 3, 64, 64)

@@ -15,10 +15,10 @@ import micro_nb as mnb
 from micro_nb.errors import CorruptImageError, ImageNotFoundError
 from micro_nb.learn import evaluation_robustness
 from micro_nb.learn.evaluate import evaluate
-from micro_nb.learn.evaluation_data import read_set
 from micro_nb.learn.evaluation_presence import presence
 from micro_nb.learn.evaluation_retrieval import Query, evaluate_naming, evaluate_retrieval, read_queries
 from micro_nb.learn.evaluation_robustness import CURVES, degraded
+from micro_nb.learn.labelled_set import read_set
 from micro_nb.learn.metrics.instances import average_precision
 
 

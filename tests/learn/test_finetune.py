@@ -13,14 +13,14 @@ from training_samples import TINY, discs
 
 from micro_nb.data.open import open_image
 from micro_nb.errors import AxesError, ImageNotFoundError, WriteError
+from micro_nb.learn import checks as checking
 from micro_nb.learn import finetune as module
-from micro_nb.learn import finetune_loop
+from micro_nb.learn.checks import Checks
 from micro_nb.learn.crops import Crops
 from micro_nb.learn.finetune import divided, figures, named, renewed, write_model
-from micro_nb.learn.finetune_loop import Checks
 from micro_nb.learn.labelled import read_labelled
+from micro_nb.learn.loop import Loop
 from micro_nb.learn.train import train
-from micro_nb.learn.trainer import Trainer
 from micro_nb.learn.tuner import Tuner
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
 from micro_nb.models.micro_d1.modeling_micro_d1 import TileNetwork
@@ -107,19 +107,14 @@ def test_what_labels_do_not_speak_of_stays_as_the_base_has_it():
 
 
 def test_checking_keeps_the_best_weights_and_stops_when_nothing_improves(monkeypatch):
-    checks = Checks([discs(1)], module.Recipe({"discs": 1.0}, edge=64), ("object", "nucleus", "organelle"))
+    checks, stops = Checks([None]), []
     losses = iter([3.0, 1.0, 2.0, 2.0, 2.0, 2.0])
-    monkeypatch.setattr(finetune_loop, "geometry_loss", lambda *_: {"loss": current[0]})
-    network, stops, current = TileNetwork(MicroD1Config(**TINY)), [], [0.0]
-    weights = network.state_dict()
+    monkeypatch.setattr(Checks, "loss", lambda *_: next(losses))
     for step in range(6):
-        current[0] = next(losses)
-        fake = SimpleNamespace(
-            step=step, averaged=lambda s=step: weights | {"mark": s}, model=SimpleNamespace(network=network),
-            world=SimpleNamespace(device="cpu"),
-        )  # fmt: skip
-        monkeypatch.setattr(TileNetwork, "load_state_dict", lambda *a, **k: None)
-        stops.append(checks.look(fake))
+        weights = {"mark": step}
+        stops.append(
+            checks.look(SimpleNamespace(step=step, averaged=lambda part, w=weights: w, model=SimpleNamespace(network=None)))
+        )
     assert checks.best["mark"] == 1
     assert stops == [False, False, False, False, False, True]
 
@@ -172,18 +167,18 @@ def test_five_lines_make_a_model_folder_from_folders(base, folders, tmp_path):
 
 def stopped_at(monkeypatch, step: int, error: type[BaseException]) -> None:
     """The next step after ``step`` fails."""
-    learn = Trainer.learn
+    learn = Loop.learn
 
     def failing(self, batch):
         if self.step >= step:
             raise error
         return learn(self, batch)
 
-    monkeypatch.setattr(Trainer, "learn", failing)
+    monkeypatch.setattr(Loop, "learn", failing)
 
 
 def test_the_same_call_goes_on_where_it_was_killed_and_comes_out_the_same(base, folders, tmp_path, monkeypatch):
-    monkeypatch.setattr(finetune_loop, "CHECK_EVERY", 2)
+    monkeypatch.setattr(checking, "CHECK_EVERY", 2)
     monkeypatch.setattr(module, "CHECK_EVERY", 2)
     call = {"base": base, "name": "disc", "steps": 6}
     train(folders / "images", folders / "labels", out=tmp_path / "whole", **call)
@@ -193,7 +188,7 @@ def test_the_same_call_goes_on_where_it_was_killed_and_comes_out_the_same(base, 
             train(folders / "images", folders / "labels", out=tmp_path / "killed", **call)
     assert [p.name for p in tmp_path.glob("*killed*")] == [".killed.training"]
     taken = []
-    monkeypatch.setattr(Trainer, "learn", lambda self, batch, real=Trainer.learn: taken.append(self.step) or real(self, batch))
+    monkeypatch.setattr(Loop, "learn", lambda self, batch, real=Loop.learn: taken.append(self.step) or real(self, batch))
     train(folders / "images", folders / "labels", out=tmp_path / "killed", **call)
     assert taken == [4, 5]
     first, second = (load_model(tmp_path / name) for name in ("whole", "killed"))
@@ -204,10 +199,10 @@ def test_the_same_call_goes_on_where_it_was_killed_and_comes_out_the_same(base, 
 def test_an_unfinished_run_on_other_labels_is_not_gone_on_with(base, folders, tmp_path):
     pairs = read_labelled(folders / "images", folders / "labels")
     recipe = module._recipe(base, "disc", steps=6, batch=4, edge=64, seed=0)
-    work = finetune_loop.workfolder(tmp_path / "model", base, recipe, pairs)
+    work = checking.workfolder(tmp_path / "model", base, recipe, pairs)
     (work / "state.pt").touch()
-    assert (finetune_loop.workfolder(tmp_path / "model", base, recipe, pairs) / "state.pt").exists()
-    assert not (finetune_loop.workfolder(tmp_path / "model", base, recipe, pairs[:-1]) / "state.pt").exists()
+    assert (checking.workfolder(tmp_path / "model", base, recipe, pairs) / "state.pt").exists()
+    assert not (checking.workfolder(tmp_path / "model", base, recipe, pairs[:-1]) / "state.pt").exists()
 
 
 def test_an_interrupted_fine_tuning_writes_the_best_model_so_far(base, folders, tmp_path, monkeypatch):
@@ -228,12 +223,12 @@ def test_interrupted_before_the_first_step_there_is_no_model(base, folders, tmp_
 def test_how_long_it_will_take_is_said_beforehand(base, folders, tmp_path, monkeypatch):
     said = []
 
-    class Told(finetune_loop.Progress):
+    class Told(checking.Progress):
         def __enter__(self):
             said.append(self.what)
             return super().__enter__()
 
-    monkeypatch.setattr(finetune_loop, "Progress", Told)
+    monkeypatch.setattr(checking, "Progress", Told)
     train(folders / "images", folders / "labels", base=base, name="disc", steps=2, out=tmp_path / "model")
     assert len(said) == 1
     assert re.fullmatch(r"fine-tuning on disc, up to about \d+ s", said[0])

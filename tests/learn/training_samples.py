@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
-import torch
 
+from micro_nb.learn.learner import export, teaching
+from micro_nb.learn.loop import Loop
 from micro_nb.learn.recipe import Recipe
-from micro_nb.learn.shards import Sample, typical_diameter
-from micro_nb.learn.trainer import Trainer, fresh
-from micro_nb.models.micro_d1.configuration_micro_d1 import MicroD1Config
+from micro_nb.learn.sample import Sample, typical_diameter
 
 TINY = {"decoder_widths": (16, 16, 16, 16), "embed_dim": 16, "heads": 2}
 
@@ -46,18 +43,13 @@ def tiny(**changes: object) -> Recipe:
     return Recipe({"discs": 1.0}, name="tiny", **(values | changes))
 
 
-def gradients(folder: str) -> None:
-    """Writes loss, gradients and statistics of one step, of all processes together; in float64, as rounding is not the matter."""
-    os.makedirs(folder, exist_ok=True)
-    torch.set_num_threads(1)
-    learner = fresh(tiny(), MicroD1Config(**TINY), [discs(1)], "cpu")
-    learner.network.double()
-    trainer = Trainer(tiny(), [discs(1)], folder, learner=learner)
-    batch = trainer.crops.batch(0, 4, rank=trainer.world.rank, ranks=trainer.world.size)
-    batch.pixels = batch.pixels.double()
-    loss = torch.stack(list(trainer.shared.train()(batch).values())).sum()
-    loss.backward()
-    if trainer.world.rank == 0:
-        grads = {k: p.grad for k, p in trainer.model.named_parameters()}
-        norms = {k: v for k, v in trainer.model.state_dict().items() if "running" in k}
-        torch.save([loss.item(), grads, norms], os.path.join(folder, "out.pt"))
+def loop(out: object, **changes: object) -> Loop:
+    """The tiny recipe in a folder; every step is logged."""
+    made = teaching(tiny(**changes), [discs(1)], out)
+    made.log_every = 1
+    return made
+
+
+def run(out: object) -> None:
+    """All of the tiny recipe."""
+    export(loop(out).run(), out)

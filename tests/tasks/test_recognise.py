@@ -9,11 +9,9 @@ import pytest
 import torch
 
 import micro_nb as mnb
-from micro_nb.learn.facts import known
-from micro_nb.learn.shown import Picture, shown, write
 from micro_nb.models.micro_d1.processing_micro_d1 import normalise, three_channels
 from micro_nb.tasks.recognise import recognise
-from micro_nb.tasks.shown import FILE, Shown
+from micro_nb.tasks.shown import Shown
 
 FLAT = {"modality": (10.0, 0.0), "stain": (10.0, 0.0), "specimen": (10.0, 0.0)}
 
@@ -45,30 +43,6 @@ def test_a_picture_of_which_it_is_not_known_speaks_against():
     assert some.vouched(looking(5), "specimen")["comet assay"] < 0.2
     assert some.vouched(looking(21), "specimen")["comet assay"] < 0.6
     assert some.vouched(looking(38), "specimen")["comet assay"] > 0.99  # the same field: nothing is known of the other
-
-
-def pictures(rng, apart):
-    """Two kinds, from four sources each."""
-    made = []
-    for kind, at in (("fluorescence", apart), ("brightfield", -apart)):
-        for k in range(4):
-            middle, facts = np.append(at, rng.normal(size=7)), known({kind}, ("stain", "specimen"))
-            made += [Picture(middle + 0.1 * rng.normal(size=8), facts, f"{kind}{k}{i}", f"{kind}{k}") for i in range(4)]
-    return made
-
-
-def test_likeness_that_misleads_between_sources_is_hardly_believed(rng):
-    slope, intercept = shown(pictures(rng, 0.0)).lines["modality"]
-    assert 0.2 * slope + intercept < 2
-
-
-def test_what_was_shown_is_written_whole_and_without_pickle(rng, tmp_path):
-    (tmp_path / "calibration.json").write_text("{}")
-    found = shown(pictures(rng, 0.0))
-    write(found, tmp_path)
-    with np.load(tmp_path / FILE, allow_pickle=False) as arrays:
-        assert arrays["pictures"].shape == (32, found.axes.shape[0])
-        assert set(arrays["concepts"]) >= {"fluorescence", "brightfield"}
 
 
 def test_a_model_that_names_no_pictures_is_believed_by_its_words_alone():

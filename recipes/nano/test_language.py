@@ -1,18 +1,19 @@
+# ruff: noqa: D103
 """A language model is taught on labelled scenes: the loss falls, and adapter and projector come back from disk."""
 
-import json
+from __future__ import annotations
+
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
+from words.features import views
+from words.language import ADAPTER, LanguageRecipe, LanguageTrainer, encoded, load_language, told
+from words.lessons import lessons
 
-import micro_nb as mnb
-from micro_nb.errors import WriteError
-from micro_nb.face.cli import main
-from micro_nb.learn.features import views
-from micro_nb.learn.language import ADAPTER, LanguageRecipe, LanguageTrainer, encoded, load_language, told
-from micro_nb.learn.lessons import lessons
-from micro_nb.learn.recipe import RecipeError
+from micro_nb.learn.loop import RecipeError
 from micro_nb.learn.scenes import generated
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
 from micro_nb.tasks.load import prepared
@@ -100,44 +101,33 @@ def test_the_loss_falls_and_what_was_learnt_is_saved_and_loaded(eyes, seen, toke
     before = {k: v.clone() for k, v in language.state_dict().items()}
     sight = {k: v.clone() for k, v in eyes.state_dict().items()}
     trainer = LanguageTrainer(RECIPE, seen, eyes=eyes, language=language, tokenizer=tokenizer)
-    folder = trainer.run(tmp_path / "small")
-    first, last = (sum(part) / 5 for part in (trainer.losses[:5], trainer.losses[-5:]))
-    assert last < 0.8 * first
+    losses = [line["loss"] for line in trainer.run(tmp_path).lines]
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     assert all(torch.equal(v, eyes.state_dict()[k]) for k, v in sight.items())
-    assert sorted(p.name for p in folder.iterdir()) == ["adapter", "log.csv", "projector.safetensors", "small.json"]
-    assert (folder / ADAPTER / "adapter_model.safetensors").stat().st_size < 200_000
+    assert (tmp_path / ADAPTER / "adapter_model.safetensors").stat().st_size < 200_000
 
-    again = load_language(folder, eyes=eyes, language=tiny())
+    again = load_language(tmp_path, eyes=eyes, language=tiny())
     base = again.language.get_base_model().state_dict()
     assert all(torch.equal(v, base[k.replace("_proj.", "_proj.base_layer.") if k not in base else k]) for k, v in before.items())
-    batch = trainer.batch(trainer.lessons[:2])
+    batch = trainer.draw(0)
     with torch.no_grad():
         assert torch.allclose(again(**batch).logits, trainer.model.eval()(**batch).logits, atol=1e-5)
     assert again.say(batch["input_ids"][:1], seen=batch["seen"][:1], pooled=batch["pooled"][:1], max_new_tokens=4).shape[0] == 1
 
 
+def test_a_training_that_was_stopped_goes_on_along_the_same_curve(eyes, seen, tokenizer, tmp_path):
+    def lines(steps, folder):
+        recipe = replace(RECIPE, steps=steps, cooldown=1e-6, warmup=1, dropout=0.1)
+        return LanguageTrainer(recipe, seen, eyes=eyes, language=tiny(), tokenizer=tokenizer).run(tmp_path / folder).lines
+
+    lines(2, "stopped")
+    whole, stopped = lines(4, "whole"), lines(4, "stopped")
+    assert [line["loss"] for line in stopped] == pytest.approx([line["loss"] for line in whole], abs=2e-3)
+
+
 def test_the_recipe_of_small_can_be_read():
-    recipe = LanguageRecipe.load("small", steps=5)
+    small = Path(__file__).parent / "words" / "small.yaml"
+    recipe = LanguageRecipe.load(small, steps=5)
     assert (recipe.steps, recipe.eyes, recipe.name) == (5, "nano", "small")
     with pytest.raises(RecipeError, match="colour is no part"):
-        LanguageRecipe.load("small", colour=1)
-    with pytest.raises(RecipeError, match="no such recipe"):
-        LanguageRecipe.load("nothing")
-
-
-def test_a_recipe_for_language_is_followed_by_train_and_on_the_command_line(tokenizer, tmp_path, capsys):
-    tiny().save_pretrained(tmp_path / "tiny")
-    tokenizer.save_pretrained(tmp_path / "tiny")
-    recipe = tmp_path / "tiny.yaml"
-    recipe.write_text(
-        f"name: tiny\nlanguage: {tmp_path / 'tiny'}\nscenes: {{fluorescence: 1}}\nsteps: 4\nbatch: 2\nobjects: 4\ntokens: 400\n"
-    )
-    done = mnb.train(recipe, out=tmp_path / "first", steps=2)
-    assert (done.steps, list(done.curve.columns)) == (2, ["step", "loss"])
-    assert load_language(done.folder).language.peft_config["default"].r == 16
-    with pytest.raises(WriteError, match="choose another folder"):
-        mnb.train(recipe, out=tmp_path / "first")
-    with pytest.raises(RecipeError, match="not resumed"):
-        mnb.train(recipe, out=tmp_path / "first", resume=True)
-    assert main(["train", str(recipe), "--out", str(tmp_path / "second"), "--set", "steps=1", "--json"]) in (None, 0)
-    assert json.loads(capsys.readouterr().out)["steps"] == 1
+        LanguageRecipe.load(small, colour=1)

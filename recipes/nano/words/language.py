@@ -1,16 +1,16 @@
 """Micro-D1 ``small``: a language model learns, by LoRA and a projector, to read what Micro-D1 saw and to word evidence.
 
-    micro-nb train small --out runs/small
+    python -m words.language words/small.yaml --out work/small
 
-The eyes and the language model's own weights stay as they are. What is kept is the adapter and the projector.
+The eyes and the language model's own weights stay as they are. What is kept is the adapter and the projector. Given again, the
+line goes on where it was.
 """
 
 from __future__ import annotations
 
-import csv
+import argparse
 import json
 import os
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -18,35 +18,36 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from layout import read_folder
+from safetensors.torch import load_file
+from split import Split
+from torch import nn
 
-from ..errors import ImageNotFoundError, MissingExtraError, WriteError
-from ..models.micro_d1 import MicroD1ForConditionalGeneration, MicroD1Model
-from ..models.micro_d1.language_micro_d1 import IGNORED
-from ..models.ontology import ontology
-from ..progress import Progress
-from ..tasks.load import load_model, quiet
+from micro_nb.errors import ImageNotFoundError, MissingExtraError
+from micro_nb.learn.loop import Loop, write_tensors
+from micro_nb.learn.recipe import Pace, RecipeError, entries
+from micro_nb.learn.sample import Sample
+from micro_nb.learn.scenes import generated
+from micro_nb.models.micro_d1 import MicroD1ForConditionalGeneration, MicroD1Model
+from micro_nb.models.micro_d1.language_micro_d1 import IGNORED
+from micro_nb.models.ontology import ontology
+from micro_nb.tasks.load import load_model, quiet
+
 from .facts import known
 from .features import Features, views
 from .lessons import Lesson, lessons
-from .recipe import RUNS, RecipeError, entries, read_data
-from .scenes import generated
-from .shards import Sample
-from .split import Split
-from .training import Training
 
-PROJECTOR, ADAPTER, LOG, CARD = "projector.safetensors", "adapter", "log.csv", "small.json"
+PROJECTOR, ADAPTER, CARD = "projector.safetensors", "adapter", "small.json"
 
 
-@dataclass(frozen=True)
-class LanguageRecipe:
-    """How a language model is taught; ``recipes/small.yaml`` says what each entry means."""
+@dataclass(frozen=True, kw_only=True)
+class LanguageRecipe(Pace):
+    """How a language model is taught; ``small.yaml`` says what each entry means."""
 
     eyes: str = "nano"
     language: str = "HuggingFaceTB/SmolLM2-135M-Instruct"
     name: str = "small"
     data: Sequence[str] = ()
-    split: str | None = None
     scenes: Mapping[str, int] = field(default_factory=dict)
     copies: int = 1
     steps: int = 6000
@@ -61,12 +62,12 @@ class LanguageRecipe:
     projector_rate: float = 1e-3
     decay: float = 0.01
     warmup: int = 200
-    seed: int = 0
+    cooldown: float = 0.9
     save_every: int = 500
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **changes: Any) -> LanguageRecipe:
-        """A recipe of the package (``"small"``) or a YAML file.
+        """A YAML file, such as ``small.yaml``.
 
         Raises
         ------
@@ -76,12 +77,30 @@ class LanguageRecipe:
 
     def features(self, eyes: MicroD1Model) -> list[Features]:
         """What the eyes see of the scenes and of the training part of the data."""
-        samples = list(generated(self.scenes, seed=self.seed))
-        stored = [s for place in self.data for s in read_data(place)]
-        samples += Split.read(self.split).take(stored, "train") if self.split else stored
+        stored = [s for place in self.data for s in read_folder(place)]
+        samples = [*generated(self.scenes, seed=self.seed), *Split.read("nano").take(stored, "train")]
         if not samples:
             raise RecipeError("neither data nor scenes: there is nothing to speak of")
         return told(samples, views(samples, eyes, copies=self.copies, seed=self.seed))
+
+
+class Spoken(nn.Module):
+    """Eyes and a language model that learn to speak; the eyes stay as they are."""
+
+    def __init__(self, eyes: MicroD1Model, language: Any) -> None:
+        super().__init__()
+        self.model = MicroD1ForConditionalGeneration.joined(eyes, language)
+        self.model.vision.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Spoken:
+        """As always, but the eyes look as they do."""
+        super().train(mode)
+        self.model.vision.train(False)
+        return self
+
+    def forward(self, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """How badly answers are foretold."""
+        return {"loss": self.model(**batch).loss}
 
 
 class LanguageTrainer:
@@ -96,55 +115,40 @@ class LanguageTrainer:
     Attributes
     ----------
     model : the joined model; ``model.language`` carries the adapter.
-    losses : of every step so far.
     """
 
     def __init__(
         self, recipe: LanguageRecipe, seen: Sequence[Features] | None = None, *, eyes: MicroD1Model | None = None,
         language: Any = None, tokenizer: Any = None,
     ) -> None:  # fmt: skip
-        torch.manual_seed(recipe.seed)
-        self.recipe, self.losses = recipe, list[float]()
-        eyes = eyes or load_model(recipe.eyes)
+        self.recipe, eyes = recipe, eyes or load_model(recipe.eyes)
         if language is None:
             language, tokenizer = _language(recipe.language)
         self.tokenizer, self.views = tokenizer, list(recipe.features(eyes) if seen is None else seen)
-        self.model = MicroD1ForConditionalGeneration.joined(eyes, adapted(language, recipe))
-        self.lessons = lessons(self.views, seed=recipe.seed)
-        self.rng = np.random.default_rng(recipe.seed)
+        self.spoken = Spoken(eyes, adapted(language, recipe))
+        self.model, self.lessons = self.spoken.model, lessons(self.views, seed=recipe.seed)
+
+    def run(self, out: str | os.PathLike[str]) -> Loop:
+        """All steps that are left; what was learnt is written to ``out`` at the end."""
+        folder, recipe = Path(out), self.recipe
         adapter = [p for p in self.model.language.parameters() if p.requires_grad]
-        groups = [
-            {"params": adapter, "lr": recipe.rate},
-            {"params": list(self.model.projector.parameters()), "lr": recipe.projector_rate},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.decay)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._share)
+        groups = ((adapter, recipe.rate), (self.model.projector.parameters(), recipe.projector_rate))
+        fixed = {k: v for k, v in asdict(recipe).items() if k not in ("steps", "save_every", "name", "data")}
+        loop = Loop(
+            self.spoken, self.draw, recipe, groups, folder=folder, recipe=fixed, what=f"teaching {recipe.name}", log_every=1
+        )
+        loop.run()
+        self.model.language.save_pretrained(folder / ADAPTER, save_embedding_layers=False)
+        write_tensors(self.model.projector.state_dict(), folder / PROJECTOR)
+        (folder / CARD).write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
+        return loop
 
-    def run(self, out: str | os.PathLike[str]) -> Path:
-        """All steps; what was learnt is written to ``out`` now and then, and at the end."""
-        folder = Path(out)
-        self.model.train()
-        self.model.vision.train(False)
-        with Progress(f"teaching {self.recipe.name}", self.recipe.steps, "steps") as progress:
-            for step in range(1, self.recipe.steps + 1):
-                self.losses.append(self.step())
-                if step % self.recipe.save_every == 0 or step == self.recipe.steps:
-                    self.save(folder)
-                progress.advance()
-        return folder
+    def draw(self, step: int) -> dict[str, torch.Tensor]:
+        """The batch of a step."""
+        rng = np.random.default_rng([self.recipe.seed, step])
+        return self.batch([self.lessons[int(k)] for k in rng.integers(len(self.lessons), size=self.recipe.batch)], rng)
 
-    def step(self) -> float:
-        """One step on a batch drawn at random."""
-        drawn = [self.lessons[int(k)] for k in self.rng.integers(len(self.lessons), size=self.recipe.batch)]
-        loss = self.model(**self.batch(drawn)).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for group in self.optimizer.param_groups for p in group["params"]], 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.schedule.step()
-        return float(loss.detach())
-
-    def batch(self, drawn: Sequence[Lesson]) -> dict[str, torch.Tensor]:
+    def batch(self, drawn: Sequence[Lesson], rng: np.random.Generator) -> dict[str, torch.Tensor]:
         """Tensors of lessons; only answers are learnt, and places behind them are not looked at."""
         rows = [encoded(lesson, self.tokenizer, self.recipe.tokens) for lesson in drawn]
         longest = max(len(ids) for ids, _ in rows)
@@ -156,47 +160,14 @@ class LanguageTrainer:
             mask[k, : len(words)] = 1
         seen = torch.stack([torch.from_numpy(self.views[lesson.view].seen.astype(np.float32)) for lesson in drawn])
         return {
-            "input_ids": ids, "labels": labels, "attention_mask": mask, "seen": seen, "pooled": self._objects(drawn),
+            "input_ids": ids, "labels": labels, "attention_mask": mask, "seen": seen, "pooled": self._objects(drawn, rng),
         }  # fmt: skip
 
-    def save(self, folder: Path) -> None:
-        """Adapter, projector, recipe and losses; not the eyes, nor the language model."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.model.language.save_pretrained(folder / ADAPTER, save_embedding_layers=False)
-        save_file(self.model.projector.state_dict(), folder / PROJECTOR)
-        (folder / CARD).write_text(json.dumps(asdict(self.recipe), indent=1), encoding="utf-8")
-        with (folder / LOG).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("step", "loss"), *enumerate(self.losses, 1)])
-
-    def _objects(self, drawn: Sequence[Lesson]) -> torch.Tensor:
+    def _objects(self, drawn: Sequence[Lesson], rng: np.random.Generator) -> torch.Tensor:
         """``(B, N, D)``: as many objects of each view as the poorest has, drawn at random, at most ``recipe.objects``."""
         pooled = [self.views[lesson.view].pooled for lesson in drawn]
         n = min([self.recipe.objects, *(len(p) for p in pooled)])
-        chosen = [p[self.rng.permutation(len(p))[:n]] for p in pooled]
-        return torch.from_numpy(np.stack(chosen).astype(np.float32))
-
-    def _share(self, step: int) -> float:
-        """Linear rise, then a cosine down to a tenth."""
-        rise = min(1.0, (step + 1) / max(1, self.recipe.warmup))
-        return rise * (0.55 + 0.45 * float(np.cos(np.pi * min(1.0, step / max(1, self.recipe.steps)))))
-
-
-def teach(source: Any, *, out: str | os.PathLike[str] | None, changes: Mapping[str, Any]) -> Training:
-    """Follows a recipe for language: what ``micro_nb.train`` does with one.
-
-    Raises
-    ------
-    RecipeError : the recipe cannot be followed.
-    WriteError : ``out`` holds a training already.
-    """
-    recipe = replace(source, **changes) if isinstance(source, LanguageRecipe) else LanguageRecipe.load(source, **changes)
-    folder = Path(out) if out is not None else RUNS / recipe.name
-    if (folder / CARD).exists():
-        raise WriteError(f"{folder} holds a training of language, which is not gone on with; choose another folder with out=")
-    began, trainer = time.perf_counter(), LanguageTrainer(recipe)
-    trainer.run(folder)
-    lines = [{"step": step, "loss": loss} for step, loss in enumerate(trainer.losses, 1)]
-    return Training(folder, len(lines), time.perf_counter() - began, lines)
+        return torch.from_numpy(np.stack([p[rng.permutation(len(p))[:n]] for p in pooled]).astype(np.float32))
 
 
 def told(samples: Sequence[Sample], seen: Sequence[Features]) -> list[Features]:
@@ -276,3 +247,19 @@ def _language(where: str) -> tuple[Any, Any]:
 
     with quiet():
         return AutoModelForCausalLM.from_pretrained(where, use_safetensors=True), AutoTokenizer.from_pretrained(where)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", help="a .yaml file")
+    parser.add_argument("--out", type=Path, default=Path("work/small"))
+    parser.add_argument("--steps", type=int)
+    args = parser.parse_args()
+    changes = {"steps": args.steps} if args.steps else {}
+    loop = LanguageTrainer(LanguageRecipe.load(args.recipe, **changes)).run(args.out)
+    print(json.dumps({"steps": loop.step, "last": loop.lines[-1]}))
+
+
+if __name__ == "__main__":
+    main()

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..models.ontology import ontology
-from ..models.wording import plural
+from micro_nb.models.ontology import ontology
+from micro_nb.models.wording import plural
+
 from .features import Features
 
 _COUNTS = ("How many {many} are there?", "Count the {many}.", "number of {many}", "what is the {one} count?")

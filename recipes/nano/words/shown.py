@@ -1,6 +1,6 @@
 """The training pictures that vouch for what an image is said to be: their thumbnails, and how far likeness can be believed.
 
-    python -m micro_nb.learn.shown DATA MODEL
+    python -m words.shown DATA MODEL
 
 Writes ``shown.npz`` into the model folder, and the key ``recognition`` of its calibration. How far a likeness is believed is
 fitted by leaving out, for each training picture, once all pictures of its own group, as of another slide, and once all of its own
@@ -20,18 +20,19 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.linear_model import LogisticRegression
+from split import Split
 
-from ..models.micro_d1 import MicroD1Model
-from ..models.micro_d1.processing_micro_d1 import normalise
-from ..models.ontology import ontology
-from ..progress import track
-from ..tasks.load import CALIBRATION, load_model
-from ..tasks.recognise import KINDS
-from ..tasks.shown import FILE, Shown
+from micro_nb.learn.sample import Sample
+from micro_nb.models.micro_d1 import MicroD1Model
+from micro_nb.models.micro_d1.processing_micro_d1 import normalise
+from micro_nb.models.ontology import ontology
+from micro_nb.progress import track
+from micro_nb.tasks.load import CALIBRATION, load_model
+from micro_nb.tasks.recognise import KINDS
+from micro_nb.tasks.shown import FILE, Shown
+
+from .build import samples_of
 from .facts import Facts, facts_of
-from .joint import samples_of
-from .shards import Sample
-from .split import Split
 
 _AXES = 128
 

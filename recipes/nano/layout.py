@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from PIL import Image
+from scipy import ndimage as ndi
+from weak import dark_nuclei, masks_from_boxes, masks_from_points
 
-from .shards import Sample, components, rim, typical_diameter
-from .weak import dark_nuclei, masks_from_boxes, masks_from_points
+from micro_nb.learn import sample
+from micro_nb.learn.sample import UNKNOWN, relabelled, typical_diameter
 
 BLOOD = {"RBC": "red blood cell", "WBC": "white blood cell", "Platelets": "platelet"}
 _TISSUE = {
     "fluorescence": "fluorescence", "histology_he_purple": "histology", "histology_he_purple_on_white": "histology",
     "brightfield_grey": "brightfield",
 }  # fmt: skip
+
+
+@dataclass
+class Sample(sample.Sample):
+    """As it was read; ``jpeg`` is the file that the image was decoded from, where that was a JPEG: nothing keeps it smaller."""
+
+    jpeg: bytes | None = field(default=None, repr=False)
 
 
 def picture(path: Path) -> np.ndarray:
@@ -140,6 +150,23 @@ def smears_with_points(root: Path) -> Iterator[Sample]:
             image, {"object": lab}, {"object": names}, root.name, row.image, f"block{k // 10}", typical_diameter([lab]), facts,
             jpeg(root / row.image),
         )  # fmt: skip
+
+
+def rim(labels: np.ndarray, width: int) -> np.ndarray:
+    """The same with background within ``width`` of the frame not known: for sets that leave out what the frame cuts."""
+    out = labels.copy()
+    inner = np.zeros(labels.shape, bool)
+    inner[width:-width, width:-width] = True
+    out[~inner & (labels == 0)] = UNKNOWN
+    return out
+
+
+def components(mask: np.ndarray, smallest: int) -> np.ndarray:
+    """Connected components of at least ``smallest`` pixels."""
+    found, _ = ndi.label(mask)
+    sizes = np.bincount(found.ravel())
+    found[sizes[found] < smallest] = 0
+    return relabelled(found)
 
 
 READERS: dict[str, Callable[[Path], Iterator[Sample]]] = {

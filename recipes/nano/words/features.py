@@ -9,15 +9,16 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from ..models.micro_d1 import MicroD1Model
-from ..models.micro_d1.processing_micro_d1 import normalise
-from ..progress import Progress
-from ..tasks.look.network import resampled, run
-from ..tasks.look.scale import pitch_for
-from ..tasks.look.second import SMALL, closer_pitch
-from .augment import recolour
+from micro_nb.learn.augment import recolour
+from micro_nb.learn.sample import Sample
+from micro_nb.models.micro_d1 import MicroD1Model
+from micro_nb.models.micro_d1.processing_micro_d1 import normalise
+from micro_nb.progress import Progress
+from micro_nb.tasks.look.network import resampled, run
+from micro_nb.tasks.look.scale import pitch_for
+from micro_nb.tasks.look.second import SMALL, closer_pitch
+
 from .facts import Facts, facts_of
-from .shards import Sample
 
 _LARGEST = 2048
 

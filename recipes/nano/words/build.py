@@ -1,6 +1,6 @@
 """From trained eyes to a whole model: the joint space is aligned, presence calibrated, and everything written as a model folder.
 
-    python -m micro_nb.learn.joint RUN DATA OUT
+    python -m words.build RUN DATA OUT
 
 ``RUN`` is a training folder with the tile network, ``DATA`` the folder of data sets, ``OUT`` the model folder.
 """
@@ -17,21 +17,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from layout import read_folder
 from safetensors.torch import load_file
+from split import Split
 
-from ..models.micro_d1 import MicroD1Config, MicroD1Model
-from ..models.ontology import ontology
-from ..tasks.load import CALIBRATION, prepared
+from micro_nb.learn.initial import imagenet_weights, load_imagenet
+from micro_nb.learn.sample import Sample
+from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
+from micro_nb.models.ontology import ontology
+from micro_nb.tasks.load import CALIBRATION, prepared
+
 from .align import Aligner, Aligning
 from .facts import facts_of
 from .features import concepts_seen, views
-from .floors import floors
-from .initial import imagenet_weights, load_imagenet
-from .layout import read_folder
 from .pictures import captioned, diseases
 from .presence import ask, calibrated, figures, opened
-from .shards import Sample
-from .split import Split
 
 _UNLABELLED = {"captioned": captioned, "chula_rbc_disease": diseases}
 TRAINED_ON = "trained_on.csv"
@@ -95,7 +95,6 @@ def build(
     objects = [o for o in objects if o != "uncategorised"]
     model.calibration = {"object_concepts": objects, "image_concepts": images, "grey_only": grey_only(train, objects)}
     model.calibration["shown_in"] = shown_in(train, objects)
-    model.calibration["least_certainty"] = floors(train, model)
     asked = ask(((s.dataset, opened(s), facts_of(s)) for s in held), model)
     model.calibration["presence"] = calibrated(asked)
     found = {"presence": figures(asked, model.calibration["presence"]).round(4).to_dict("records"), "loss": losses[-1]}

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..models.ontology import ontology
-from .shards import Sample
+from micro_nb.learn.sample import Sample
+from micro_nb.models.ontology import ontology
 
 OBJECTS = ("object", "structure", "cell type")
 _OPEN = ("appearance", "artefact", "condition")

@@ -11,18 +11,19 @@ import pandas as pd
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from ..data.image import MicroImage
-from ..data.open import open_image
-from ..models.micro_d1 import MicroD1Model
-from ..models.ontology import ontology
-from ..progress import Progress
-from ..tasks.look.looking import image_vector, look_at, object_vectors
-from ..tasks.names import Vocabulary
-from ..tasks.parse import best_layer
-from ..tasks.presence import ALPHA, parts, statistic
-from ..tasks.text import encode_text
+from micro_nb.data.image import MicroImage
+from micro_nb.data.open import open_image
+from micro_nb.learn.sample import Sample
+from micro_nb.models.micro_d1 import MicroD1Model
+from micro_nb.models.ontology import ontology
+from micro_nb.progress import Progress
+from micro_nb.tasks.look.looking import image_vector, look_at, object_vectors
+from micro_nb.tasks.names import Vocabulary
+from micro_nb.tasks.parse import best_layer
+from micro_nb.tasks.presence import ALPHA, parts, statistic
+from micro_nb.tasks.text import encode_text
+
 from .facts import Facts
-from .shards import Sample
 
 _NULL = 2000
 _ENOUGH = 100

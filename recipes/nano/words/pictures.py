@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..analysis.scale import find_recipe
-from ..analysis.segment import segmented_plane
-from ..data.open import open_image
-from .shards import Sample, eight_bit
+from micro_nb.analysis.scale import find_recipe
+from micro_nb.analysis.segment import segmented_plane
+from micro_nb.data.open import open_image
+from micro_nb.learn.sample import Sample, eight_bit
 
 _FACTS = ("caption", "specimen", "modality")
 

@@ -12,45 +12,48 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..models.micro_d1 import MicroD1Model
-from ..models.ontology import ontology
-from ..progress import Progress
+from micro_nb.learn.loop import Loop
+from micro_nb.learn.losses import sigmoid_contrastive
+from micro_nb.learn.recipe import Pace
+from micro_nb.models.micro_d1 import MicroD1Model
+from micro_nb.models.ontology import ontology
+
 from .facts import OBJECTS
 from .features import Features
-from .losses import sigmoid_contrastive
 
 _NOT_NAMES = ("uncategorised",)
 _WORDINGS = 40
 
 
-@dataclass(frozen=True)
-class Aligning:
+@dataclass(frozen=True, kw_only=True)
+class Aligning(Pace):
     """How the joint space is trained.
 
     Attributes
     ----------
-    steps, images, objects : length; images a step, objects of each.
-    rate, decay : of AdamW; the rate falls to 0 along a cosine.
+    images, objects : images a step, objects of each. rate : of AdamW.
     sentences : prompts a step that name several concepts at once, or are an image's own caption.
     no_tokens : share of steps in which objects do not see the global tokens.
     no_part : share of steps in which images are known by their thumbnail or their detail alone.
     """
 
     steps: int = 1500
+    warmup: int = 75
+    cooldown: float = 0.8
+    decay: float = 0.05
     images: int = 24
     objects: int = 24
     rate: float = 1e-3
-    decay: float = 0.05
     sentences: int = 48
     no_tokens: float = 0.25
     no_part: float = 0.3
-    seed: int = 0
 
 
-class Aligner:
-    """Trains ``model.text``, ``model.joint`` and the mixing of global tokens."""
+class Aligner(nn.Module):
+    """Trains ``model.text``, ``model.joint`` and the mixing of global tokens; a batch is drawn by the generator it is given."""
 
     def __init__(self, model: MicroD1Model, features: Sequence[Features], recipe: Aligning | None = None) -> None:
+        super().__init__()
         self.model, self.recipe = model, recipe or Aligning()
         self.features = [f for f in features if f.facts.present]
         self.onto = ontology()
@@ -62,32 +65,29 @@ class Aligner:
         self.groups: dict[str, list[int]] = {}
         for k, f in enumerate(self.features):
             self.groups.setdefault(f.key.split("/")[0], []).append(k)
-        self.parameters = [
-            *model.text.parameters(), *model.joint.parameters(), *model.thumb.token.parameters(), *model.thumb.mix.parameters()
-        ]  # fmt: skip
         self.truth = [self._image_truth(f) for f in self.features]
 
     def run(self) -> list[float]:
         """Trains; returns the losses."""
-        for p in self.parameters:
+        model, recipe = self.model, self.recipe
+        learning = [p for part in (model.text, model.joint, model.thumb.token, model.thumb.mix) for p in part.parameters()]
+        for p in learning:
             p.requires_grad_(True)
-        torch.manual_seed(self.recipe.seed)
-        optimizer = torch.optim.AdamW(self.parameters, self.recipe.rate, weight_decay=self.recipe.decay)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.recipe.rate, self.recipe.steps, pct_start=0.05)
-        losses = []
-        with Progress("aligning images and words", self.recipe.steps, "steps") as progress:
-            for step in range(self.recipe.steps):
-                loss = self.step(np.random.default_rng([self.recipe.seed, step]))
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(self.parameters, 1.0)
-                optimizer.step()
-                schedule.step()
-                losses.append(float(loss.detach()))
-                progress.advance()
-        for p in self.parameters:
+        loop = Loop(
+            self, lambda step: np.random.default_rng([recipe.seed, step]), recipe, [(learning, recipe.rate)],
+            what="aligning images and words", log_every=1,
+        ).run()  # fmt: skip
+        for p in learning:
             p.requires_grad_(False)
-        return losses
+        return [float(line["loss"]) for line in loop.lines]
+
+    def train(self, mode: bool = True) -> Aligner:
+        """The eyes are fixed, and so are their statistics."""
+        return super().train(False)
+
+    def forward(self, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        """Loss of one batch."""
+        return {"loss": self.step(rng)}
 
     def step(self, rng: np.random.Generator) -> torch.Tensor:
         """Loss of one batch."""

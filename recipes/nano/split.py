@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from .shards import Sample
+from micro_nb.learn.sample import Sample
 
-SPLITS = Path(__file__).parent / "splits"
+SPLITS = Path(__file__).parent
 COLUMNS = ("dataset", "name", "group", "split", "sha256")
 Part = Literal["train", "val"]
 _STACK, _STACK_HELD = "sstem_vnc", ("z3", "z4")
@@ -56,7 +56,7 @@ class Split:
 
     @classmethod
     def read(cls, name: str | os.PathLike[str]) -> Split:
-        """A split of the package (``"nano"``) or a file that :func:`write_split` wrote.
+        """The split of the recipe (``"nano"``) or a file that :func:`write_split` wrote.
 
         Raises
         ------
@@ -67,7 +67,7 @@ class Split:
         path = path if path.is_file() else Path(name)
         if not path.is_file():
             raise FileNotFoundError(
-                f"{name}: neither a file nor a split of the package ({', '.join(p.stem for p in SPLITS.glob('*.csv'))})"
+                f"{name}: neither a file nor a split of the recipe ({', '.join(p.stem for p in SPLITS.glob('*.csv'))})"
             )
         lines = [line for line in path.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
         rows = list(csv.DictReader(lines))
@@ -99,7 +99,7 @@ def write_split(samples: Sequence[Sample], root: str | os.PathLike[str], path: s
 
     Parameters
     ----------
-    samples : what :func:`micro_nb.learn.layout.read_folder` found in ``root``.
+    samples : what :func:`layout.read_folder` found in ``root``.
     root : the folder of the data sets, or one data set's, for the hashes of the files.
     note : lines for the head of the file, such as what a leak check found.
     """

@@ -1,9 +1,11 @@
+# ruff: noqa: D103
+"""Boxes and points become masks of blood cells."""
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from micro_nb.learn.weak import contrast, dark_nuclei, masks_from_boxes, masks_from_points
+from weak import contrast, dark_nuclei, masks_from_boxes, masks_from_points
 
 MIDDLES = np.array([(60, 60), (60, 150), (150, 60), (150, 150), (105, 235)])
 """Of cells, y and x; two touch none, and the last is very pale."""

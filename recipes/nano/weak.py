@@ -13,7 +13,7 @@ from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
 from skimage.segmentation import watershed
 
-from .shards import UNKNOWN, relabelled, typical_diameter
+from micro_nb.learn.sample import UNKNOWN, relabelled, typical_diameter
 
 _RAYS = 64
 _SHARES = np.linspace(0.55, 1.12, 39)
