@@ -98,9 +98,14 @@ def nearest(text: str, names: Sequence[str], floor: float = FLOOR) -> list[str]:
     return [names[best]] if likeness[best] >= floor else []
 
 
+def likenesses(texts: Sequence[str], phrases: tuple[str, ...]) -> np.ndarray:
+    """Cosines ``(texts, phrases)``."""
+    return np.asarray(_vectors(tuple(texts)) @ _vectors(phrases).T)
+
+
 def _likeness(text: str, phrases: tuple[str, ...]) -> np.ndarray:
     """Cosines ``(n,)`` of a text with phrases."""
-    return np.asarray(_vectors(phrases) @ _vectors((text.lower(),))[0])
+    return likenesses((text,), phrases)[0]
 
 
 @cache

@@ -21,7 +21,7 @@ from .scene import Scene
 _AGAINST = re.compile(r"\s+(?:versus|vs\.?|compared (?:to|with)|against)\s+", re.IGNORECASE)
 _DIFFERENCE = re.compile(r"^(?:the )?differences? between (.+?) and (.+)$", re.IGNORECASE)
 _SIDES: Mapping[str, tuple[str, ...]] = {
-    "why": ("why", "fails"), "cause": ("why", "fails"), "reason": ("why",), "how": ("how",), "measure": ("how",),
+    "why": ("why", "fails"), "cause": ("why", "fails"), "reason": ("why",), "need": ("why",), "how": ("how",), "measure": ("how",),
     "avoid": ("how",), "check": ("how",),
     "reduc": ("how",), "limit": ("fails",), "problem": ("fails",), "fail": ("fails",), "alternative": ("alternative", "advice"),
 }  # fmt: skip
@@ -39,7 +39,8 @@ _NAMED = re.compile(r"\{([a-z]\w*|\d+)\}")
 )  # fmt: skip
 def explain(topic: str, *, scene: Scene) -> Found:
     """What is written of a general matter: what it is, why, how, what goes wrong; of two that are compared, both."""
-    wanted = next((sides for word, sides in _SIDES.items() if re.search(rf"\b{word}", topic.lower())), ())
+    said = f"{topic} {scene.told.get('question', '')}".lower()
+    wanted = next((sides for word, sides in _SIDES.items() if re.search(rf"\b{word}", said)), ())
     found = _asked(topic, scene, advice=False)
     if not found:
         return _no_note(topic)

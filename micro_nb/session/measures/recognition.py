@@ -21,6 +21,7 @@ from .choosing import by_shape, by_words
 from .evaluation import selection
 from .eyes import FLOOR, concept_of
 from .finding import everything
+from .kinds import by_look
 from .measurement import Measurement, facts
 from .quantities import box
 from .registry import measurement
@@ -198,7 +199,11 @@ def leukocyte(objects: Selection) -> Found:
 
 
 def _kind_of(objects: Selection, scene: Scene) -> Found:
-    """The name that most of the objects have."""
+    """The name that most of the objects have; a narrower one where what is said, or their shape, is its look."""
+    said = str(scene.told.get("question", ""))
+    if not len(objects) and (narrow := by_look(objects.kind, said)):
+        says = "I find no {objects} by measurement; such a look, {0.value}, is that of {narrow}."
+        return Found((_look_of(narrow),), says, value=narrow, unit="", more={"narrow": plural(narrow)})
     objects.need_some()
     if scene.look.eyes == FLOOR or "name" not in objects.table:
         raise EvidenceError("without a trained model I outline objects but cannot tell kinds apart")
@@ -216,9 +221,16 @@ def _kind_of(objects: Selection, scene: Scene) -> Found:
         (f"number of {plural(kind)}", n, "count"),
         ("number looked at", len(objects), "count"),
     )
-    if len(objects) == 1:
-        return Found(rows, "It looks like {kind}.", more={"kind": f"a {kind}"})
-    return Found(rows, "{1} of {2.value} look like {many}.", more={"many": plural(kind)})
+    says = "It looks like {kind}." if len(objects) == 1 else "{1} of {2.value} look like {many}."
+    shape = str(pd.Series(shape_of(objects)).value_counts().index[0])
+    narrow = by_look(kind, said, *([f"{shape} {kind}"] if shape != "round" else []))
+    if narrow:
+        rows, says = (*rows, _look_of(narrow)), says + " Such a look, {3.value}, is that of {narrow}."
+    return Found(rows, says, more={"kind": f"a {kind}", "many": plural(kind), "narrow": plural(narrow)})
+
+
+def _look_of(kind: str) -> Measurement:
+    return Measurement(f"look of a {kind}", ontology()[kind].looks[0])
 
 
 def _picture(scene: Scene) -> Found:
