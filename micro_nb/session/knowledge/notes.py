@@ -105,7 +105,7 @@ def likenesses(texts: Sequence[str], phrases: tuple[str, ...]) -> np.ndarray:
 
 def _likeness(text: str, phrases: tuple[str, ...]) -> np.ndarray:
     """Cosines ``(n,)`` of a text with phrases."""
-    return likenesses((text,), phrases)[0]
+    return np.asarray(likenesses((text,), phrases)[0])
 
 
 @cache

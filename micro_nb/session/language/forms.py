@@ -28,6 +28,13 @@ OBJECTS_FIRST = frozenset(
 )
 OBJECTS_AT: dict[str, int] = {"stat": 2, "distribution": 1, "compartments": 1, "relate": 2}
 NARROWING = ("where", "having", "by", "order", "n", "rank", "channel", "image")
+PARTS = {
+    "obj": frozenset(NARROWING), "box": frozenset(),
+    "point": frozenset(), "inside": frozenset(), "outside": frozenset(),
+    "near": frozenset({"within"}), "holding": frozenset(), "z": frozenset(), "t": frozenset(), "well": frozenset(),
+    "image": frozenset({"image"}),
+}  # fmt: skip
+"""Calls that stand inside others, with their keywords: objects and places."""
 DEFAULTS = {
     ("density", "per"): "mm2", ("which", "order"): "max", ("obj", "order"): "max", ("obj", "n"): 1,
     ("table", "n"): 5, ("table", "order"): "max", ("compare", "how"): "difference",

@@ -10,8 +10,8 @@ from typing import Any
 from ...errors import LanguageError, MicroNBError, MissingExtraError
 from ..answer import Answer
 from ..language import Call, Node, parse
-from ..language.forms import OBJECTS_AT, OBJECTS_FIRST
-from ..measures.evaluation import PARTS, check
+from ..language.forms import OBJECTS_AT, OBJECTS_FIRST, PARTS
+from ..measures.evaluation import check
 from ..measures.eyes import FLOOR, concept_of, knows, load
 from ..measures.finding import WIDE
 from ..measures.registry import Measure, measures

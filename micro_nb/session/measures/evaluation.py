@@ -14,6 +14,7 @@ from scipy.special import stdtrit
 from ...errors import LanguageError
 from ..language import Call, Node, same_form
 from ..language.conditions import parse_condition
+from ..language.forms import PARTS
 from .measurement import Measurement
 from .places import Place
 from .quantities import POWER, plain_quantity
@@ -191,15 +192,6 @@ def _dimension(stat: Call) -> object:
     """The power of a length that a statistic has, or "grey" of a brightness."""
     name = plain_quantity(str(stat.args[0]))[0] if stat.args and isinstance(stat.args[0], str) else ""
     return "grey" if name in ("intensity", "integrated", "contrast") else POWER.get(name, 0)
-
-
-PARTS = {
-    "obj": frozenset(["where", "having", "by", "order", "n", "rank", "channel", "image"]), "box": frozenset(),
-    "point": frozenset(), "inside": frozenset(), "outside": frozenset(),
-    "near": frozenset({"within"}), "holding": frozenset(), "z": frozenset(), "t": frozenset(), "well": frozenset(),
-    "image": frozenset({"image"}),
-}  # fmt: skip
-"""Calls that stand inside others, with their keywords: objects and places."""
 
 
 def bind(call: Call, measure: Measure, scene: Scene) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from .scene import Scene
 _AGAINST = re.compile(r"\s+(?:versus|vs\.?|compared (?:to|with)|against)\s+", re.IGNORECASE)
 _DIFFERENCE = re.compile(r"^(?:the )?differences? between (.+?) and (.+)$", re.IGNORECASE)
 _SIDES: Mapping[str, tuple[str, ...]] = {
-    "why": ("why", "fails"), "cause": ("why", "fails"), "reason": ("why",), "need": ("why",), "how": ("how",), "measure": ("how",),
-    "avoid": ("how",), "check": ("how",),
+    "why": ("why", "fails"), "cause": ("why", "fails"), "reason": ("why",), "need": ("why",), "how": ("how",),
+    "measure": ("how",), "avoid": ("how",), "check": ("how",),
     "reduc": ("how",), "limit": ("fails",), "problem": ("fails",), "fail": ("fails",), "alternative": ("alternative", "advice"),
 }  # fmt: skip
 """Words in a topic, and the sides of a note that they ask for."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from inspect import Parameter
 from typing import Any, Literal
 
-from .evaluation import PARTS
+from ..language.forms import PARTS
 from .places import Place
 from .quantities import QUANTITIES, STATISTICS
 from .registry import Measure

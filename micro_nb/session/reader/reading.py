@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..language import Call
+from ..language.forms import PARTS
 
 if TYPE_CHECKING:
     from .beam import Law, Reading
@@ -39,7 +40,6 @@ def weights_digest() -> str:
 @cache
 def _law() -> Law:
     """Which tokens may follow which: the calls and keywords of the measurements that are declared."""
-    from ..measures.evaluation import PARTS
     from ..measures.registry import measures
     from .beam import Law
 
