@@ -14,8 +14,9 @@ import pandas as pd
 
 from ..data.atomic import writing_file
 from ..errors import CorruptImageError, WriteError
-from .evaluation import TITLES, Evaluation
-from .evaluation_presence import Presence
+from .asked import Presence
+from .evaluation import Evaluation
+from .judgements import JUDGEMENTS
 
 FAILURES = "failures"
 _SHOWN = (
@@ -172,7 +173,7 @@ def _figures(evaluations: Sequence[Evaluation]) -> str:
         mark = " (!)" if e.contaminated else ""
         cells = [_spread(e.figures[n].value, e.figures[n].low, e.figures[n].high) if n in e.figures else "" for n in names]
         rows.append([_safe(e.name) + mark, str(len(e.images)), *cells])
-    return _table(["data set", "images", *(TITLES[n] for n in names)], rows)
+    return _table(["data set", "images", *(JUDGEMENTS[n].said for n in names)], rows)
 
 
 def _classes(evaluations: Sequence[Evaluation]) -> str:

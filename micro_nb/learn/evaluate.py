@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import importlib
 import os
+import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from ..errors import PlanError
-from .evaluation import Contamination, Evaluation
-from .evaluation_bench import Bench
-from .evaluation_guard import TrainedOn, model_name
-from .evaluation_images import Parse
-from .evaluation_presence import PER_SET, Presence
-from .evaluation_strata import class_table, strata, worst
-from .labelled_set import LabelledSet, Prompts, read_set
+import numpy as np
 
+from ..errors import PlanError
+from ..progress import track
+from .asked import Answer, Presence, own_answers, presence, summarised
+from .evaluation import Contamination, Evaluation
+from .failures import Failure, picture, words
+from .judgements import Judged, worst
+from .judging import Compared, Parse, Truth, brightness
+from .labelled_set import LabelledImage, LabelledSet, Prompts, read_set
+from .trained_on import TrainedOn, model_name
+from .worsened import worsened as made_worse
+
+_RANKED = ("f1", "box_f1", "point_recall")
+"""By the first of these that there is, the worst images are chosen."""
 _FEW = 15
 _WORSENED = 8
 
@@ -73,22 +80,25 @@ def evaluate(
     ECCV 2014. PQ: Kirillov et al., CVPR 2019. Calibration: Guo et al., ICML 2017.
     """
     data = read_set(data_dir, prompts=prompts).few(limit)
-    others = [read_set(folder).few(PER_SET) for folder in against]
+    others = [read_set(folder) for folder in against]
     run, by = parser(model, parse)
     listed = _list(model, parse, trained_on)
     held = listed.check([i.path for i in data.images], force=force, what=str(data_dir))
-    bench = Bench(data, run, failures)
-    bench.run(held)
-    judged = bench.judgements()
-    figures, parts = judged.figures(seed=seed), strata(judged, seed=seed)
-    table = bench.robustness(worsened or _WORSENED * robustness, judged.main, seed=seed)
+    judged, answers, bad = _judged(data, run, held, failures)
+    figures, parts = judged.figures(seed=seed), judged.strata(seed=seed)
+    jobs = (
+        [(i.open(), _truth(data, i), data.prompts) for i in data.few(min(n, len(data.images))).images]
+        if (n := worsened or _WORSENED * robustness)
+        else []
+    )
     known = Contamination(listed.table is not None, listed.source, tuple(judged.table["image"][held]))
-    present = bench.presence(others)
+    present = presence([data, *others], run, known=answers) if others and answers else summarised(answers)
     return Evaluation(
         name=data.name, by=by, prompts=None if data.prompts is None else tuple(data.prompts), images=judged.table,
         main=judged.main, figures=figures, strata=parts, worst=worst(parts, judged.main, figures[judged.main].value),
-        contamination=known, classes=class_table(judged, seed=seed), presence=present, robustness=table,
-        failures=bench.worst(), notes=tuple(_notes(data, known, present)),
+        contamination=known, classes=judged.class_table(seed=seed), presence=present,
+        robustness=made_worse(jobs, run, judged, seed=seed) if jobs else None, failures=bad,
+        notes=tuple(_notes(data, known, present)),
     )  # fmt: skip
 
 
@@ -106,6 +116,33 @@ def parser(model: Any, parse: Callable[..., Any] | None) -> tuple[Parse, str]:
     tasks = importlib.import_module("micro_nb.tasks")  # brings torch, so only when a model is evaluated
     loaded = tasks.load_model(model) if isinstance(model, str | os.PathLike) else model or tasks.load_model()
     return partial(tasks.parse, model=loaded), os.path.basename(model_name(loaded).rstrip("/")) or type(loaded).__name__
+
+
+def _judged(data: LabelledSet, parse: Parse, held: np.ndarray, keep: int) -> tuple[Judged, list[Answer], tuple[Failure, ...]]:
+    """All images parsed and judged one by one, what was said of presence, and pictures of the worst."""
+    judged, answers, bad = Judged(data.classes, data.notes.incomplete, data.groups), list[Answer](), list[Any]()
+    work = list(zip(data.images, held, strict=True))
+    for k, (item, seen) in enumerate(track(work, f"evaluating on {data.name}", unit="images")):
+        img, truth = item.open(), _truth(data, item)
+        start = time.perf_counter()
+        found = parse(img, data.prompts)
+        seconds, (height, width) = time.perf_counter() - start, img.plane_shape
+        compared = Compared.of(truth, found, data.prompts)
+        row = judged.add(
+            compared, image=item.name, group=item.group, megapixels=height * width / 1e6, **item.facts,
+            brightness=brightness(np.asarray(img.read())), size_px=truth.size_px, seconds=seconds, trained_on=bool(seen),
+        )  # fmt: skip
+        answers += own_answers(data, item, found)
+        score = next((float(row[name]) for name in _RANKED if row.get(name, np.nan) == row.get(name)), np.nan)
+        if keep > 0 and score == score:
+            bad = sorted([*bad, (score, k, item, compared, row)], key=lambda kept: kept[:2])[:keep]
+    pictures = (Failure(i.name, score, words(row), picture(i.open(), compared)) for score, _, i, compared, row in bad)
+    return judged, answers, tuple(pictures)
+
+
+def _truth(data: LabelledSet, item: LabelledImage) -> Truth:
+    notes = data.notes
+    return Truth(item.masks(notes.rim_px), item.prompt, item.boxes, item.points, item.coverage, notes.incomplete)
 
 
 def _list(model: Any, parse: Any, trained_on: Any) -> TrainedOn:

@@ -12,18 +12,11 @@ from typing import Any
 import pandas as pd
 
 from ..analysis.statistics import Estimate
-from .evaluation_charts import curve_chart, interval_chart
-from .evaluation_failures import Failure
-from .evaluation_presence import Presence
+from .asked import Presence
+from .charts import curve_chart, interval_chart
+from .failures import Failure
+from .judgements import JUDGEMENTS
 
-TITLES = {
-    "ap50": "AP at IoU 0.5", "ap50_lenient": "AP at IoU 0.5, unknown parts ignored", "ap75": "AP at IoU 0.75",
-    "ap": "AP over IoU 0.5:0.95", "f1": "F1 at IoU 0.5", "pq": "panoptic quality", "sq": "segmentation quality", "dice": "Dice",
-    "iou": "foreground IoU", "relative_count_error": "relative count error", "count_error": "count error (found - labelled)",
-    "box_map50": "box mAP at IoU 0.5", "box_map50_lenient": "box mAP at IoU 0.5, strays of incomplete classes ignored",
-    "box_map75": "box mAP at IoU 0.75", "box_recall": "box recall", "box_f1": "box F1 at IoU 0.5",
-    "point_recall": "recall of points", "calibration_error": "calibration error of object scores",
-}  # fmt: skip
 MARK = " (!) trained on"
 _CHANGES = {
     "blur": "blur, sigma in px",
@@ -93,7 +86,7 @@ class Evaluation:
         """Everything but the pictures as JSON values; nan is None, and each figure says whether it is contaminated."""
         presence = None if self.presence is None else _records(self.presence.figures)
         figures = {
-            name: {"title": TITLES.get(name, name), **asdict(f), "contaminated": self.contaminated}
+            name: {"title": JUDGEMENTS[name].said, **asdict(f), "contaminated": self.contaminated}
             for name, f in self.figures.items()
         }
         found = {
@@ -139,7 +132,7 @@ class Evaluation:
         return self.strata[kept].rename(columns={"value": "stratum", **ends})
 
     def _title(self, name: str) -> str:
-        return TITLES.get(name, name) + (MARK if self.contaminated else "")
+        return JUDGEMENTS[name].said + (MARK if self.contaminated else "")
 
     def worst_words(self) -> str:
         """The worst stratum in a sentence; empty where there are no strata."""
@@ -148,7 +141,7 @@ class Evaluation:
         w, name = self.worst, self.main
         clear = "below" if w["clear"] else "not clearly below"
         return (
-            f"Worst stratum: {w['by']} = {w['value']} ({w['images']} images), {TITLES[name]} {w[name]:.3f} "
+            f"Worst stratum: {w['by']} = {w['value']} ({w['images']} images), {JUDGEMENTS[name].said} {w[name]:.3f} "
             f"[{w['_low']:.3f}, {w['_high']:.3f}], {clear} the {w['overall']:.3f} over all images."
         )
 
@@ -162,7 +155,7 @@ class Evaluation:
         asked = "everything" if self.prompts is None else ", ".join(self.prompts)
         parts = [f"{self.by} on {self.name}, {len(self.images)} images, asked for {asked}", _plain(self.summary())]
         parts += [_plain(t) for t in (self.classes, None if self.presence is None else self.presence.figures) if t is not None]
-        parts += [] if self.robustness is None else [f"{TITLES[self.main]} of worse pictures", _plain(self.robustness)]
+        parts += [] if self.robustness is None else [f"{JUDGEMENTS[self.main].said} of worse pictures", _plain(self.robustness)]
         parts += [self.worst_words(), *self.notes]
         return "\n\n".join(p for p in parts if p)
 

@@ -128,6 +128,12 @@ class LabelledSet:
         return list(dict.fromkeys(p for p in asked if p is not None)) if asked and None not in asked else None
 
     @property
+    def modality(self) -> str:
+        """What the table of known folders says, else what index.csv says, else the folder's name."""
+        told = [i.facts["modality"] for i in self.images if "modality" in i.facts]
+        return self.notes.modality or (max(told, key=told.count) if told else self.name)
+
+    @property
     def groups(self) -> list[str] | None:
         """Group of each image; None where the set names none."""
         return [str(i.group) for i in self.images] if all(i.group is not None for i in self.images) else None

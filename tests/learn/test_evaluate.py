@@ -13,13 +13,14 @@ from PIL import Image
 
 import micro_nb as mnb
 from micro_nb.errors import CorruptImageError, ImageNotFoundError
-from micro_nb.learn import evaluation_robustness
+from micro_nb.learn import worsened
+from micro_nb.learn.asked import presence
 from micro_nb.learn.evaluate import evaluate
-from micro_nb.learn.evaluation_presence import presence
-from micro_nb.learn.evaluation_retrieval import Query, evaluate_naming, evaluate_retrieval, read_queries
-from micro_nb.learn.evaluation_robustness import CURVES, degraded
+from micro_nb.learn.judgements import JUDGEMENTS
 from micro_nb.learn.labelled_set import read_set
 from micro_nb.learn.metrics.instances import average_precision
+from micro_nb.learn.trained_on import ContaminationError, content_hashes
+from micro_nb.learn.worsened import CURVES, degraded
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_worse_pictures_are_judged_level_by_level(floor):
 def test_how_long_worse_pictures_take_is_said_after_the_first(plates, monkeypatch):
     said, asked = [], []
     floor = SegmentFloor()
-    monkeypatch.setattr(evaluation_robustness, "about", lambda seconds: said.append((seconds, len(asked))) or "")
+    monkeypatch.setattr(worsened, "about", lambda seconds: said.append((seconds, len(asked))) or "")
     evaluate(plates, parse=lambda img, prompts: asked.append(img) or floor(img, prompts), prompts="disc", limit=1, worsened=1)
     ((seconds, parses),) = said
     assert seconds > 0
@@ -91,6 +92,13 @@ def test_pictures_of_the_worst_images_are_kept_worst_first(plates):
     assert scores == sorted(scores)
     assert scores == pytest.approx(sorted(found.images["f1"])[:3])
     assert all(f.png[1:4] == b"PNG" and len(f.png) < 60_000 for f in found.failures)
+
+
+def test_every_judgement_has_its_words_and_compares_something(floor, smears):
+    assert all(j.said and j.name == name for name, j in JUDGEMENTS.items())
+    boxed = evaluate(smears, parse=Oracle(lost=1))
+    told = {JUDGEMENTS[name].compares for found in (floor, boxed) for name in found.figures}
+    assert told >= {"masks", "counts", "boxes", "classes"}
 
 
 def test_lost_objects_lower_each_figure_as_counted_by_hand(plates):
@@ -127,14 +135,15 @@ def test_boxes_can_be_restricted_to_a_class_and_renamed(smears):
 
 
 def test_presence_is_judged_over_modalities_and_within_one(plates, smears):
-    found = presence([smears, plates], Oracle(), prompts={"labels": "disc", "RBC": "red blood cell", "WBC": "white blood cell"})
+    sets = [read_set(smears), read_set(plates, prompts="disc")]
+    found = presence(sets, Oracle())
     assert list(found.figures["what"]) == ["over modalities", "within a modality", "white blood cell"]
     assert (found.figures["auroc"] == 1).all()
     figures = found.figures.iloc[:2].set_index("kind")
     assert (figures["false_positive_rate"] == 0).all()
     assert figures.loc["within", "n_absent"] == 2  # smears without a white cell
     assert figures.loc["across", "n_absent"] == 8 * 2 + 4
-    assert presence([plates], SegmentFloor(), prompts="disc", limit=1) is None
+    assert presence(sets[1:], SegmentFloor()) is None
 
 
 def test_prompts_of_other_folders_are_asked_here_and_ours_there(plates, smears):
@@ -145,7 +154,6 @@ def test_prompts_of_other_folders_are_asked_here_and_ours_there(plates, smears):
 
 
 def test_a_picture_of_the_training_list_is_refused_unless_forced(plates, tmp_path):
-    from micro_nb.learn.evaluation_guard import ContaminationError, content_hashes
 
     rows = [("plates", f"images/{k}.png", content_hashes(plates / f"images/{k}.png")["pixels"]) for k in (1, 3)]
     pd.DataFrame(rows, columns=["dataset", "name", "sha256"]).to_csv(tmp_path / "trained_on.csv", index=False)
@@ -195,34 +203,6 @@ def test_worse_pictures_keep_their_dtype_and_change_what_they_should(rng, kind, 
     assert not np.array_equal(worse.ravel()[:100], pixels.ravel()[:100])
     with pytest.raises(ValueError, match="rust"):
         degraded(pixels, "rust", 1.0)
-
-
-def test_queries_are_ranked_by_similarity_without_what_nobody_judged(tmp_path):
-    (tmp_path / "q.jsonl").write_text(
-        '{"query": "a", "relevant": ["0"], "ignore": ["1"]}\n{"query": "b", "relevant": ["2", "1"]}\n'
-    )
-    queries = read_queries(tmp_path / "q.jsonl")
-    assert queries[0] == Query("a", frozenset("0"), frozenset("1"))
-    vectors = np.array([[0.9, 0.1], [1.0, 0.0], [0.0, 1.0]])
-    found = evaluate_retrieval(
-        queries,
-        list("012"),
-        tmp_path,
-        embed=lambda path: vectors[int(path.name)],
-        encode=lambda words: np.eye(2)[: len(words)],
-        ks=(1, 2),
-    )
-    assert list(found.queries["first"]) == ["0", "2"]
-    assert found.figures["recall@1"].value == 1.0
-    assert found.figures["recall@2"].value == 0.75
-
-
-def test_pictures_are_named_by_the_nearest_class(plates):
-    named, right = evaluate_naming(
-        plates, "type", embed=lambda path: np.eye(2)[int(path.stem) % 2], encode=lambda words: np.eye(2)[: len(words)]
-    )
-    assert right.value == 1.0
-    assert set(named["named"]) == {"bright", "faint"}
 
 
 @pytest.mark.skipif(not (SHARED / "train_val").exists(), reason="the shared data are not here")

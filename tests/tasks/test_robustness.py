@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import micro_nb as mnb
-from micro_nb.learn.evaluation_robustness import degraded
+from micro_nb.learn.worsened import degraded
 from micro_nb.tasks.load import WEIGHTS
 from micro_nb.tasks.look import cache, looking
 

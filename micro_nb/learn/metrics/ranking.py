@@ -1,54 +1,35 @@
-"""Scores against truth: AUROC, average precision, calibration, and recall of a search."""
+"""Scores against truth: AUROC and calibration."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from ...errors import MissingExtraError
-
-try:
-    from sklearn.metrics import average_precision_score, roc_auc_score  # type: ignore[import-untyped]
-except ImportError:
-    raise MissingExtraError("ranking figures need scikit-learn; try pip install 'micro-nb[models]'") from None
-
 Numbers = Sequence[float] | np.ndarray
 
 
-def auroc(truth: Numbers, scores: Numbers, *, weights: Numbers | None = None) -> float:
-    """Area under the receiver operating characteristic; nan where one of the two classes is missing.
+def auroc_of_draws(truth: Numbers, scores: Numbers, weights: np.ndarray) -> np.ndarray:
+    """Area under the receiver operating characteristic for each row of weights ``(draws, n)``, as a bootstrap needs it: the
+    weighted share of pairs in which the true one scores higher, ties counted half (Hanley and McNeil 1982). nan where one of the
+    two classes is missing.
 
     Parameters
     ----------
-    truth : ``(n,)`` 0 or 1. scores : ``(n,)``, larger means "more likely 1". weights : ``(n,)`` how much each counts.
-    """
-    return _of_both(roc_auc_score, truth, scores, weights)
+    truth : ``(n,)`` 0 or 1. scores : ``(n,)``, larger means "more likely 1".
 
-
-def auroc_of_draws(truth: Numbers, scores: Numbers, weights: np.ndarray) -> np.ndarray:
-    """:func:`auroc` for each row of weights ``(draws, n)`` at once, as a bootstrap needs it: the weighted share of pairs in
-    which the true one scores higher, ties counted half (Hanley and McNeil 1982).
+    Examples
+    --------
+    >>> auroc_of_draws([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1], np.ones((1, 4))).tolist()
+    [0.75]
     """
     _, level = np.unique(np.asarray(scores, float), return_inverse=True)
     sums = np.eye(int(level.max(initial=0)) + 1)[level]  # (n, levels)
     right, wrong = ((weights * side) @ sums for side in (np.asarray(truth, bool), ~np.asarray(truth, bool)))
     pairs = (right * (wrong.cumsum(1) - wrong / 2)).sum(1)
     total = right.sum(1) * wrong.sum(1)
-    found: np.ndarray = np.full(len(weights), np.nan)
-    np.divide(pairs, total, out=found, where=total > 0)
-    return found
-
-
-def average_precision(truth: Numbers, scores: Numbers, *, weights: Numbers | None = None) -> float:
-    """Area under precision over recall, without interpolation; nan where one of the two classes is missing.
-
-    Parameters
-    ----------
-    truth, scores, weights : as for :func:`auroc`.
-    """
-    return _of_both(average_precision_score, truth, scores, weights)
+    return np.asarray(np.divide(pairs, total, out=np.full(len(weights), np.nan), where=total > 0))
 
 
 def reliability(truth: Numbers, probabilities: Numbers, *, bins: int = 15, weights: Numbers | None = None) -> pd.DataFrame:
@@ -94,44 +75,3 @@ def calibration_error(truth: Numbers, probabilities: Numbers, *, bins: int = 15,
     if not len(table):
         return float("nan")
     return float(np.average((table["confidence"] - table["accuracy"]).abs(), weights=table["n"]))
-
-
-def recall_at_k(ranked: Sequence[Hashable], relevant: Collection[Hashable], k: int, *, capped: bool = True) -> float:
-    """Share of what is relevant among the first ``k`` of a ranking; nan where nothing is relevant.
-
-    Parameters
-    ----------
-    ranked : best first.
-    capped : divide by ``min(k, relevant)``, so that 1 can be reached where more than ``k`` are relevant.
-
-    Raises
-    ------
-    ValueError : ``k`` is below 1.
-
-    Examples
-    --------
-    >>> recall_at_k(["a", "x", "b", "y"], {"a", "b", "c"}, 3)
-    0.6666666666666666
-    """
-    if k < 1:
-        raise ValueError(f"k={k} must be at least 1")
-    wanted = set(relevant)
-    if not wanted:
-        return float("nan")
-    hits = len(wanted & set(ranked[:k]))
-    return hits / (min(k, len(wanted)) if capped else len(wanted))
-
-
-def hit_at_k(ranked: Sequence[Hashable], relevant: Collection[Hashable], k: int) -> float:
-    """1 where anything relevant is among the first ``k``, else 0; nan where nothing is relevant."""
-    return float("nan") if not relevant else float(bool(set(relevant) & set(ranked[:k])))
-
-
-def _of_both(figure: object, truth: Numbers, scores: Numbers, weights: Numbers | None) -> float:
-    y, s = np.asarray(truth, int), np.asarray(scores, float)
-    if y.shape != s.shape:
-        raise ValueError(f"{y.shape[0]} true values and {s.shape[0]} scores; there must be as many")
-    w = np.ones(y.size) if weights is None else np.asarray(weights, float)
-    if not (w[y == 1].sum() > 0 and w[y == 0].sum() > 0):
-        return float("nan")
-    return float(figure(y, s, sample_weight=w))  # type: ignore[operator]

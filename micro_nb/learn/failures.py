@@ -14,7 +14,7 @@ from ..render.composite import parse_color
 from ..render.contours import LabelLayer, paint_labels
 from ..render.frame import Frame
 from ..render.look import Look
-from .evaluation_images import Judged, Truth
+from .judging import Compared
 
 TRUE, FOUND = parse_color("#4dd8ff"), parse_color("#ffe14d")
 _COLORS = 96
@@ -30,17 +30,16 @@ class Failure:
     png: bytes
 
 
-def picture(img: MicroImage, truth: Truth, judged: Judged, *, width: int = 320) -> bytes:
+def picture(img: MicroImage, compared: Compared, *, width: int = 320) -> bytes:
     """A PNG of at most ``width`` px with outlines: labelled in blue, found in yellow on top; few colours, so few bytes."""
     frame = Frame.fit((0, 0, *img.plane_shape), width=width, height=width, max_zoom=2.0)
     drawn = Look.of(img).draw(frame)
-    if truth.masks is not None:
-        _outline(drawn, np.maximum(truth.masks, 0), TRUE, frame)
-    for layer in () if judged.layers is None else judged.layers:
+    if compared.truth.masks is not None:
+        _outline(drawn, np.maximum(compared.truth.masks, 0), TRUE, frame)
+    for layer in () if compared.layers is None else compared.layers:
         _outline(drawn, layer, FOUND, frame)
     image = Image.fromarray(drawn)
-    if truth.boxes is not None:
-        _boxes(image, truth, judged, frame)
+    _boxes(image, compared, frame)
     out = io.BytesIO()
     image.quantize(_COLORS, dither=Image.Dither.NONE).save(out, "PNG")
     return out.getvalue()
@@ -50,13 +49,11 @@ def _outline(drawn: np.ndarray, labels: np.ndarray, color: tuple[int, int, int],
     paint_labels(drawn, LabelLayer(open_image(labels.astype(np.int32), axes="yx"), color), frame)
 
 
-def _boxes(image: Image.Image, truth: Truth, judged: Judged, frame: Frame) -> None:
-    draw = ImageDraw.Draw(image)
-    sy, sx = frame.scale
-    names = set((truth.boxes.judged if truth.boxes else None) or ())
-    for boxes, color in ((truth.boxes, TRUE), (judged.boxes, FOUND)):
+def _boxes(image: Image.Image, compared: Compared, frame: Frame) -> None:
+    draw, (sy, sx) = ImageDraw.Draw(image), frame.scale
+    for boxes, color in ((compared.truth.boxes, TRUE), (compared.boxes, FOUND)):
         for (y0, x0, y1, x1), name in zip(boxes.boxes, boxes.names, strict=True) if boxes is not None else ():
-            if name in names:
+            if name in compared.classes:
                 draw.rectangle((x0 / sx, y0 / sy, max(x0, x1 - 1) / sx, max(y0, y1 - 1) / sy), outline=color)
 
 

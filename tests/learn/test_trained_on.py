@@ -1,4 +1,4 @@
-"""What was trained on is known by its content, leaks between folders are found, and groups stay on one side."""
+"""What was trained on is known by its content, leaks between folders are found."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
-from labelled_sets import masks_folder
 from PIL import Image
 
-from micro_nb.errors import CorruptImageError, ImageNotFoundError, PlanError
-from micro_nb.learn.evaluation_guard import TrainedOn, content_hashes, leaks, pixel_hash
-from micro_nb.learn.folds import folds_of, grouped_folds
+from micro_nb.errors import CorruptImageError, ImageNotFoundError
+from micro_nb.learn.trained_on import TrainedOn, content_hashes, leaks, pixel_hash
 
 
 @pytest.fixture
@@ -73,27 +71,3 @@ def test_leaks_are_found_by_file_by_pixels_and_by_look(tmp_path, picture, rng):
 def test_pictures_without_structure_do_not_look_alike(tmp_path):
     train = save(tmp_path / "a", flat=np.full((32, 32), 10, np.uint8))
     assert leaks(train, save(tmp_path / "b", flat=np.full((32, 32), 99, np.uint8))).empty
-
-
-def test_no_group_is_on_both_sides_and_each_image_is_tested_once(rng):
-    groups = rng.integers(0, 9, 60)
-    folds = grouped_folds(groups, folds=4)
-    assert sorted(np.concatenate([f.test for f in folds])) == list(range(60))
-    assert all(not set(groups[f.train]) & set(groups[f.test]) for f in folds)
-
-
-def test_images_without_a_group_stand_alone_and_strata_are_spread():
-    assert len(grouped_folds([None] * 6, folds=6)) == 6
-    kinds = ["a", "b"] * 10
-    folds = grouped_folds([f"g{k // 2}" for k in range(20)], folds=5, strata=kinds)
-    assert all(np.mean([kinds[k] == "a" for k in f.test]) == 0.5 for f in folds)
-    with pytest.raises(PlanError, match="3 folds"):
-        grouped_folds(["a", "a", "b"], folds=3)
-
-
-def test_folds_of_a_folder_go_by_its_groups(tmp_path):
-    folder = masks_folder(tmp_path, images=6)
-    tested = [set(rows["group"]) for _, rows in folds_of(folder, folds=3)]
-    assert [len(t) for t in tested] == [1, 1, 1]
-    with pytest.raises(PlanError, match="no column 'stain'"):
-        next(folds_of(folder, folds=3, strata="stain"))
