@@ -23,6 +23,13 @@ _NOISE_RANGE, _NOISE_SLOPE, _NOISE_LAPLACIAN = 1.76, 0.59, 0.112
 _ROUNDING = 0.29  # 1 / sqrt(12): rounding to whole grey values is noise, too
 
 
+def near_zero(plane: np.ndarray) -> np.ndarray:
+    """A plane as ``float32``; of 32 bits or more less one of its values, as ``float32`` keeps seven digits."""
+    if plane.dtype.itemsize < 4 or not plane.size:
+        return np.asarray(plane, np.float32)
+    return (plane - np.float64(plane.flat[plane.size // 2])).astype(np.float32)
+
+
 def luminance(pixels: np.ndarray) -> np.ndarray:
     """``(3, y, x)`` RGB to ``(y, x)`` float32 by Rec. 601 weights."""
     red, green, blue = (pixels[c].astype(np.float32) for c in range(3))
@@ -39,7 +46,7 @@ def noise_sd(plane: np.ndarray) -> float:
     >>> round(noise_sd(100 + 5 * rng.standard_normal((256, 256))), 1)
     5.0
     """
-    a = np.asarray(plane, np.float32)
+    a = near_zero(plane)
     if min(a.shape) < 3:
         return 0.0
     rows = a[:-2] - 2 * a[1:-1] + a[2:]
@@ -107,7 +114,7 @@ def typical_sharpness(plane: np.ndarray) -> Sharpness:
 
 def _smooth_and_steepness(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The plane behind the Gaussian, and the squared length of its gradient, same shape."""
-    smooth = ndimage.gaussian_filter(np.asarray(plane, np.float32), _SIGMA, truncate=3.0)
+    smooth = ndimage.gaussian_filter(near_zero(plane), _SIGMA, truncate=3.0)
     steep = np.zeros_like(smooth)
     steep[1:-1] += (smooth[2:] - smooth[:-2]) ** 2
     steep[:, 1:-1] += (smooth[:, 2:] - smooth[:, :-2]) ** 2

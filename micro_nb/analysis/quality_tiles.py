@@ -93,10 +93,16 @@ def _tile_rows(plane: MicroImage, tile: Tile, pixels: np.ndarray) -> list[dict[s
     return [{**_tile_numbers(tile, p, p, p), "channel": c.name} for p, c in zip(stack, plane.channels, strict=True)]
 
 
+def _middle(plane: np.ndarray) -> float:
+    """The median of what is finite, which pixels that are not are taken for."""
+    finite = plane[np.isfinite(plane)]
+    return float(np.median(finite)) if finite.size else 0.0
+
+
 def _tile_numbers(tile: Tile, grey: np.ndarray, high: np.ndarray, low: np.ndarray) -> dict[str, Any]:
     broken = 0 if high.dtype.kind in "biu" else int((~np.isfinite(high)).sum())
     if broken:
-        grey, high, low = (np.nan_to_num(a, nan=0.0, posinf=0.0, neginf=0.0) for a in (grey, high, low))
+        grey, high, low = (np.where(np.isfinite(a), a, _middle(a)) for a in (grey, high, low))
     sharp = typical_sharpness(grey)
     top, bottom = high.max(), low.min()
     dark, middle, bright = np.quantile(grey[::2, ::2], (0.1, 0.5, 0.9))

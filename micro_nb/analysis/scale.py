@@ -98,7 +98,7 @@ class Recipe:
 
 def find_recipe(img: MicroImage, *, kind: Kind | None = None) -> Recipe:
     """The recipe of a plane ``(y, x)`` or colour picture ``(c, y, x)``, from the whole of it or from windows spread over it."""
-    samples = [pixels for pixels in _samples(img) if np.isfinite(pixels).any()]
+    samples = [pixels for pixels in spread_samples(img) if np.isfinite(pixels).any()]
     white = white_of(img.dtype, samples)
     found, polarity = _kind_of(samples, white, kind)
     return _measure([signal(s, found, polarity, white) for s in samples], found, polarity, white)
@@ -239,7 +239,7 @@ def _looks_like_noise(signals: list[np.ndarray]) -> bool:
     return coarse < _NOISE_RATIO * fine
 
 
-def _samples(img: MicroImage) -> list[np.ndarray]:
+def spread_samples(img: MicroImage) -> list[np.ndarray]:
     """The whole plane, or windows evenly spread over it at level 0: ``(y, x)`` or ``(3, y, x)``."""
     height, width = img.plane_shape
     lead = (slice(None),) * (len(img.axes) - 2)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..data.atomic import writing
 from ..data.image import MicroImage
 from ..data.location import Location
 from ..data.open import open_image
+from ..data.source import ImageInfo, Index, Source
 from ..data.view import Projection
 from ..errors import AxesError, PlanError
 from ..settings import settings
@@ -22,7 +23,7 @@ from ..tiles.assemble import LabelSink, TiledMaps, assemble
 from ..tiles.labels import MEMORY_BOUND, MemoryLabels, ZarrLabels, label_array, open_labels
 from ..tiles.plan import Slices, TileGrid
 from .foreground import maps, shrink
-from .scale import TUNING, Recipe, find_recipe
+from .scale import TUNING, Recipe, find_recipe, spread_samples
 from .split import split
 from .stains import Kind, signal
 
@@ -83,6 +84,7 @@ def segment(
     """
     plane, name = segmented_plane(open_image(img), channel, project)
     _check(plane, kind, tile, out)
+    plane = near_zero(plane)
     recipe = recipe or find_recipe(plane, kind=kind)
     job = _Job(plane, recipe, tile, threads or settings.threads)
     found = {"function": "segment", "version": __version__, "channel": name, "level": 0, **recipe.to_dict()}
@@ -150,6 +152,37 @@ class _Job:
         cell, halo = self.recipe.edges.cell, self.recipe.halo
         start = max(0, s.start - halo)
         return slice(start - start % cell, min(n, s.stop + halo))
+
+
+def near_zero(plane: MicroImage) -> MicroImage:
+    """A plane whose values are far larger than their range, less the least of them; any other as it is.
+
+    What follows is done in ``float32``, which keeps seven digits.
+    """
+    if plane.dtype.itemsize < 4:
+        return plane
+    finite = np.concatenate([s[np.isfinite(s)] for s in spread_samples(plane)])
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return MicroImage(Shifted(plane.source, low)) if abs(low) > 1000 * (high - low) > 0 else plane
+
+
+class Shifted(Source):
+    """A source less a grey value, as ``float32``."""
+
+    def __init__(self, base: Source, low: float) -> None:
+        self.base, self.low, self.uri, self.format = base, low, base.uri, base.format
+        self._info = replace(base.info, dtype=np.dtype(np.float32))
+
+    @property
+    def info(self) -> ImageInfo:
+        return self._info
+
+    def read(self, level: int, index: Index) -> np.ndarray:
+        return (self.base.read(level, index) - np.float64(self.low)).astype(np.float32)
+
+    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
+        yield str(self.low).encode()
+        yield from self.base.stored_bytes(full=full)
 
 
 def segmented_plane(img: MicroImage, channel: int | str | None, project: Projection | None) -> tuple[MicroImage, str]:

@@ -55,7 +55,7 @@ class Normalisation:
             if low == 0.0 and high == 1.0:
                 np.copyto(out, grey, casting="unsafe")
             else:
-                _scale(grey, out, np.float32(low), np.float32(1.0 / (high - low)))
+                _scale(grey, out, low, np.float32(1.0 / (high - low)))
         if src.dtype.kind != "f":
             return 0
         bad = ~np.isfinite(dst)
@@ -67,8 +67,12 @@ class Normalisation:
         return asdict(self)
 
 
-def _scale(grey: np.ndarray, out: np.ndarray, low: np.float32, factor: np.float32) -> None:
-    shift = low * factor
+def _scale(grey: np.ndarray, out: np.ndarray, low: float, factor: np.float32) -> None:
+    if grey.dtype.itemsize >= 4:  # float32 keeps seven digits: large values are brought near 0 first
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.multiply(grey - np.float64(low), factor, out=out, casting="unsafe")
+        return
+    shift = np.float32(low) * factor
     for top in range(0, len(out), _ROWS):
         rows = out[top : top + _ROWS]
         with np.errstate(invalid="ignore", over="ignore"):
@@ -116,7 +120,7 @@ def _percentiles(plane: Plane) -> Normalisation:
 def _pair(grey: np.ndarray) -> tuple[float, float]:
     if grey.size == 0:
         return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(grey.astype(np.float32), PERCENTILES))
+    low, high = (float(v) for v in np.percentile(grey.astype(np.float64 if grey.itemsize >= 4 else np.float32), PERCENTILES))
     return low, high if high > low else low + 1.0
 
 

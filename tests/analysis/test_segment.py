@@ -196,3 +196,27 @@ def test_stains_and_smears_are_recognised_by_colour():
     assert found.attrs["kind"] == "blood"
     assert int(found.max()) == 25  # pale middles stay part of their cells
     assert int((found.values > 0).sum()) == pytest.approx(cells.sum(), rel=0.05)
+
+
+@pytest.mark.parametrize("base", [0, 1e6, 1e9])
+def test_large_values_do_not_hide_what_stands_out(base):
+    scene = mnb.samples.fluorescence((256, 256), seed=2)
+    plain = mnb.segment(mnb.open_image(scene.image.read().astype("f8")))
+    shifted = mnb.segment(mnb.open_image(scene.image.read().astype("f8") + base))
+    assert abs(int(shifted.max()) - int(plain.max())) <= 2
+    assert mnb.quality(mnb.open_image(scene.image.read() + np.float64(base))).facts["snr"] == pytest.approx(
+        mnb.quality(scene.image).facts["snr"], rel=0.05
+    )
+
+
+def test_scattered_nan_changes_little():
+    scene = mnb.samples.fluorescence((256, 256), seed=2)
+    pixels = scene.image.read().astype("f4") + 1000
+    holes = pixels.copy()
+    holes[np.random.default_rng(0).random(pixels.shape) < 0.01] = np.nan
+    assert abs(int(mnb.segment(mnb.open_image(holes)).max()) - int(mnb.segment(mnb.open_image(pixels)).max())) <= 2
+    q = mnb.quality(mnb.open_image(holes))
+    assert q.facts["snr"] == pytest.approx(mnb.quality(mnb.open_image(pixels)).facts["snr"], rel=0.1)
+    assert any("NaN" in p for p in q.facts["problems"])
+    with_holes, without = (mnb.parse(mnb.open_image(p), ["nucleus"]) for p in (holes, pixels))
+    assert abs(len(with_holes) - len(without)) <= 3

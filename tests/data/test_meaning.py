@@ -354,3 +354,46 @@ def test_an_array_without_a_shape_says_what_to_do():
     array = dask.from_array(PLANE, chunks=16)
     with pytest.raises(AxesError, match="compute_chunk_sizes"):
         mnb.open_image(array[array[:, 0] > 9])
+
+
+ONE = '<Channel ID="Channel:0:0" Name="one" SamplesPerPixel="3"/><Channel ID="Channel:0:1" Name="two" SamplesPerPixel="1"/>'
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda xml: xml.replace('<Channel ID="Channel:0:0" Name="a" SamplesPerPixel="1"/>', ONE),
+    lambda xml: xml.replace("XYZCT", "odd"),
+    lambda xml: xml[:-30], lambda xml: xml.replace('SizeC="1"', 'SizeC="none"'), lambda xml: xml.replace('SizeX="40"', ""),
+], ids=["unequal samples", "no order", "cut", "no number of channels", "no width"])  # fmt: skip
+def test_metadata_that_cannot_be_cost_no_pixels(tmp_path, wrong):
+    xml = wrong(ome(described(0, PLANE.shape, 0.5, '<TiffData IFD="0"/>', "a")))
+    img = mnb.open_image(write_ome(tmp_path / "x.ome.tif", [PLANE], xml))
+    np.testing.assert_array_equal(img.read(), PLANE)
+    assert mnb.open_image(tmp_path / "x.ome.tif", pixel_size=3).pixel_size["x"] == 3
+
+
+def test_the_instrument_is_the_one_the_image_names(tmp_path):
+    instruments = "".join(f'<Instrument ID="I:{k}"><Microscope Model="{n}"/></Instrument>' for k, n in enumerate("AB"))
+    xml = ome(
+        instruments,
+        described(0, PLANE.shape, 0.5, '<TiffData IFD="0"/>', "a").replace("<Pixels", '<InstrumentRef ID="I:0"/><Pixels'),
+    )
+    assert mnb.open_image(write_ome(tmp_path / "x.ome.tif", [PLANE], xml)).metadata["microscope"] == "A"
+
+
+@pytest.mark.parametrize(("space", "said"), [("cielab", "CIELab"), ("ycbcr", "YCbCr"), ("separated", "CMYK")])
+def test_colours_of_other_spaces_are_not_taken_for_light(tmp_path, space, said):
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((20, 30, 4 if space == "separated" else 3), "u1"), photometric=space)
+    img = mnb.open_image(tmp_path / "a.tif")
+    assert not img.rgb
+    assert said in img.info.cautions[0]
+
+
+def test_coordinates_that_run_backwards_are_told():
+    array = xr.DataArray(PLANE, dims=("y", "x"), coords={"y": np.arange(30)[::-1] * 0.5})
+    assert "run backwards" in mnb.open_image(array).info.cautions[0]
+
+
+def test_a_dataset_of_one_variable_is_an_image_and_of_several_asks():
+    assert mnb.open_image(xr.Dataset({"image": (("y", "x"), PLANE)})).sizes == {"y": 30, "x": 40}
+    with pytest.raises(AxesError, match="image, mask"):
+        mnb.open_image(xr.Dataset({"image": (("y", "x"), PLANE), "mask": (("y", "x"), PLANE)}))

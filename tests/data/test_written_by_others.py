@@ -121,24 +121,42 @@ def test_imagej_tiff_of_any_axes_and_units(data):
 
 @many
 @given(st.data())
-def test_planes_that_are_missing_are_counted_and_the_others_are_right(data):
+def test_planes_that_follow_each_other_are_as_many_as_are_there(data):
     n, gone = data.draw(st.integers(2, 6)), data.draw(st.integers(1, 3))
     pixels = data.draw(arrays("YX", ("u2",), least=4))
     stack, kept = np.stack([pixels + k for k in range(n)]), max(1, n - gone)
-    file = path(".ome.tif")
+    file, cut = path(".ome.tif"), path(".ome.tif")
     tifffile.imwrite(file, stack, ome=True, photometric="minisblack", metadata={"axes": "ZYX"}, compression="zlib")
     with tifffile.TiffFile(file) as tif:
-        at = tif.pages[kept - 1].offset
         xml = tif.ome_metadata
-    whole = path(".ome.tif")
-    with tifffile.TiffWriter(whole) as tif:
+    with tifffile.TiffWriter(cut) as tif:
         for k in range(kept):
             tif.write(stack[k], description=xml if k == 0 else None, metadata=None, contiguous=False, compression="zlib")
-    assert at
-    img = mnb.open_image(whole)
-    assert img.metadata.get("missing_planes", 0) == n - kept
-    for k in range(kept):
-        np.testing.assert_array_equal(img.isel(z=k).read(), stack[k])
+    img = mnb.open_image(cut)
+    same(img, "ZYX", stack[:kept])
+    assert f"{n} planes" in " ".join(img.info.cautions)
+
+
+@many
+@given(st.data())
+def test_planes_with_places_keep_them_where_others_are_missing(data):
+    n = data.draw(st.integers(2, 6))
+    there = sorted(data.draw(st.sets(st.integers(0, n - 1), min_size=1, max_size=n)))
+    pixels = data.draw(arrays("YX", ("u2",), least=4))
+    places = "".join(f'<TiffData IFD="{k}" FirstZ="{z}" PlaneCount="1"/>' for k, z in enumerate(there))
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0"><Pixels ID="Pixels:0" Type="uint16" '
+        f'DimensionOrder="XYZCT" SizeX="{pixels.shape[1]}" SizeY="{pixels.shape[0]}" SizeZ="{n}" SizeC="1" SizeT="1">'
+        f'<Channel ID="Channel:0:0" SamplesPerPixel="1"/>{places}</Pixels></Image></OME>'
+    )
+    file = path(".ome.tif")
+    with tifffile.TiffWriter(file) as tif:
+        for k, z in enumerate(there):
+            tif.write(pixels + z, description=xml if k == 0 else None, metadata=None, contiguous=False)
+    img = mnb.open_image(file)
+    assert img.metadata.get("missing_planes", 0) == n - len(there)
+    for z in there:
+        np.testing.assert_array_equal(img.isel(z=z).read(), pixels + z)
 
 
 V3_CODECS = [

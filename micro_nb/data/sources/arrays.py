@@ -108,6 +108,12 @@ def _given(array: Any) -> _Given:
         return _layer(array)
     if hasattr(array, "children") and hasattr(array, "to_dataset"):  # a tree of levels, as spatialdata keeps them
         return _given(_first_level(array))
+    if hasattr(array, "data_vars"):
+        if len(array.data_vars) != 1:
+            raise AxesError(
+                f"this Dataset holds {', '.join(map(str, array.data_vars)) or 'nothing'}; pass the variable that you mean"
+            )
+        return _given(next(iter(array.data_vars.values())))
     if hasattr(array, "detach") and hasattr(array, "cpu"):  # a tensor, on whatever device
         return _Given(array.detach().cpu().numpy())
     if hasattr(array, "dims") and hasattr(array, "transpose"):
@@ -132,10 +138,19 @@ def _labelled(array: Any) -> _Given:
         attrs.get("transform"), Mapping) else []  # fmt: skip
     if moved:
         cautions.append(f"its place in the coordinate system {', '.join(moved)} is not applied: pixels are as stored")
+    back = [
+        str(d) for d in array.dims if d in coords and _MEANS.get(str(d).lower()) in ("y", "x") and _runs_back(coords[d].values)
+    ]
+    if back:
+        cautions.append(f"coordinates along {', '.join(back)} run backwards: pixels are in the order of the array")
     return _Given(
         array.variable if hasattr(array, "variable") else array, None if unnamed else dims, _scale_of(array), channels=names,
         rgb=bool(attrs.get("rgb")), cautions=cautions,
     )  # fmt: skip
+
+
+def _runs_back(values: np.ndarray) -> bool:
+    return values.size > 1 and values.dtype.kind in "iuf" and bool(values[-1] < values[0])
 
 
 def _layer(layer: Any) -> _Given:
@@ -161,12 +176,9 @@ def _layer(layer: Any) -> _Given:
 
 
 def _first_level(tree: Any) -> Any:
-    """The image variable of the finest node of a DataTree."""
+    """The finest node of a DataTree."""
     node = next((tree[k] for k in ("scale0", "s0", "0") if k in tree.children), next(iter(tree.children.values()), tree))
-    variables = list(node.to_dataset().data_vars.values())
-    if len(variables) != 1:
-        raise AxesError(f"this tree holds {len(variables)} variables where an image is one; pass the DataArray that you mean")
-    return variables[0]
+    return node.to_dataset()
 
 
 def _unmasked(given: _Given) -> _Given:
@@ -224,7 +236,7 @@ def _axes(given: _Given, shape: tuple[int, ...], stated: tuple[str, ...] | None)
 def _transposed(data: Any, order: list[int]) -> Any:
     if order == list(range(len(order))):
         return data
-    if hasattr(data, "store_path"):  # zarr arrays do not transpose lazily
+    if not hasattr(data, "transpose"):  # zarr and HDF5 arrays
         data = np.asarray(data)
     return data.transpose(*([data.dims[i] for i in order] if hasattr(data, "dims") else order))
 

@@ -9,9 +9,7 @@ import numpy as np
 
 from ...errors import CorruptImageError, UnsafeImageError
 from ..location import Location
-from .library import Described, LibrarySource, chosen, opening, planes
-
-MOST_BYTES = 1 << 30
+from .library import MOST_BYTES, Described, LibrarySource, chosen, opening, planes
 
 
 def open_coded(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> LibrarySource:

@@ -67,6 +67,8 @@ def _matrix(library: Any, path: str, h: Any) -> Boxes:
     height, width, rows, cols = h.TotalPixelMatrixRows, h.TotalPixelMatrixColumns, h.Rows, h.Columns
     down, across = math.ceil(height / rows), math.ceil(width / cols)
     channels, depth = len(_channels(h)) or 1, int(h.get("TotalPixelMatrixFocalPlanes", 1))
+    if "PerFrameFunctionalGroupsSequence" not in h and channels * depth * down * across > int(h.NumberOfFrames):
+        raise ValueError(f"{down} x {across} tiles where the file holds {h.NumberOfFrames} frames")
     places = _places(h, channels, depth, down, across)
     frames = planes((len(places) and int(h.NumberOfFrames),), (rows, cols, h.SamplesPerPixel), _dtype(h),
                     lambda k: library.pixels.pixel_array(path, index=k))  # fmt: skip

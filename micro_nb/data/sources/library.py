@@ -21,7 +21,7 @@ from ..source import MAX_CHANNELS, Channel, ImageInfo, Index, Level, Source, fac
 
 Read = Callable[[Index], np.ndarray]
 _MEANING = {"T": "t", "C": "c", "S": "c", "Z": "z", "Y": "y", "X": "x"}
-_PLANES_BYTES = 64 << 20
+MOST_BYTES, _PLANES_BYTES = 1 << 30, 64 << 20
 
 
 def need(module: str, *, extra: str, what: str) -> Any:
@@ -70,6 +70,8 @@ def planes(lead: Sequence[int], inner: Sequence[int], dtype: Any, plane: Callabl
 
     One thread calls it at a time, and the last planes are kept (64 MiB, or one).
     """
+    if np.prod(inner, dtype=float) * np.dtype(dtype).itemsize > MOST_BYTES:
+        raise MemoryError(f"a plane of shape {tuple(inner)}")
     kept: OrderedDict[tuple[int, ...], np.ndarray] = OrderedDict()
     lock, most = threading.Lock(), max(1, _PLANES_BYTES // max(int(np.prod(inner)) * np.dtype(dtype).itemsize, 1))
 
@@ -140,6 +142,8 @@ class LibrarySource(Source):
             found = replace(found, arrays=[_opaque(a, found.axes.index("S")) for a in found.arrays])
             first, facts["alpha"] = found.arrays[0], "the alpha channel is left out"
         shape = tuple(int(n) for n in first.shape)
+        if min(shape) < 1:
+            raise CorruptImageError(f"{location.uri}: an image of shape {shape} holds no pixels")
         names = _named(found.axes, shape, axes, location.uri)
         used = canonical(n for n in names if n)
         said = {a: float(found.pixel_size.get(a) or 0) for a in SPATIAL if a in used}
@@ -165,7 +169,7 @@ class LibrarySource(Source):
         box = tuple(asked.get(k, slice(0, 1)) for k in range(len(array.shape)))
         try:
             out = np.asarray(array[box])
-        except (MicroNBError, MemoryError, KeyboardInterrupt):
+        except (MicroNBError, KeyboardInterrupt):
             raise
         except Exception as error:
             detail = " ".join(str(error).split())[:160]

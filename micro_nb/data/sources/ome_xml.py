@@ -117,6 +117,31 @@ def declared_plane(image: Element) -> tuple[int, int]:
     return int(_number(pixels.get("SizeY")) or 0), int(_number(pixels.get("SizeX")) or 0)
 
 
+def redeclare_planes(image: Element, pages: int) -> str | None:
+    """Shortens the slowest axis of an image that declares more planes than its file has pages; says so.
+
+    Only where the planes simply follow each other; planes that are listed one by one keep their places.
+    """
+    pixels, listed = next(_all(image, "Pixels")), list(_all(image, "TiffData"))
+    sizes = {a: int(_number(pixels.get(f"Size{a}")) or 1) for a in "ZCT"}
+    spp = samples_per_channel(image)
+    planes = sizes["Z"] * sizes["T"] * (sizes["C"] // (spp[0] if spp else 1) or 1)
+    placed = len(listed) > 1 or any(e.get(f"First{a}") is not None or list(_all(e, "UUID")) for e in listed for a in "ZCT")
+    slowest = next((a for a in reversed(pixels.get("DimensionOrder", "XYZCT")) if sizes.get(a, 1) > 1), None)
+    if (
+        planes <= pages
+        or placed
+        or slowest is None
+        or (pages * sizes[slowest]) % planes
+        or (slowest == "C" and max(spp, default=1) > 1)
+    ):
+        return None
+    pixels.set(f"Size{slowest}", str(pages * sizes[slowest] // planes))
+    for e in listed:
+        e.set("PlaneCount", str(pages))
+    return f"its OME-XML declares {planes} planes where the TIFF holds {pages}; {slowest.lower()} is as long as what is there"
+
+
 def redeclare_plane(image: Element, shape: tuple[int, int]) -> None:
     """States another ``(y, x)``."""
     pixels = next(_all(image, "Pixels"))
@@ -189,7 +214,9 @@ def _facts(root: Element, image: Element) -> dict[str, Any]:
             "objective": wanted[0].get("Model"), "magnification": _number(wanted[0].get("NominalMagnification")),
             "na": _number(wanted[0].get("LensNA")), "immersion": wanted[0].get("Immersion"),
         }  # fmt: skip
-    for microscope in _all(root, "Microscope"):
+    instruments, told = list(_all(root, "Instrument")), [e.get("ID") for e in _all(image, "InstrumentRef")]
+    own = [i for i in instruments if i.get("ID") in told] or (instruments if len(instruments) == 1 else [])
+    for microscope in (m for i in own for m in _all(i, "Microscope")):
         facts["microscope"] = " ".join(filter(None, (microscope.get(k) for k in ("Manufacturer", "Model", "Type")))) or None
     pixels = next(_all(image, "Pixels"))
     interval = _number(pixels.get("TimeIncrement"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import zarr
@@ -21,7 +23,7 @@ from ..location import Location
 METADATA = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 MAX_METADATA = 64 * 2**20
 _ZIPPED = (".zip", ".ozx")
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError)
+_BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, UnicodeDecodeError)
 
 
 def open_store(location: Location) -> tuple[Store, str]:
@@ -32,22 +34,30 @@ def open_store(location: Location) -> tuple[Store, str]:
     ImageNotFoundError, CorruptImageError, UnsafeImageError, MissingExtraError
     """
     try:
-        store, names = _zip_store(location) if location.name.lower().endswith(_ZIPPED) else (_folder_store(location), None)
-        root = _root_of(names) if names is not None else ""
-        check_metadata_size(store, root, location.uri)
-    except _BAD_ZIP as error:
-        raise CorruptImageError(f"{location.uri}: the zip archive is damaged or truncated ({error})") from None
+        with _unzipping(location.uri):
+            store, names = _zip_store(location) if location.name.lower().endswith(_ZIPPED) else (_folder_store(location), None)
+            root = _root_of(names) if names is not None else ""
+            check_metadata_size(store, root, location.uri)
     except FileNotFoundError:
         raise ImageNotFoundError(f"{location.uri}: nothing is there; check the path") from None
     return store, root
 
 
+@contextmanager
+def _unzipping(what: str) -> Iterator[None]:
+    """Turns the many ways in which a damaged archive fails into one error."""
+    try:
+        yield
+    except (*_BAD_ZIP, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise CorruptImageError(f"{what}: the zip archive is damaged or truncated ({error})") from None
+
+
 def get_bytes(store: Store, key: str, part: ByteRequest | None = None) -> bytes | None:
     """Stored bytes of ``key``, or a part of them; None where the store has no such key."""
-    try:
+    with _unzipping(f"{store}: {key}"):
         found = sync(store.get(key, prototype=default_buffer_prototype(), byte_range=part))
-    except _BAD_ZIP as error:
-        raise CorruptImageError(f"{store}: {key} is damaged in the zip archive ({error})") from None
     return found.to_bytes() if found is not None else None
 
 
@@ -65,11 +75,10 @@ def put_bytes(store: Store, key: str, data: bytes) -> None:
 def size_of(store: Store, key: str) -> int | None:
     """Stored bytes under ``key``; None where the store has no such key."""
     try:
-        return sync(store.getsize(key))
+        with _unzipping(f"{store}: {key}"):
+            return sync(store.getsize(key))
     except (FileNotFoundError, KeyError):
         return None
-    except _BAD_ZIP as error:
-        raise CorruptImageError(f"{store}: {key} is damaged in the zip archive ({error})") from None
 
 
 def join(*parts: str) -> str:

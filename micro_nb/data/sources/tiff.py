@@ -25,6 +25,7 @@ from .ome_xml import (
     named_files,
     parse_ome,
     redeclare_plane,
+    redeclare_planes,
     samples_per_channel,
     xml_text,
 )
@@ -37,6 +38,9 @@ from .tiff_metadata import find_metadata, format_name, is_signed_imagej
 _ALPHA = (1, 2)
 _SAMPLE_SEGMENTS, _SAMPLE_BYTES, _BLOCK = 64, 1 << 16, 1 << 20
 _CHECKED_IMAGES = 256
+_KINDS = ("ome", "imagej", "svs", "scn", "ndpi", "qpi", "bif", "philips", "lsm", "stk", "fluoview", "sis", "mmstack", "scanimage")
+_SPACES = {5: "inks (CMYK)", 6: "YCbCr", 8: "CIELab", 9: "ICCLab", 10: "ITULab"}
+_JPEG = (6, 7, 33003, 33005, 34892, 33007, 34712)
 
 
 def open_tiff(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> Source:
@@ -66,7 +70,7 @@ class TiffSource(Source):
         self.uri = location.uri
         location, text = _companion(location)
         self._tif, self._ome, text_facts = _open(location, text)
-        chosen = _choose(self._tif, series, self.uri)
+        chosen = _choose(self._tif, series, self.uri, notes)
         self._files = OpenFiles(location)
         self.format = format_name(chosen)
         page = chosen.keyframe
@@ -188,6 +192,8 @@ class TiffSource(Source):
         facts = found.facts | facts | _other_images(self._tif, series, chosen)
         if self._keep is not None and page.samplesperpixel > self._keep:
             facts["alpha"] = "the alpha channel is left out"
+        if not self._rgb and (space := _SPACES.get(int(page.photometric))) and page.samplesperpixel > 2:
+            cautions.append(f"its samples are {space} as stored, not amounts of light, and are not converted")
         if self._lut is not None:
             facts["palette"] = "indices are shown as the colours of the file's table"
             cautions.append(facts["palette"] + "; axes='yx' gives the indices")
@@ -229,7 +235,7 @@ def _companion(location: Location) -> tuple[Location, str | None]:
 
 def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, Element | None, dict[str, Any]]:
     """The parsed file, its OME-XML, and facts about a multi-file set."""
-    tif = tifffile.TiffFile(header_file(location), omexml=text, name=None if location.is_local else location.name)
+    tif = _parsed(location, text)
     xml = tif.ome_metadata
     if not tif.pages:
         raise CorruptImageError(f"{location.uri}: this TIFF holds no image")
@@ -245,11 +251,7 @@ def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, Elem
         corrected = _as_stored(tif, root)
         if corrected:
             tif.close()
-            tif = tifffile.TiffFile(
-                header_file(location),
-                omexml=ElementTree.tostring(root, "unicode"),
-                name=None if location.is_local else location.name,
-            )
+            tif = _parsed(location, ElementTree.tostring(root, "unicode"))
         return tif, root, {"cautions": corrected} if corrected else {}
     if location.is_local and PurePath(beside).name == beside and (found := location.path.parent / beside).is_file():
         tif.close()
@@ -257,10 +259,17 @@ def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, Elem
     return tif, None, {"set": f"part of a multi-file OME-TIFF whose metadata file {beside} is missing; this is one file of it"}
 
 
+def _parsed(location: Location, omexml: str | None) -> tifffile.TiffFile:
+    return tifffile.TiffFile(header_file(location), omexml=omexml, name=None if location.is_local else location.name)
+
+
 def _as_stored(tif: tifffile.TiffFile, root: Element) -> list[str]:
     """Puts the sizes of the pages where images declare others (as after a crop); says so in sentences."""
-    said = []
-    for image in images_with_pixels(root)[:_CHECKED_IMAGES]:
+    said: list[str] = []
+    images = images_with_pixels(root)[:_CHECKED_IMAGES]
+    if len(images) == 1 and (shorter := redeclare_planes(images[0], len(tif.pages))):
+        said.append(shorter)
+    for image in images:
         first = first_page(image, root, tif.filename)
         if first is None or not 0 <= first < len(tif.pages):
             continue
@@ -276,7 +285,19 @@ def _as_stored(tif: tifffile.TiffFile, root: Element) -> list[str]:
     return said
 
 
-def _choose(tif: tifffile.TiffFile, series: int, uri: str) -> Any:
+def _choose(tif: tifffile.TiffFile, series: int, uri: str, notes: list[str]) -> Any:
+    try:
+        tif.series  # noqa: B018
+    except Exception as error:  # what some software says of its pages cannot be; the pages may be sound
+        flags = {f"is_{name}": False for name in _KINDS if getattr(tif, f"is_{name}")}
+        if not flags:
+            raise
+        detail = " ".join(str(error).split())[:120]
+        notes.append(
+            f"what {', '.join(k[3:] for k in flags)} metadata say of the pages cannot be ({detail}); pages are as stored"
+        )
+        for flag in flags:
+            setattr(tif, flag, False)
     if not 0 <= series < len(tif.series):
         raise ImageNotFoundError(f"{uri}: series={series} but the file holds {len(tif.series)} (0 to {len(tif.series) - 1})")
     chosen = tif.series[series]
@@ -308,7 +329,7 @@ def _samples(series: Any, *, palette: bool) -> tuple[int | None, bool]:
     page = series.keyframe
     n, extra = page.samplesperpixel, tuple(int(e) for e in page.extrasamples)
     photometric = int(page.photometric)
-    color = photometric in (2, 6) and n - len(extra) == 3
+    color = (photometric == 2 or (photometric == 6 and int(page.compression) in _JPEG)) and n - len(extra) == 3
     if n > 1 and len(extra) == 1 and extra[0] in _ALPHA:
         return n - 1, color or palette
     return None, (color and n == 3) or palette

@@ -108,9 +108,14 @@ def ngrams(word: str) -> list[str]:
 
 
 def normalise(image: np.ndarray, bounds: tuple[float, float] | None = None) -> np.ndarray:
-    """``float32`` with 0 and 1 at the picture's 0.5 and 99.5 percentiles over all channels, or at ``bounds``."""
+    """``float32`` with 0 and 1 at the picture's 0.5 and 99.5 percentiles over all channels, or at ``bounds``; NaN becomes 0.
+
+    What 32 bits hold or more is brought near 0 before it becomes ``float32``, which keeps seven digits.
+    """
     low, high = bounds or grey_bounds(image)
-    return ((image.astype(np.float32) - np.float32(low)) * np.float32(1 / (high - low))).astype(np.float32)
+    wide = np.dtype(np.float64 if image.dtype.itemsize >= 4 else np.float32)
+    scaled = ((image.astype(wide) - wide.type(low)) * np.float32(1 / (high - low))).astype(np.float32)
+    return np.nan_to_num(scaled, copy=False, posinf=1.0, neginf=0.0) if image.dtype.kind == "f" else scaled
 
 
 def grey_bounds(image: np.ndarray) -> tuple[float, float]:
