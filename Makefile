@@ -47,7 +47,7 @@ notebooks: setup
 
 bench: setup
 	$(PIP) install --quiet --constraint constraints.txt --requirement benchmarks/requirements.txt
-	@for b in import pyramid streaming stitching overview measure segmentation parsing; do $(BIN)/python benchmarks/$$b.py || exit 1; done
+	@for b in import pyramid streaming stitching overview viewer measure segmentation parsing; do $(BIN)/python benchmarks/$$b.py || exit 1; done
 
 clean:
 	rm -rf build $(VENV)

@@ -85,7 +85,7 @@ class Lab:
     """One notebook in a browser page."""
 
     def __init__(self, page: Any, address: str, path: Path) -> None:
-        self.page, self.path, self.patience = page, path, 120_000
+        self.page, self.address, self.path, self.patience = page, address, path, 120_000
         self.errors: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(f"{address}/lab/tree/{path.name}?reset")

