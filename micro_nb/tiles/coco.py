@@ -44,25 +44,30 @@ def to_coco(objects: Objects) -> dict[str, Any]:
 
 
 def from_coco(document: Mapping[str, Any]) -> Objects:
-    """Objects of the first image of a COCO document, ours or another's (polygons and uncompressed run lengths).
+    """Objects of the first image of a COCO document, ours or another's (polygons, run lengths compressed or not, boxes).
 
     Raises
     ------
-    ValueError, KeyError : it is not a COCO document, or its masks are compressed.
+    ValueError, KeyError : it is not a COCO document.
     """
     image = document["images"][0]
     note = (document.get("info") or {}).get("micro_nb") or {}
-    names = {c["id"]: c["name"] for c in document["categories"]}
-    entries = [a for a in document["annotations"] if a["image_id"] == image["id"]]
+    names = {c["id"]: c["name"] for c in document.get("categories") or ()}
+    entries = [dict(a) for a in document["annotations"] if a["image_id"] == image["id"]]
+    shape = int(image["height"]), int(image["width"])
+    shapes = [_cutout(entry, shape) for entry in entries]
+    for entry, cutout in zip(entries, shapes, strict=True):
+        if not entry.get("bbox") and cutout is not None:
+            rows_at, cols_at = (k + o for k, o in zip(np.nonzero(cutout.mask), cutout.origin, strict=True))
+            entry["bbox"] = [cols_at.min(), rows_at.min(), np.ptp(cols_at) + 1, np.ptp(rows_at) + 1]
     rows = [_row(entry, k, names) for k, entry in enumerate(entries, 1)]
     dtypes = note.get("dtypes", {})
     table = typed(
         pd.DataFrame(rows, columns=list(dtypes) or ["label", "layer", "name", "score", *BOX] if not rows else None), dtypes
     )
     layers = list(note.get("layers") or sorted(set(map(str, table["layer"]))) or ["object"])
-    planes = np.zeros((len(layers), int(image["height"]), int(image["width"])), label_dtype(table))
-    for row, entry in zip(table.to_dict("records"), entries, strict=True):
-        cutout = _cutout(entry, planes.shape[1:])
+    planes = np.zeros((len(layers), *shape), label_dtype(table))
+    for row, cutout in zip(table.to_dict("records"), shapes, strict=True):
         if cutout is not None:
             paint(planes[layers.index(str(row["layer"])) if str(row["layer"]) in layers else 0], cutout, int(row["label"]))
     labels: xr.DataArray = layered(planes, layers, planar=bool(note.get("planar")))
@@ -89,9 +94,7 @@ def _mask(cutout: Cutout | None, shape: tuple[int, int]) -> dict[str, Any]:
 def _cutout(entry: Mapping[str, Any], shape: tuple[int, ...]) -> Cutout | None:
     what = entry.get("segmentation")
     if isinstance(what, Mapping):
-        counts = what["counts"]
-        if not isinstance(counts, list):
-            raise ValueError("its masks are compressed run lengths; write them uncompressed or as polygons")
+        counts = what["counts"] if isinstance(what["counts"], list) else _counts(str(what["counts"]))
         if sum(counts) != shape[0] * shape[1]:
             raise ValueError(f"run lengths add up to {sum(counts)} pixels, the image has {shape[0] * shape[1]}")
         flat = np.repeat(np.arange(len(counts)) % 2 == 1, counts)
@@ -102,9 +105,29 @@ def _cutout(entry: Mapping[str, Any], shape: tuple[int, ...]) -> Cutout | None:
     return fill([[box_ring(dict(zip(BOX, (y, x, y + h, x + w), strict=True)))]]) if w and h else None
 
 
+def _counts(text: str) -> list[int]:
+    """Run lengths that COCO compresses: five bits a letter, low bits first; from the third on differences to the last but one."""
+    counts: list[int] = []
+    value = shift = 0
+    for letter in text:
+        bits = ord(letter) - 48
+        value |= (bits & 0x1F) << shift
+        shift += 5
+        if not bits & 0x20:
+            value -= (1 << shift) if bits & 0x10 else 0
+            counts.append(value + (counts[-2] if len(counts) > 2 else 0))
+            value = shift = 0
+    return counts
+
+
 def _row(entry: Mapping[str, Any], number: int, names: Mapping[Any, str]) -> dict[str, Any]:
     x, y, w, h = entry.get("bbox") or (0, 0, 0, 0)
-    own = {"label": number, "layer": "object", "name": names[entry["category_id"]], "score": entry.get("score", 1.0)}
+    own = {
+        "label": number,
+        "layer": "object",
+        "name": names.get(entry.get("category_id"), "object"),
+        "score": entry.get("score", 1.0),
+    }
     box = dict(zip(BOX, (y, x, y + h, x + w), strict=True))
     attributes = entry.get("attributes")
     return own | box | dict(attributes) if isinstance(attributes, Mapping) else own | box

@@ -1,4 +1,7 @@
-"""Damaged files give pixels or an error of ours that names the file: never another exception, a hang or runaway memory."""
+"""Damaged files give pixels or an error of ours that names the file: never another exception, a hang or runaway memory.
+
+CZI and HDF5 are not damaged here: their libraries, written in C and C++, may end the process.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import resource
 import sys
 import time
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 from conftest import SHARED
 from PIL import Image
+from test_library_sources import write_dicom, write_lif, write_mrc
 
 from micro_nb import open_image
 from micro_nb.errors import MicroNBError
@@ -34,8 +39,16 @@ MADE = {
     "a.jpg": lambda p: Image.fromarray(RGB).save(p),
     "a.bmp": lambda p: Image.fromarray(RGB).save(p),
     "a.gif": lambda p: Image.fromarray(PLANE).save(p),
+    "a.webp": lambda p: Image.fromarray(RGB).save(p),
+    "a.npy": lambda p: np.save(p, PLANE),
+    "a.jp2": lambda p: p.write_bytes(imagecodecs.jpeg2k_encode(PLANE, level=0)),
+    "a.jxl": lambda p: p.write_bytes(imagecodecs.jpegxl_encode(RGB)),
+    "a.lif": write_lif,
+    "a.mrc": write_mrc,
+    "a.dcm": write_dicom,
 }
-REAL = [p for p in sorted((SHARED / "formats").glob("*.*")) if p.suffix in (".tif", ".tiff", ".svs", ".zip") and p.is_file()]
+SUFFIXES = (".tif", ".tiff", ".svs", ".zip", ".nd2", ".dcm")
+REAL = [p for p in sorted((SHARED / "formats").glob("*.*")) if p.suffix in SUFFIXES and p.is_file()]
 
 
 def damaged(data: bytes, rng: random.Random) -> bytes:

@@ -315,10 +315,11 @@ NEIGHBOURS = {
         {"y": 30, "x": 40}, False,
     ),
     "a layer": (
-        Neighbour(data=GREY, scale=(0.5, 0.5), ndim=2, multiscale=False, rgb=False, units=("micrometer",) * 2,
-                  axis_labels=("-2", "-1")),
+        Neighbour(data=GREY, dtype=GREY.dtype, scale=(0.5, 0.5), translate=(0, 0), ndim=2, multiscale=False, rgb=False,
+                  units=("micrometer",) * 2, axis_labels=("-2", "-1")),
         {"y": 30, "x": 40}, False,
     ),
+    "levels": ([GREY, GREY[::2, ::2]], {"y": 30, "x": 40}, False),
     "a tree of levels": (
         xr.DataTree.from_dict({f"scale{k}": xr.Dataset({"image": (("c", "y", "x"), np.zeros((2, 30 >> k, 40 >> k), "u2"))})
                                for k in (0, 1)}),
@@ -334,6 +335,11 @@ def test_arrays_of_neighbours_open(array, sizes, rgb):
     assert img.rgb is rgb
     assert img.read().shape == tuple(sizes.values())
     assert not isinstance(array, Neighbour) or img.pixel_size == {"y": 0.5, "x": 0.5}
+
+
+def test_a_layer_without_pixels_is_no_image():
+    with pytest.raises(AxesError, match="is no image"):
+        mnb.open_image(Neighbour(data=np.zeros((5, 2)), scale=(1, 1), translate=(0, 0)))
 
 
 def test_tensors_open():

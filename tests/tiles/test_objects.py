@@ -157,6 +157,21 @@ def test_coco_of_others_with_polygons_is_read(tmp_path):
     assert back.table["name"].tolist() == ["cell"]
 
 
+@pytest.mark.parametrize("told", [{}, {"category_id": 9}, {"score": 0.5}])
+def test_coco_with_compressed_masks_and_little_else_is_read(told, tmp_path):
+    mask = pytest.importorskip("pycocotools.mask")
+    shapes = np.zeros((2, 30, 41), np.uint8)
+    shapes[0, 3:9, 5:20], shapes[1, 10:25, 1:4], shapes[1, 12:14, 30:33] = 1, 1, 1
+    encoded = [mask.encode(np.asfortranarray(m)) for m in shapes]
+    annotations = [{"image_id": 1, "segmentation": {"size": e["size"], "counts": e["counts"].decode()}} | told for e in encoded]
+    document = {"images": [{"id": 1, "width": 41, "height": 30}], "annotations": annotations}
+    (tmp_path / "c.json").write_text(json.dumps(document))
+    back = Objects.load(tmp_path / "c.json")
+    np.testing.assert_array_equal(back.labels.values.reshape(30, 41), shapes[0] + 2 * shapes[1])
+    assert back.table.iloc[1][["bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px"]].tolist() == [10, 1, 25, 33]
+    assert set(back.table["name"]) == {"object"}
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 2), st.integers(1, 24), st.integers(1, 24))
 def test_outlines_hold_every_pixel_of_any_shape(seed, smooth, height, width):

@@ -104,7 +104,9 @@ def _given(array: Any) -> _Given:
         found.pixel_size = _positive({a: getattr(sizes, a.upper(), None) for a in "zyx"}) or found.pixel_size
         found.says_size = "physical_pixel_sizes of the image"
         return found
-    if hasattr(array, "data") and hasattr(array, "scale") and hasattr(array, "ndim") and not hasattr(array, "dtype"):
+    if all(hasattr(array, name) for name in ("data", "scale", "translate")):
+        if not (hasattr(array, "rgb") or hasattr(array, "selected_label")):
+            raise AxesError(f"a layer of {type(array).__name__.lower()} is no image; pass a layer of pixels or labels")
         return _layer(array)
     if hasattr(array, "children") and hasattr(array, "to_dataset"):  # a tree of levels, as spatialdata keeps them
         return _given(_first_level(array))
@@ -121,6 +123,8 @@ def _given(array: Any) -> _Given:
     if hasattr(array, "metadata") and hasattr(array, "store_path"):
         names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
         return _Given(array, tuple(names) if names and all(names) else None, cautions=scaled_values(array.attrs))
+    if isinstance(array, list | tuple) and len({np.shape(level) for level in array}) == len(array) > 1:  # levels, finest first
+        return _given(array[0])
     if not isinstance(getattr(array, "dtype", None), np.dtype):
         array = np.asarray(array)
     return _Given(array)
