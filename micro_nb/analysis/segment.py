@@ -15,7 +15,7 @@ from ..data.atomic import writing
 from ..data.image import MicroImage
 from ..data.location import Location
 from ..data.open import open_image
-from ..data.source import ImageInfo, Index, Source
+from ..data.source import Index, Source, SourceOver
 from ..data.view import Projection
 from ..errors import AxesError, PlanError
 from ..settings import settings
@@ -166,16 +166,12 @@ def near_zero(plane: MicroImage) -> MicroImage:
     return MicroImage(Shifted(plane.source, low)) if abs(low) > 1000 * (high - low) > 0 else plane
 
 
-class Shifted(Source):
+class Shifted(SourceOver):
     """A source less a grey value, as ``float32``."""
 
     def __init__(self, base: Source, low: float) -> None:
-        self.base, self.low, self.uri, self.format = base, low, base.uri, base.format
-        self._info = replace(base.info, dtype=np.dtype(np.float32))
-
-    @property
-    def info(self) -> ImageInfo:
-        return self._info
+        self.base, self.low = base, low
+        self._show(replace(base.info, dtype=np.dtype(np.float32)))
 
     def read(self, level: int, index: Index) -> np.ndarray:
         return (self.base.read(level, index) - np.float64(self.low)).astype(np.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from .location import Location
 from .open import open_image
 from .persons import without_persons
 from .save import save_image
-from .source import ImageInfo, Index, Source
+from .source import Index, Source, SourceOver
 
 _INSTRUMENT = ("objective", "magnification", "na", "immersion", "microscope", "interval_s", "significant_bits")
 
@@ -101,7 +101,7 @@ def _as_zarr(source: Location, target: Path, overwrite: bool) -> Deidentified:
     return Deidentified(target, (*removed, "name of the file", "everything else that it holds"), kept)
 
 
-class _Bare(Source):
+class _Bare(SourceOver):
     """A source that says of itself what its pixels need, and of the instrument what names no person."""
 
     format = "image"
@@ -111,18 +111,8 @@ class _Bare(Source):
         facts = {k: without_persons(v, k) for k, v in base.info.facts.items() if k in _INSTRUMENT}
         self._info = replace(base.info, facts=facts)
 
-    @property
-    def info(self) -> ImageInfo:
-        return self._info
-
     def read(self, level: int, index: Index) -> np.ndarray:
         return self.base.read(level, index)
-
-    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
-        return self.base.stored_bytes(full=full)
-
-    def origin(self, level: int) -> tuple[int, int]:
-        return self.base.origin(level)
 
     def labels(self) -> Mapping[str, Source]:
         return {name: _Bare(source) for name, source in self.base.labels().items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from .axes import check_axes, resolve_pixel_size
 from .formats import open_source
 from .image import MicroImage
 from .location import Location
-from .source import ImageInfo, Index, Source
+from .source import Index, Source, SourceOver
 from .sources.arrays import ArraySource
 
 
@@ -59,7 +59,7 @@ def open_image(
 
 
 @dataclass(frozen=True)
-class Restated(Source):
+class Restated(SourceOver):
     """A source whose pixel size or axes the user states; the pixels are the same."""
 
     base: Source
@@ -79,28 +79,10 @@ class Restated(Source):
             info = replace(info, axes=self.axes, channels=(), rgb=info.rgb and self.axes == info.axes)
         if self.sizes is not None:
             info = replace(info, pixel_size=self.sizes, pixel_size_source="argument")
-        object.__setattr__(self, "_info", info)
-        object.__setattr__(self, "uri", self.base.uri)
-        object.__setattr__(self, "format", self.base.format)
-
-    @property
-    def info(self) -> ImageInfo:
-        return self._info  # type: ignore[attr-defined,no-any-return]
+        self._show(info)
 
     def read(self, level: int, index: Index) -> np.ndarray:
         return self.base.read(level, index)
 
-    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
-        return self.base.stored_bytes(full=full)
-
-    def origin(self, level: int) -> tuple[int, int]:
-        return self.base.origin(level)
-
     def __reduce__(self) -> tuple[Any, ...]:
         return Restated, (self.base, dict(self.sizes) if self.sizes else None, self.axes)
-
-    def labels(self) -> Mapping[str, Source]:
-        return self.base.labels()
-
-    def close(self) -> None:
-        self.base.close()

@@ -202,3 +202,30 @@ class Source(ABC):
                 raise AxesError(f"index {index} selects nothing or skips pixels in level {level} of shape {shape}")
             full.append(slice(start, stop))
         return tuple(full)
+
+
+class SourceOver(Source):
+    """A source that shows another one differently; what it does not change it passes on."""
+
+    base: Source
+    _info: ImageInfo
+
+    def _show(self, info: ImageInfo) -> None:
+        for name, value in (("uri", self.base.uri), ("format", self.base.format), ("_info", info)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def info(self) -> ImageInfo:
+        return self._info
+
+    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
+        return self.base.stored_bytes(full=full)
+
+    def origin(self, level: int) -> tuple[int, int]:
+        return self.base.origin(level)
+
+    def labels(self) -> Mapping[str, Source]:
+        return self.base.labels()
+
+    def close(self) -> None:
+        self.base.close()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
-from .source import ImageInfo, Index, Level, Source
+from .source import Index, Level, Source, SourceOver
 
 _FLIPS = {2: (False, False, True), 3: (False, True, True), 4: (False, True, False), 5: (True, False, False),
           6: (True, False, True), 7: (True, True, True), 8: (True, True, False)}  # fmt: skip
@@ -19,12 +19,11 @@ def turned(source: Source, orientation: int, said_by: str) -> Source:
     return Turned(source, orientation, said_by) if orientation in _FLIPS else source
 
 
-class Turned(Source):
+class Turned(SourceOver):
     """Pixels of ``base``, turned or mirrored; the facts say so."""
 
     def __init__(self, base: Source, orientation: int, said_by: str) -> None:
         self.base, self.orientation = base, orientation
-        self.uri, self.format = base.uri, base.format
         self._swap, *self._flip = _FLIPS[orientation]
         said = f"{said_by} orientation {orientation} is applied"
         old, facts = base.info, dict(base.info.facts)
@@ -35,11 +34,7 @@ class Turned(Source):
         size = dict(old.pixel_size) if old.pixel_size else None
         if size and self._swap:
             size["y"], size["x"] = size["x"], size["y"]
-        self._info = replace(old, levels=tuple(self._level(lv) for lv in old.levels), facts=facts, pixel_size=size)
-
-    @property
-    def info(self) -> ImageInfo:
-        return self._info
+        self._show(replace(old, levels=tuple(self._level(lv) for lv in old.levels), facts=facts, pixel_size=size))
 
     def read(self, level: int, index: Index) -> np.ndarray:
         index, n = self.check(level, index), self._info.levels[level].shape
@@ -54,12 +49,6 @@ class Turned(Source):
     def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
         yield str(self.orientation).encode()
         yield from self.base.stored_bytes(full=full)
-
-    def labels(self) -> Mapping[str, Source]:
-        return self.base.labels()
-
-    def close(self) -> None:
-        self.base.close()
 
     def _level(self, level: Level) -> Level:
         def swapped(v: tuple[float, ...]) -> tuple[float, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import AxesError, RegionError
 from .axes import PLANE
-from .source import ImageInfo, Index, Level, Source, factor
+from .source import ImageInfo, Index, Level, Source, SourceOver, factor
 
 Projection = Literal["max", "mean"]
 Pick = int | tuple[int, ...] | slice
@@ -20,7 +20,7 @@ Pick = int | tuple[int, ...] | slice
 
 
 @dataclass(frozen=True)
-class SourceView(Source):
+class SourceView(SourceOver):
     """A source narrowed to ``picks`` (axis -> Pick in level-0 pixels); it reads only what is asked of it."""
 
     base: Source
@@ -32,13 +32,7 @@ class SourceView(Source):
             if axis not in base.axes:
                 raise AxesError(f"axis {axis!r} is not one of {''.join(base.axes)!r}")
             _check_pick(axis, pick, base.sizes[axis])
-        object.__setattr__(self, "uri", self.base.uri)
-        object.__setattr__(self, "format", self.base.format)
-        object.__setattr__(self, "_info", self._narrow(base))
-
-    @property
-    def info(self) -> ImageInfo:
-        return self._info  # type: ignore[attr-defined,no-any-return]
+        self._show(self._narrow(base))
 
     def read(self, level: int, index: Index) -> np.ndarray:
         index = self.check(level, index)
@@ -90,9 +84,6 @@ class SourceView(Source):
             views[name] = SourceView(source, usable) if usable else source
         return views
 
-    def close(self) -> None:
-        self.base.close()
-
     def _narrow(self, base: ImageInfo) -> ImageInfo:
         axes = tuple(a for a in base.axes if not isinstance(self.picks.get(a), int))
         levels = tuple(self._narrow_level(base, level, axes) for level in base.levels)
@@ -126,7 +117,7 @@ class SourceView(Source):
 
 
 @dataclass(frozen=True)
-class ProjectionView(Source):
+class ProjectionView(SourceOver):
     """A source whose ``axis`` (z or t) is projected by ``how``; planes are read one at a time."""
 
     base: Source
@@ -146,13 +137,7 @@ class ProjectionView(Source):
         facts = dict(base.facts)
         if base.dtype.kind == "f":
             facts["cautions"] = [*base.cautions, f"the {self.how} over {self.axis} is that of the planes that are not NaN"]
-        object.__setattr__(self, "uri", self.base.uri)
-        object.__setattr__(self, "format", self.base.format)
-        object.__setattr__(self, "_info", replace(base, axes=cut(base.axes), levels=levels, dtype=dtype, facts=facts))
-
-    @property
-    def info(self) -> ImageInfo:
-        return self._info  # type: ignore[attr-defined,no-any-return]
+        self._show(replace(base, axes=cut(base.axes), levels=levels, dtype=dtype, facts=facts))
 
     def read(self, level: int, index: Index) -> np.ndarray:
         index, at = self.check(level, index), self.base.info.axes.index(self.axis)
@@ -179,14 +164,11 @@ class ProjectionView(Source):
         yield f"{self.how} over {self.axis}".encode()
         yield from self.base.stored_bytes(full=full)
 
-    def origin(self, level: int) -> tuple[int, int]:
-        return self.base.origin(level)
-
     def __reduce__(self) -> tuple[Any, ...]:
         return ProjectionView, (self.base, self.axis, self.how)
 
-    def close(self) -> None:
-        self.base.close()
+    def labels(self) -> Mapping[str, Source]:
+        return {}
 
 
 def _on_labels(pick: Pick, image: ImageInfo, labels: ImageInfo, axis: str) -> Pick:
