@@ -94,31 +94,27 @@ def run(loop: Loop, checks: Checks, *, what: str, other_s: float = 0.0) -> bool:
     -------
     Whether it was interrupted (Ctrl-C) after it had learned something.
     """
+    steps = loop.pace.steps
     try:
-        _advance(loop, checks, what, other_s)
+        expected = loop.seconds_a_step() * (steps - loop.step) * (1 + _CHECK_STEPS / CHECK_EVERY) + other_s
+        done = checks.look(loop)
+        with Progress(f"{what}, up to {about(expected)}", steps, "steps") as progress:
+            progress.advance(loop.step)
+            while loop.step < steps and not done:
+                before = loop.step
+                loop.advance(before + CHECK_EVERY)
+                progress.advance(loop.step - before)
+                done = checks.look(loop)
     except KeyboardInterrupt:
         if not loop.step:
             raise
         if settings.progress:
             sys.stderr.write(
-                f"\nstopped at step {loop.step} of {loop.pace.steps}: writing the best model so far; "
+                f"\nstopped at step {loop.step} of {steps}: writing the best model so far; "
                 "interrupted once more, nothing is written, and the same call goes on from the last check\n"
             )
         return True
     return False
-
-
-def _advance(loop: Loop, checks: Checks, what: str, other_s: float) -> None:
-    steps = loop.pace.steps
-    expected = loop.seconds_a_step() * (steps - loop.step) * (1 + _CHECK_STEPS / CHECK_EVERY) + other_s
-    done = checks.look(loop)
-    with Progress(f"{what}, up to {about(expected)}", steps, "steps") as progress:
-        progress.advance(loop.step)
-        while loop.step < steps and not done:
-            before = loop.step
-            loop.advance(before + CHECK_EVERY)
-            progress.advance(loop.step - before)
-            done = checks.look(loop)
 
 
 def workfolder(target: Path, base: Any, recipe: Recipe, pairs: Sequence[Labelled]) -> Path:

@@ -15,8 +15,6 @@ from .targets import geometry
 
 _CONTEXT = 32
 """Pixels around a crop that targets are computed with, so that what the crop cuts has its true centre and depth."""
-_SMALL, _SPECK, _FINEST = 0.6, 3.0, 4.0
-"""Much smaller than typical, as a share of its diameter; too small to be looked at, px; how much finer a crop may be."""
 _OBJECTS = 32
 """At most so many objects of a layer of a crop are asked for their name."""
 
@@ -65,7 +63,6 @@ class Crops:
     edge : pixels of a crop.
     diameter : centre of the log-normal distribution of object diameters in crops, px; ``spread`` its width.
     seed : batches are a function of it, of their step and of nothing else.
-    small : share of crops drawn about an object that is much smaller than its image's typical one, in the scale of that object.
 
     Raises
     ------
@@ -74,10 +71,9 @@ class Crops:
 
     def __init__(
         self, samples: Sequence[Sample], weights: Mapping[str, float], layers: Sequence[str], *,
-        edge: int = 256, diameter: float = 22.0, spread: float = 0.35, seed: int = 0, small: float = 0.0,
+        edge: int = 256, diameter: float = 22.0, spread: float = 0.35, seed: int = 0,
     ) -> None:  # fmt: skip
         self.layers, self.edge, self.diameter, self.spread, self.seed = tuple(layers), edge, diameter, spread, seed
-        self.small = small
         self.sources: dict[str, list[Sample]] = {}
         for sample in samples:
             typed = f"{sample.dataset}/{sample.facts.get('type', '')}"
@@ -93,12 +89,11 @@ class Crops:
         share = np.array([weights[name] for name in self.names], float)
         self.share = share / share.sum()
         self._copies: dict[tuple[int, int], _Copy] = {}
-        self._specks: dict[int, np.ndarray] = {}
 
     @classmethod
     def of(cls, recipe: Recipe, samples: Sequence[Sample], layers: Sequence[str], **changes: float) -> Crops:
         """Crops as a recipe wants them, with changes."""
-        wanted = {k: getattr(recipe, k) for k in ("edge", "diameter", "spread", "seed", "small")}
+        wanted = {k: getattr(recipe, k) for k in ("edge", "diameter", "spread", "seed")}
         return cls(samples, recipe.weights, layers, **(wanted | changes))
 
     def batch(self, step: int, size: int) -> Batch:
@@ -113,13 +108,9 @@ class Crops:
         source = self.sources[self.names[rng.choice(len(self.names), p=self.share)]]
         sample = source[rng.integers(len(source))]
         wanted = self.diameter * np.exp(np.clip(rng.normal(0, self.spread), -0.8, 0.8))
-        scale, near = wanted / sample.diameter_px, None
-        if rng.random() < self.small and len(specks := self._small(sample)):
-            y, x, diameter = specks[rng.integers(len(specks))]
-            scale, near = min(wanted / diameter, _FINEST * wanted / sample.diameter_px), (y, x)
-        wide = self.edge + 2 * _CONTEXT
-        centre = _centre(rng, sample.image.shape[:2], self.edge / 2 / scale, near)
-        grid = sampling_grid(rng, wide, scale, centre)
+        scale = wanted / sample.diameter_px
+        y, x = (rng.uniform(low, n - low) for n in sample.image.shape[:2] for low in [min(self.edge / 2 / scale, n / 2)])
+        grid = sampling_grid(rng, self.edge + 2 * _CONTEXT, scale, (y, x))
         inner = slice(_CONTEXT, _CONTEXT + self.edge)
         pixels = recolour(rng, self.pixels(sample, scale, grid[:, inner, inner]))
         targets = np.zeros((len(self.layers), 5, self.edge // 2, self.edge // 2), np.float32)
@@ -134,15 +125,6 @@ class Crops:
                 rows += [(k, *row) for row in _asked(rng, labels[k], sample.names.get(layer, {}))]
         return pixels, targets, labels, rows
 
-    def _small(self, sample: Sample) -> np.ndarray:
-        """``(N, 3)``: y, x and diameter of the objects that are much smaller than typical ones."""
-        if id(sample) not in self._specks:
-            rows = [r for k in self.layers if k in sample.labels for r in _measured(sample.labels[k])]
-            found = np.array(rows, float).reshape(-1, 3)
-            much = (found[:, 2] < _SMALL * sample.diameter_px) & (found[:, 2] >= _SPECK)
-            self._specks[id(sample)] = found[much]
-        return self._specks[id(sample)]
-
     def pixels(self, sample: Sample, scale: float, grid: np.ndarray) -> np.ndarray:
         """``(3, h, w)`` normalised pixels at a grid, from a reduced copy where the crop is coarser than the image."""
         halvings = max(0, int(np.floor(np.log2(1 / max(scale, 1e-6)) + 0.25)))
@@ -156,27 +138,6 @@ class Crops:
         small = resized(sample.image, (max(1, h >> halvings), max(1, w >> halvings))) if halvings else sample.image
         self._copies[id(sample), halvings] = copy = _Copy(small, *bounds(small))
         return copy
-
-
-def _centre(
-    rng: np.random.Generator, shape: tuple[int, ...], reach: float, near: tuple[float, float] | None
-) -> tuple[float, float]:
-    """Of a crop that reaches ``reach`` pixels each way, inside its image; about a place, where there is one."""
-    low = [min(reach, n / 2) for n in shape]
-    if near is None:
-        return rng.uniform(low[0], shape[0] - low[0]), rng.uniform(low[1], shape[1] - low[1])
-    y, x = (at + rng.uniform(-0.6, 0.6) * reach for at in near)
-    return float(np.clip(y, low[0], shape[0] - low[0])), float(np.clip(x, low[1], shape[1] - low[1]))
-
-
-def _measured(labels: np.ndarray) -> list[tuple[float, float, float]]:
-    """y, x and diameter of each object."""
-    y, x = np.nonzero(labels > 0)
-    ids = labels[y, x]
-    area = np.bincount(ids)
-    present = np.flatnonzero(area)
-    middle = [np.bincount(ids, at)[present] / area[present] for at in (y, x)]
-    return list(zip(*middle, 2 * np.sqrt(area[present] / np.pi), strict=True))
 
 
 def _asked(rng: np.random.Generator, labels: np.ndarray, names: Mapping[int, str]) -> list[tuple[int, str]]:

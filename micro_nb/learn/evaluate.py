@@ -86,11 +86,8 @@ def evaluate(
     held = listed.check([i.path for i in data.images], force=force, what=str(data_dir))
     judged, answers, bad = _judged(data, run, held, failures)
     figures, parts = judged.figures(seed=seed), judged.strata(seed=seed)
-    jobs = (
-        [(i.open(), _truth(data, i), data.prompts) for i in data.few(min(n, len(data.images))).images]
-        if (n := worsened or _WORSENED * robustness)
-        else []
-    )
+    few = data.few(worsened or _WORSENED).images if worsened > 0 or robustness else ()
+    jobs = [(i.open(), _truth(data, i), data.prompts) for i in few]
     known = Contamination(listed.table is not None, listed.source, tuple(judged.table["image"][held]))
     present = presence([data, *others], run, known=answers) if others and answers else summarised(answers)
     return Evaluation(
@@ -159,10 +156,8 @@ def _list(model: Any, parse: Any, trained_on: Any) -> TrainedOn:
 
 
 def _notes(data: LabelledSet, known: Contamination, present: Presence | None) -> Iterable[str]:
-    if known.images:
-        yield (
-            f"The model was trained on {len(known.images)} of these images: the figures are marked and say nothing of new ones."
-        )
+    if n := len(known.images):
+        yield f"The model was trained on {n} of these images: the figures are marked and say nothing of new ones."
     elif not known.checked:
         yield f"It was not checked whether the model was trained on these images ({known.source})."
     if data.notes.incomplete and data.classes:

@@ -12,18 +12,15 @@ from typing import Any
 import pandas as pd
 
 from ..analysis.statistics import Estimate
+from ..render.charts import curve_chart, interval_chart
 from .asked import Presence
-from .charts import curve_chart, interval_chart
 from .failures import Failure
 from .judgements import JUDGEMENTS
 
 MARK = " (!) trained on"
 _CHANGES = {
-    "blur": "blur, sigma in px",
-    "noise": "noise, of the range",
-    "brightness": "brightness, times",
-    "scale": "size, times",
-}
+    "blur": "blur, sigma in px", "noise": "noise, of the range", "brightness": "brightness, times", "scale": "size, times",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,27 +81,25 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the pictures as JSON values; nan is None, and each figure says whether it is contaminated."""
-        presence = None if self.presence is None else _records(self.presence.figures)
         figures = {
             name: {"title": JUDGEMENTS[name].said, **asdict(f), "contaminated": self.contaminated}
             for name, f in self.figures.items()
         }
-        found = {
+        plain: dict[str, Any] = json_values({
             "name": self.name, "by": self.by, "prompts": self.prompts, "n_images": len(self.images), "main": self.main,
-            "figures": figures, "worst": self.worst, "strata": _records(self.strata), "classes": _records(self.classes),
-            "presence": presence, "robustness": _records(self.robustness), "contamination": asdict(self.contamination),
-            "megapixels_per_second": self.megapixels_per_second, "notes": self.notes, "images": _records(self.images),
-        }  # fmt: skip
-        plain: dict[str, Any] = json_values(found)
+            "figures": figures, "worst": self.worst, "strata": self.strata, "classes": self.classes,
+            "presence": self.presence.figures if self.presence else None, "robustness": self.robustness,
+            "contamination": asdict(self.contamination), "megapixels_per_second": self.megapixels_per_second,
+            "notes": self.notes, "images": self.images,
+        })  # fmt: skip
         return plain
 
     def chart(self) -> bytes:
         """The main figure over all images and over every stratum, with intervals, as PNG; the worst stratum in red."""
         overall = self.figures[self.main]
-        rows = [(f"all {len(self.images)} images", overall.value, overall.low, overall.high)]
-        for row in self.strata.to_dict("records"):
-            limits = (float(row[self.main + end]) for end in ("", "_low", "_high"))
-            rows.append((_stratum(row), *limits))  # type: ignore[arg-type]
+        ends = [self.main + end for end in ("", "_low", "_high")]
+        rows: Any = [(f"all {len(self.images)} images", overall.value, *overall.interval)]
+        rows += [(_stratum(row), *(float(row[end]) for end in ends)) for row in self.strata.to_dict("records")]
         marked = None if self.worst is None else _stratum(self.worst)
         return interval_chart(f"{self.name}: {self._title(self.main)}", rows, marked=marked)
 
@@ -112,13 +107,9 @@ class Evaluation:
         """The main figure on worse pictures, as PNG; None where that was not asked for."""
         if self.robustness is None:
             return None
-        curves = {
-            _CHANGES.get(str(kind), str(kind)): [
-                tuple(map(float, p)) for p in part[["level", "figure", "low", "high"]].to_numpy()
-            ]
-            for kind, part in self.robustness.groupby("kind", sort=False)
-        }
-        return curve_chart(f"{self.name}: {self._title(self.main)} on worse pictures", curves)  # type: ignore[arg-type]
+        parts = self.robustness.groupby("kind", sort=False)[["level", "figure", "low", "high"]]
+        curves: Any = {_CHANGES[str(kind)]: part.to_numpy(float).tolist() for kind, part in parts}
+        return curve_chart(f"{self.name}: {self._title(self.main)} on worse pictures", curves)
 
     def summary(self) -> pd.DataFrame:
         """The figures as a table: figure, value, low, high, images."""
@@ -153,11 +144,11 @@ class Evaluation:
     def text(self) -> str:
         """Everything that matters as plain text."""
         asked = "everything" if self.prompts is None else ", ".join(self.prompts)
-        parts = [f"{self.by} on {self.name}, {len(self.images)} images, asked for {asked}", _plain(self.summary())]
-        parts += [_plain(t) for t in (self.classes, None if self.presence is None else self.presence.figures) if t is not None]
+        tables = [self.summary(), self.classes, self.presence.figures if self.presence else None]
+        parts = [f"{self.by} on {self.name}, {len(self.images)} images, asked for {asked}"]
+        parts += [_plain(t) for t in tables if t is not None]
         parts += [] if self.robustness is None else [f"{JUDGEMENTS[self.main].said} of worse pictures", _plain(self.robustness)]
-        parts += [self.worst_words(), *self.notes]
-        return "\n\n".join(p for p in parts if p)
+        return "\n\n".join(p for p in (*parts, self.worst_words(), *self.notes) if p)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str | bytes]:
         return {"text/plain": self.text(), "text/html": self._repr_html_(), "image/png": self.chart()}
@@ -177,7 +168,9 @@ class Evaluation:
 
 
 def json_values(value: Any) -> Any:
-    """JSON values: mappings, lists, text, numbers; what is not finite becomes None."""
+    """JSON values: mappings, lists, tables (as their rows), text, numbers; what is not finite becomes None."""
+    if isinstance(value, pd.DataFrame):
+        return json_values(value.to_dict("records"))
     if isinstance(value, Mapping):
         return {str(k): json_values(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -186,10 +179,6 @@ def json_values(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def _records(table: pd.DataFrame | None) -> list[dict[str, Any]] | None:
-    return None if table is None else [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def _stratum(row: Mapping[Any, Any]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +66,10 @@ def finetune(
     start = time.perf_counter()
     before = figures(held, old, None, what="checking the base")
     looks_s = (time.perf_counter() - start) / max(len(held), 1) * (len(held) + min(len(learned_from), _SHOWN))
-    recipe = _recipe(old, name, steps=steps, batch=batch, edge=edge, seed=seed)
+    recipe = Recipe(
+        {"mine": 1.0}, name=name, initial="random", diameter=old.config.diameter_px, rate=4e-4, encoder_rate=4e-5,
+        warmup=min(20, steps), average=0.98, save_every=CHECK_EVERY, steps=steps, batch=batch, edge=edge, seed=seed,
+    )  # fmt: skip
     work = workfolder(target, old, recipe, pairs)
     tuner = Tuner(old.config, old.tile, bfloat16=fast_bfloat16(device()))
     loop = teaching(recipe, _samples(learned_from, name), work, learner=tuner)
@@ -80,14 +82,6 @@ def finetune(
     after = figures(held, model, [name], what="checking what was learned")
     names = tuple(pair.image.name for pair in held)
     return Training(target, loop.step, loop.seconds, curve(loop.lines, checks.at), before, after, names, stopped)
-
-
-def _recipe(base: Any, name: str, **values: Any) -> Recipe:
-    """Rates low enough that what the base knows stays; a checkpoint at every check."""
-    return Recipe(
-        {"mine": 1.0}, name=name, initial="random", diameter=base.config.diameter_px, rate=4e-4, encoder_rate=4e-5,
-        warmup=min(20, values["steps"]), average=0.98, save_every=CHECK_EVERY, **values,
-    )  # fmt: skip
 
 
 def divided(pairs: Sequence[Labelled], seed: int) -> tuple[list[Labelled], list[Labelled]]:
@@ -162,19 +156,10 @@ def _vectors(model: Any, pair: Labelled) -> list[np.ndarray]:
 def write_model(model: Any, target: Path) -> None:
     """A folder for ``load_model``, in half precision as the weights of the package; whole or absent."""
     half = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-    with _building(target) as partial, quiet():
+    target.absolute().parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.absolute().parent) as folder, quiet():
+        partial = Path(folder) / "model"
         model.save_pretrained(partial, state_dict=half)
         model.processor.save_pretrained(partial)
         (partial / "calibration.json").write_text(json.dumps(model.calibration), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _building(target: Path) -> Iterator[Path]:
-    target.absolute().parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.absolute().parent))
-    try:
-        yield partial
-        partial.chmod(0o755)
         partial.replace(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

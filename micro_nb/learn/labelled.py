@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,19 +85,14 @@ def read_labelled(images: Any, labels: Any, *, partial: bool = False) -> list[La
     found = [_pair(image, lab, partial=partial) for image, lab in zip(left, right, strict=True)]
     if not any((pair.labels > 0).any() for pair in found):
         raise ValueError(f"none of {len(found)} label images has an object (a number above 0)")
-    _check_numbered(found)
-    return found
-
-
-def _check_numbered(pairs: Sequence[Labelled]) -> None:
-    """Refuses masks and maps of classes, in which objects share a number."""
-    labelled, apart = (sum(some) for some in zip(*(_apart(pair.labels) for pair in pairs), strict=True))
+    labelled, apart = (sum(some) for some in zip(*(_apart(pair.labels) for pair in found), strict=True))
     if apart > _ASTRAY * labelled:
         raise ValueError(
-            f"{apart / labelled:.0%} of what is labelled in {len(pairs)} label images shares its number with another object: "
+            f"{apart / labelled:.0%} of what is labelled in {len(found)} label images shares its number with another object: "
             "these are masks, classes or pictures; give each object a number of its own, e.g. skimage.measure.label(mask > 0), "
             "and part objects that touch"
         )
+    return found
 
 
 def _apart(labels: np.ndarray) -> tuple[int, int]:
@@ -127,8 +123,7 @@ def _listed(things: Any) -> list[Any]:
 
 
 def _partners(images: Sequence[Any], labels: Sequence[Path]) -> list[Path]:
-    by_stem = {_stem(p): p for p in labels}
-    out = []
+    by_stem, out = {_stem(p): p for p in labels}, []
     for image in images:
         name = str(image) if isinstance(image, str | os.PathLike) else getattr(image, "name", "")
         if _stem(Path(name)) not in by_stem:
@@ -138,10 +133,7 @@ def _partners(images: Sequence[Any], labels: Sequence[Path]) -> list[Path]:
 
 
 def _stem(path: Path) -> str:
-    stem = path.name.split(".")[0].lower()
-    for end in ("_labels", "_label", "_masks", "_mask"):
-        stem = stem.removesuffix(end)
-    return stem
+    return re.sub(r"_(label|mask)s?$", "", path.name.split(".")[0].lower())
 
 
 def _pair(image: Any, labels: Any, *, partial: bool) -> Labelled:

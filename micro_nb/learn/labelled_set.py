@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,11 +81,6 @@ class LabelledImage:
     group: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     coverage: float | None = None
-
-    @property
-    def labelled(self) -> bool:
-        """Whether there is anything to compare with."""
-        return self.label is not None or self.boxes is not None or self.points is not None
 
     def open(self) -> MicroImage:
         """The picture, one plane; a longer z or t is projected by its maximum."""
@@ -172,13 +167,24 @@ def read_set(folder: str | os.PathLike[str], *, prompts: Prompts = None) -> Labe
         raise ImageNotFoundError(
             f"{root}: no index.csv here; a labelled folder holds index.csv (a row an image), images/, labels/"
         )
-    notes = KNOWN.get(root.name, Notes())
-    names = _class_prompts(boxes, prompts, root, masks="label" in index or points is not None)
-    shown = _mask_prompt(prompts, notes, names, root)
-    images = [i for i in _images(root, index, boxes, points, names, shown) if i.labelled]
+    notes, said = KNOWN.get(root.name, Notes()), prompts if isinstance(prompts, Mapping) else _listed(prompts)
+    classes = [] if boxes is None else [str(c) for c in boxes["class"].unique()]
+    names = {c: CLASS_PROMPTS.get(c, c) for c in classes}
+    if isinstance(said, Mapping):
+        names, shown = {c: said[c] for c in classes if c in said}, said.get(MASKS, notes.prompt)
+    else:
+        kinds = [p for p in said if p not in names and p not in names.values()]  # no class of the boxes: what label images show
+        names = {c: p for c, p in names.items() if not said or c in said or p in said}
+        shown = kinds[0] if kinds else notes.prompt
+    if classes and not names and "label" not in index and points is None:
+        raise ValueError(f"{root}: the prompts {prompts!r} name none of its classes {sorted(classes)}")
+    if not isinstance(said, Mapping) and len(kinds) > 1:
+        raise ValueError(f"{root}: label images show one kind of object, but {kinds} are prompts for it; give one")
+    made = (_image(root, row, boxes, points, names, shown) for row in index.to_dict("records"))
+    images = tuple(i for i in made if i.label is not None or i.boxes is not None or i.points is not None)
     if not images:
         raise CorruptImageError(f"{root}: no image of index.csv has a label image, boxes or points, so nothing can be compared")
-    return LabelledSet(root.name, root, tuple(images), notes, tuple(dict.fromkeys(names.values())))
+    return LabelledSet(root.name, root, images, notes, tuple(dict.fromkeys(names.values())))
 
 
 def _table(root: Path, name: str, needed: str) -> pd.DataFrame | None:
@@ -191,67 +197,27 @@ def _table(root: Path, name: str, needed: str) -> pd.DataFrame | None:
     return table
 
 
-def _class_prompts(boxes: pd.DataFrame | None, prompts: Prompts, root: Path, *, masks: bool) -> dict[str, str]:
-    """Class of the boxes -> prompt, for the classes that are asked for."""
-    if boxes is None:
-        return {}
-    known = {str(c): CLASS_PROMPTS.get(str(c), str(c)) for c in boxes["class"].unique()}
-    if isinstance(prompts, Mapping):
-        known = {c: prompts[c] for c in known if c in prompts}
-    elif prompts is not None:
-        wanted = _listed(prompts)
-        known = {c: p for c, p in known.items() if c in wanted or p in wanted}
-    if not known and not masks:
-        raise ValueError(f"{root}: the prompts {prompts!r} name none of its classes {sorted(map(str, boxes['class'].unique()))}")
-    return known
-
-
-def _mask_prompt(prompts: Prompts, notes: Notes, names: Mapping[str, str], root: Path) -> str | None:
-    """What the label images show: the one prompt that is no class of the boxes, else what the table of known folders says."""
-    if isinstance(prompts, Mapping):
-        return prompts.get(MASKS, notes.prompt)
-    wanted = [] if prompts is None else [p for p in _listed(prompts) if p not in names and p not in names.values()]
-    if len(wanted) > 1:
-        raise ValueError(f"{root}: label images show one kind of object, but {wanted} are prompts for it; give one")
-    return wanted[0] if wanted else notes.prompt
-
-
-def _listed(prompts: str | Sequence[str]) -> list[str]:
-    wanted = [prompts] if isinstance(prompts, str) else list(prompts)
-    if not wanted or not all(isinstance(p, str) and p.strip() for p in wanted):
+def _listed(prompts: str | Sequence[str] | None) -> list[str]:
+    wanted = [] if prompts is None else [prompts] if isinstance(prompts, str) else list(prompts)
+    if (prompts is not None and not wanted) or not all(isinstance(p, str) and p.strip() for p in wanted):
         raise ValueError(f"prompts={prompts!r} must be words such as 'nucleus', or a list of them")
     return wanted
 
 
-def _images(
-    root: Path,
-    index: pd.DataFrame,
-    boxes: pd.DataFrame | None,
-    points: pd.DataFrame | None,
-    names: Mapping[str, str],
+def _image(
+    root: Path, row: Mapping[Any, Any], boxes: pd.DataFrame | None, points: pd.DataFrame | None, names: Mapping[str, str],
     shown: str | None,
-) -> Iterator[LabelledImage]:
-    for row in index.to_dict("records"):
-        name = str(row["image"])
-        label = root / row["label"] if isinstance(row.get("label"), str) and row["label"] else None
-        yield LabelledImage(
-            root / name, name, label, _text(row, "class") or shown,
-            _boxes_of(name, boxes, names, None if label is not None or "label" not in row else shown),
-            None if points is None else points.loc[points["image"] == name, ["y", "x"]].to_numpy(float),
-            _text(row, "group"), {k: str(row[k]) for k in FACTS if _text(row, k)},
-            float(row["label_coverage_est"]) if "label_coverage_est" in row else None,
-        )  # fmt: skip
-
-
-def _text(row: Mapping[Any, Any], column: str) -> str | None:
-    value = row.get(column)
-    return None if value is None or value != value or value == "" else str(value)
-
-
-def _boxes_of(name: str, boxes: pd.DataFrame | None, names: Mapping[str, str], unlabelled: str | None) -> Boxes | None:
-    """Boxes of one image, named by prompt. What its missing label image would have shown is not judged."""
-    if boxes is None or not names:
-        return None
-    mine = boxes[(boxes["image"] == name) & boxes["class"].isin(list(names))]
-    judged = [p for p in names.values() if p != unlabelled]
-    return Boxes(mine[["ymin", "xmin", "ymax", "xmax"]].to_numpy(float), mine["class"].map(names).to_numpy(), judged=judged)
+) -> LabelledImage:  # fmt: skip
+    """One row of index.csv. What a missing label image would have shown is not judged by boxes."""
+    name = str(row["image"])
+    text = {k: str(v) for k, v in row.items() if v == v and v is not None and v != ""}
+    label, mine = root / text["label"] if "label" in text else None, None
+    if boxes is not None and names:
+        some = boxes[(boxes["image"] == name) & boxes["class"].isin(list(names))]
+        judged = [p for p in names.values() if label is not None or "label" not in row or p != shown]
+        mine = Boxes(some[["ymin", "xmin", "ymax", "xmax"]].to_numpy(float), some["class"].map(names).to_numpy(), judged=judged)
+    return LabelledImage(
+        root / name, name, label, text.get("class", shown), mine,
+        None if points is None else points.loc[points["image"] == name, ["y", "x"]].to_numpy(float), text.get("group"),
+        {k: text[k] for k in FACTS if k in text}, float(row["label_coverage_est"]) if "label_coverage_est" in row else None,
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Self-supervised pre-training of the tile encoder on images without labels, and a linear probe that says what it learned.
+"""Self-supervised pre-training of the tile encoder on images without labels.
 
 Two crops of one place, posed and recoloured anew, are to be told from crops of all other places of the batch, pair by pair, with
 the sigmoid loss (SimCLR's task, Chen et al. 2020; SigLIP's loss, Zhai et al. 2023).
@@ -11,7 +11,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -137,20 +136,3 @@ def features(encoder: Encoder, crops: Sequence[np.ndarray], *, batch: int = 64) 
             pixels = torch.from_numpy(np.stack(some).transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
             found.append(F.adaptive_avg_pool2d(encoder(pixels)[-1], 1).flatten(1).numpy())
     return np.concatenate(found).astype(np.float32) if found else np.zeros((0, FEATURES), np.float32)
-
-
-def linear_probe(train: np.ndarray, train_classes: Sequence[Any], test: np.ndarray, test_classes: Sequence[Any]) -> float:
-    """Balanced accuracy, 0..1, of a logistic regression on frozen features: what can be read off them with a straight cut.
-
-    Parameters
-    ----------
-    train, test : features ``(n, D)``; of different images, slides or specimens.
-    """
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-    from sklearn.metrics import balanced_accuracy_score  # type: ignore[import-untyped]
-    from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
-    from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
-
-    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000, class_weight="balanced"))
-    probe.fit(train, list(train_classes))
-    return float(balanced_accuracy_score(list(test_classes), probe.predict(test)))

@@ -60,7 +60,6 @@ class Recipe(Pace):
     initial : ``imagenet``, ``random``, or a file, see :func:`micro_nb.learn.initial.start`.
     batch, edge : crops a step, pixels of a crop.
     diameter, spread : object diameters in crops, px: centre and width of their log-normal distribution.
-    small : share of crops that are drawn about an object much smaller than its image's typical one, in the scale of that object.
     rate, encoder_rate : learning rates of the new and the pre-trained parts.
     bfloat16 : compute in bfloat16 where the machine has it.
     config : sizes of the network, see ``MicroD1Config``.
@@ -76,7 +75,6 @@ class Recipe(Pace):
     edge: int = 256
     diameter: float = 22.0
     spread: float = 0.35
-    small: float = 0.0
     rate: float = 1.5e-3
     encoder_rate: float = 7e-4
     warmup: int = 200

@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from ..progress import track
 
 LIST_NAME = "trained_on.csv"
 WEIGHTS = Path(__file__).parents[1] / "models" / "weights"
-_COLUMNS = ("dataset", "name", "sha256")
+COLUMNS = ("dataset", "name", "sha256")
 _THUMBNAIL = 16
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 Places = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
@@ -29,15 +30,38 @@ class ContaminationError(MicroNBError, ValueError):
     """A figure would be computed on pictures that the model was trained on."""
 
 
-def content_hashes(path: str | os.PathLike[str]) -> dict[str, str]:
-    """What a picture is, whatever its name: SHA-256 of its file, and of its pixels, which survive another compression.
+@dataclass(frozen=True)
+class Content:
+    """What a picture is, whatever its name."""
 
-    Returns
-    -------
-    ``file``: of the bytes. ``pixels``: of shape and pixels as uint8 or wider integers; three equal channels count as one.
-    """
-    data = Path(path).read_bytes()
-    return {"file": hashlib.sha256(data).hexdigest(), "pixels": pixel_hash(np.asarray(open_image(path).read()))}
+    path: Path
+
+    @cached_property
+    def file(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+
+    @cached_property
+    def read(self) -> np.ndarray:
+        """All of it."""
+        return np.asarray(open_image(self.path).read())
+
+    @cached_property
+    def pixels(self) -> str:
+        """SHA-256 of shape and pixels, which survive another compression."""
+        return pixel_hash(self.read)
+
+    @cached_property
+    def thumbnail(self) -> np.ndarray:
+        """``(16, 16) float32`` grey means with mean 0 and unit length; zeros where there is no structure."""
+        pixels = self.read
+        while pixels.ndim > 2:
+            pixels = pixels.mean(axis=-1 if pixels.shape[-1] in (3, 4) else 0)
+        grey = Image.fromarray(np.ascontiguousarray(pixels, np.float32))
+        small = np.asarray(grey.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX), np.float32)
+        centred = small - small.mean()
+        length = float(np.linalg.norm(centred))
+        return centred / length if length > 1e-3 * max(1.0, float(np.abs(small).max())) else np.zeros_like(small)
 
 
 def pixel_hash(pixels: np.ndarray) -> str:
@@ -71,21 +95,20 @@ class TrainedOn:
     @classmethod
     def of(cls, model: Any = None) -> TrainedOn:
         """The list in a model's folder: a path or name, a loaded model, or None for the model of the package."""
-        place = _folder("nano" if model is None else model)
-        path = None if place is None else (place if place.suffix == ".csv" else place / LIST_NAME)
-        if path is None or not path.exists():
-            return cls(None, f"{path or type(model).__name__}: there is no list of training pictures")
+        name = "nano" if model is None else os.fspath(model) if isinstance(model, str | os.PathLike) else model_name(model)
+        place = WEIGHTS / name if name and (WEIGHTS / name).is_dir() else Path(name)
+        path = place if place.suffix == ".csv" else place / LIST_NAME
+        if not name or not path.exists():
+            return cls(None, f"{path if name else type(model).__name__}: there is no list of training pictures")
         table = pd.read_csv(path, dtype=str)
-        if not set(_COLUMNS) <= set(table):
-            raise CorruptImageError(f"{path}: needs the columns {', '.join(_COLUMNS)}; it has {list(table.columns)}")
+        if not set(COLUMNS) <= set(table):
+            raise CorruptImageError(f"{path}: needs the columns {', '.join(COLUMNS)}; it has {list(table.columns)}")
         return cls(table, str(path))
 
     def holds(self, paths: Sequence[Path]) -> np.ndarray:
         """Which pictures are on the list, ``(n,) bool``."""
-        if self.table is None:
-            return np.zeros(len(paths), bool)
-        listed = set(self.table["sha256"].str.lower())
-        return np.array([bool(listed & set(content_hashes(p).values())) for p in paths], bool)
+        listed = set() if self.table is None else set(self.table["sha256"].str.lower())
+        return np.array([bool(listed) and (c.file in listed or c.pixels in listed) for c in map(Content, paths)], bool)
 
     def check(self, paths: Sequence[Path], *, force: bool, what: str) -> np.ndarray:
         """As :meth:`holds`, and refuses where any is on the list.
@@ -103,13 +126,6 @@ class TrainedOn:
                 "have them marked"
             )
         return held
-
-
-def _folder(model: Any) -> Path | None:
-    name = os.fspath(model) if isinstance(model, str | os.PathLike) else model_name(model)
-    if not name:
-        return None
-    return WEIGHTS / name if (WEIGHTS / name).is_dir() else Path(name)
 
 
 def model_name(model: Any) -> str:
@@ -136,63 +152,33 @@ def leaks(train: Places, test: Places, *, distance: float = 0.05) -> pd.DataFram
     ------
     ImageNotFoundError : a folder holds no pictures.
     """
-    old, new = ([_Seen.of(p) for p in track(_pictures(places), "looking for leaks", unit="pictures")] for places in (train, test))
+    old, new = (_contents(places) for places in (train, test))
     files, pixels = ({getattr(s, k): s.path for s in reversed(old)} for k in ("file", "pixels"))
-    far, nearest = _distances(old, new)
+    known = np.stack([s.thumbnail for s in old])
+    poses = np.stack([np.rot90(flip, k, axes=(1, 2)) for flip in (known, known[:, :, ::-1]) for k in range(4)])
     rows = []
-    for k, seen in enumerate(new):
+    for seen in new:
+        far = 1 - (poses * seen.thumbnail).sum((2, 3)).max(0)
+        nearest = int(far.argmin())
         if seen.file in files:
             rows.append((seen.path, files[seen.file], "same file", 0.0))
         elif seen.pixels in pixels:
             rows.append((seen.path, pixels[seen.pixels], "same pixels", 0.0))
-        elif far[k] < distance:
-            rows.append((seen.path, old[nearest[k]].path, "looks the same", float(far[k])))
+        elif far[nearest] < distance:
+            rows.append((seen.path, old[nearest].path, "looks the same", float(far[nearest])))
     return pd.DataFrame([(str(a), str(b), c, d) for a, b, c, d in rows], columns=["test", "train", "kind", "distance"])
 
 
-@dataclass(frozen=True)
-class _Seen:
-    path: Path
-    file: str
-    pixels: str
-    thumbnail: np.ndarray
-
-    @classmethod
-    def of(cls, path: Path) -> _Seen:
-        pixels = np.asarray(open_image(path).read())
-        file = hashlib.sha256(path.read_bytes()).hexdigest()
-        return cls(path, file, pixel_hash(pixels), thumbnail(pixels))
-
-
-def thumbnail(pixels: np.ndarray) -> np.ndarray:
-    """``(16, 16) float32`` grey means of a picture with mean 0 and unit length; zeros where it has no structure."""
-    while pixels.ndim > 2:
-        pixels = pixels.mean(axis=-1 if pixels.shape[-1] in (3, 4) else 0)
-    grey = Image.fromarray(np.ascontiguousarray(pixels, np.float32))
-    small = np.asarray(grey.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX), np.float32)
-    centred = small - small.mean()
-    length = float(np.linalg.norm(centred))
-    return centred / length if length > 1e-3 * max(1.0, float(np.abs(small).max())) else np.zeros_like(small)
-
-
-def _distances(old: Sequence[_Seen], new: Sequence[_Seen]) -> tuple[np.ndarray, np.ndarray]:
-    """Of each new picture: the distance to the nearest old one, and which that is."""
-    known = np.stack([s.thumbnail for s in old])
-    asked = np.stack([s.thumbnail.ravel() for s in new])
-    best = np.full((len(new), len(old)), -1.0, np.float32)
-    for flip in (known, known[:, :, ::-1]):
-        for turns in range(4):
-            turned = np.rot90(flip, turns, axes=(1, 2)).reshape(len(old), -1)
-            np.maximum(best, asked @ turned.T, out=best)
-    return 1 - best.max(1), best.argmax(1)
-
-
-def _pictures(places: Places) -> list[Path]:
-    if not isinstance(places, str | os.PathLike):
-        return [Path(p) for p in places]
-    root = Path(places)
-    inner = root / "images" if (root / "images").is_dir() else root
-    found = sorted(p for p in inner.rglob("*") if p.suffix.lower() in _PICTURES)
-    if not found:
-        raise ImageNotFoundError(f"{inner}: no pictures ({', '.join(_PICTURES)}) here")
+def _contents(places: Places) -> list[Content]:
+    """Of each picture; only hashes and thumbnails are kept."""
+    if isinstance(places, str | os.PathLike):
+        root = Path(places) / "images" if (Path(places) / "images").is_dir() else Path(places)
+        places = sorted(p for p in root.rglob("*") if p.suffix.lower() in _PICTURES)
+        if not places:
+            raise ImageNotFoundError(f"{root}: no pictures ({', '.join(_PICTURES)}) here")
+    found = []
+    for one in map(Content, track([Path(p) for p in places], "looking for leaks", unit="pictures")):
+        found.append(one)
+        _ = one.file, one.pixels, one.thumbnail
+        del one.__dict__["read"]
     return found

@@ -13,10 +13,22 @@ import numpy as np
 import pytest
 from layout import read_folder, rim
 from split import SPLITS, Split, held_back, write_split
+from words.sources import read_sources
 
+from micro_nb.errors import CorruptImageError
+from micro_nb.learn.card import Source
 from micro_nb.learn.sample import Sample
 
 DATA = Path(os.environ.get("MICRO_NB_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "train_val"
+TABLE = """| data set | modality | labels | images | objects | MB | licence | origin |
+|---|---|---|---:|---:|---:|---|---|
+| a | SEM | masks | 8 | 10 | 1 | MIT | x/y |
+| b | TEM | boxes | 9 | 11 | 2 | CC0 | z |
+
+| file | format |
+|---|---|
+| c | tiff |
+"""
 BLANK = Sample(np.zeros((8, 8, 3), np.uint8), {}, {}, "discs", "", "", 22.0)
 
 
@@ -73,3 +85,20 @@ def test_the_samples_of_a_newer_data_set_say_what_part_they_are_for():
     sample = next(tissue(DATA / "tnbc_he_nuclei"))
     assert sample.part in ("train", "val")
     assert set(sample.names["nucleus"].values()) == {"nucleus"}
+
+
+def test_sources_are_read_from_the_table_of_a_readme(tmp_path):
+    (tmp_path / "README.md").write_text(TABLE)
+    assert read_sources(tmp_path / "README.md") == [
+        Source("a", "SEM", "masks", "8", "MIT", "x/y"), Source("b", "TEM", "boxes", "9", "CC0", "z")
+    ]  # fmt: skip
+    assert [s.name for s in read_sources(tmp_path / "README.md", names=["b"])] == ["b"]
+    with pytest.raises(CorruptImageError, match="no data set q"):
+        read_sources(tmp_path / "README.md", names=["q"])
+
+
+@pytest.mark.skipif(not (DATA.parent / "README.md").exists(), reason="the data are not here")
+def test_the_shared_table_of_data_sets_is_understood():
+    found = {s.name: s for s in read_sources(DATA.parent / "README.md")}
+    assert found["dsb2018"].licence == "CC0 1.0"
+    assert "bccd" in found

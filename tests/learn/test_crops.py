@@ -42,16 +42,6 @@ def test_every_name_asked_for_is_of_an_object_in_sight(crops):
         assert name == "nucleus"
 
 
-def test_crops_about_small_objects_show_them_in_the_size_of_others():
-    sample = discs(5, edge=192)
-    sample.labels = {"object": np.zeros_like(sample.labels["object"])}
-    sample.labels["object"][20:68, 20:68], sample.labels["object"][150:158, 150:158] = 1, 2
-    sample.names, sample.diameter_px = {"object": {1: "nucleus", 2: "fragment"}}, 54.0
-    crops = Crops([sample], {"discs": 1.0}, LAYERS, edge=64, small=1.0, spread=0.01)
-    areas = [(crops.batch(step, 1).labels[0, 0] == 2).sum().item() for step in range(4)]
-    assert min(areas) > 30  # as fine as four times the scale of the rest: 13 px across, half of that in the map
-
-
 def test_hues_turn_and_brightness_stays():
     x = np.random.default_rng(0).uniform(0.2, 0.8, (3, 8, 8))
     turned = _turned(x, 2.0)

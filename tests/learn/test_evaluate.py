@@ -19,7 +19,7 @@ from micro_nb.learn.evaluate import evaluate
 from micro_nb.learn.judgements import JUDGEMENTS
 from micro_nb.learn.labelled_set import read_set
 from micro_nb.learn.metrics.instances import average_precision
-from micro_nb.learn.trained_on import ContaminationError, content_hashes
+from micro_nb.learn.trained_on import ContaminationError, Content
 from micro_nb.learn.worsened import CURVES, degraded
 
 
@@ -155,7 +155,7 @@ def test_prompts_of_other_folders_are_asked_here_and_ours_there(plates, smears):
 
 def test_a_picture_of_the_training_list_is_refused_unless_forced(plates, tmp_path):
 
-    rows = [("plates", f"images/{k}.png", content_hashes(plates / f"images/{k}.png")["pixels"]) for k in (1, 3)]
+    rows = [("plates", f"images/{k}.png", Content(plates / f"images/{k}.png").pixels) for k in (1, 3)]
     pd.DataFrame(rows, columns=["dataset", "name", "sha256"]).to_csv(tmp_path / "trained_on.csv", index=False)
     with pytest.raises(ContaminationError, match="trained on 2 of these 8 pictures"):
         evaluate(plates, parse=Oracle(), prompts="disc", trained_on=tmp_path)

@@ -20,6 +20,7 @@ from micro_nb.learn.crops import Crops
 from micro_nb.learn.finetune import divided, figures, named, renewed, write_model
 from micro_nb.learn.labelled import read_labelled
 from micro_nb.learn.loop import Loop
+from micro_nb.learn.recipe import Recipe
 from micro_nb.learn.train import train
 from micro_nb.learn.tuner import Tuner
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
@@ -198,7 +199,7 @@ def test_the_same_call_goes_on_where_it_was_killed_and_comes_out_the_same(base, 
 
 def test_an_unfinished_run_on_other_labels_is_not_gone_on_with(base, folders, tmp_path):
     pairs = read_labelled(folders / "images", folders / "labels")
-    recipe = module._recipe(base, "disc", steps=6, batch=4, edge=64, seed=0)
+    recipe = Recipe({"mine": 1.0})
     work = checking.workfolder(tmp_path / "model", base, recipe, pairs)
     (work / "state.pt").touch()
     assert (checking.workfolder(tmp_path / "model", base, recipe, pairs) / "state.pt").exists()

@@ -164,18 +164,18 @@ def coco_precisions(truths, founds, iou):
 @pytest.mark.parametrize("seed", range(6))
 def test_box_precision_agrees_with_pycocotools(seed, iou):
     truths, founds = smears(np.random.default_rng(seed))
-    ours = {c.name: c.ap for c in boxes.box_score(truths, founds, iou=iou).classes}
+    ours = {name: boxes.detections(truths, founds, name, iou=iou).average_precision() for name in NAMES}
     assert ours == pytest.approx(coco_precisions(truths, founds, iou), abs=1e-9)
 
 
 def test_counting_an_image_twice_equals_having_it_twice(rng):
     truths, founds = smears(rng)
     founds = [boxes.Boxes(f.boxes, f.names, rng.uniform(0, 1, len(f.names))) for f in founds]  # no equal scores
-    twice = boxes.box_score(truths + truths[:2], founds + founds[:2], names=list(NAMES))
     weights = np.array([2, 2, 1, 1, 1, 1, 1, 1])
-    once = boxes.box_score(truths, founds, names=list(NAMES))
-    for scored in twice.classes:
-        assert once.matched[scored.name].average_precision(weights) == pytest.approx(scored.ap)
+    for name in NAMES:
+        twice = boxes.detections(truths + truths[:2], founds + founds[:2], name)
+        once = boxes.detections(truths, founds, name)
+        assert once.average_precision(weights) == pytest.approx(twice.average_precision(), nan_ok=True)
 
 
 def test_only_stray_detections_of_an_incomplete_class_are_excused():
@@ -183,17 +183,15 @@ def test_only_stray_detections_of_an_incomplete_class_are_excused():
     found = boxes.Boxes(
         np.array([[0, 0, 10, 9], [0, 3, 10, 13], [40, 40, 50, 50]]), np.array(["red"] * 3), np.array([0.97, 0.95, 0.99])
     )
-    strict = boxes.box_score([true], [found]).classes[0]
-    lenient = boxes.box_score([true], [found], incomplete=["red"]).classes[0]
-    assert strict.ap == strict.ap_lenient
-    assert lenient.n_stray == 1
-    assert (lenient.ap, lenient.ap_lenient) == pytest.approx((0.5, 1.0))
+    matched = boxes.detections([true], [found], "red")
+    assert matched.stray.sum() == 1
+    assert (matched.average_precision(), matched.average_precision(ignore_stray=True)) == pytest.approx((0.5, 1.0))
 
 
 def test_a_class_that_was_not_labelled_in_an_image_is_not_judged_there():
     true = [boxes.Boxes(np.array([[0, 0, 9, 9]]), np.array(["red"])), boxes.Boxes(np.zeros((0, 4)), [], judged=["white"])]
     found = [boxes.Boxes(np.array([[0, 0, 9, 9]]), np.array(["red"]), np.array([0.5]))] * 2
-    assert boxes.box_score(true, found).map == 1.0
+    assert boxes.detections(true, found, "red").average_precision() == 1.0
 
 
 def test_auroc_is_that_of_scikit_learn_with_weights(rng):
@@ -222,7 +220,7 @@ def test_calibration_error_agrees_with_torchmetrics(rng, bins):
 def test_the_interval_of_a_mean_agrees_with_scipy(rng):
     values = rng.normal(0.7, 0.1, 40)
     theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=0).confidence_interval
-    ours = intervals.mean_interval(values, resamples=4000)
+    ours = intervals.interval(intervals.WeightedMean(values), intervals.draws(40, resamples=4000))
     assert ours.value == pytest.approx(values.mean())
     assert ours.interval == pytest.approx(tuple(theirs), abs=0.004)
 
@@ -230,14 +228,16 @@ def test_the_interval_of_a_mean_agrees_with_scipy(rng):
 def test_images_of_one_slide_are_drawn_together_and_widen_the_interval(rng):
     slides = np.repeat(np.arange(10), 10)
     values = rng.normal(0, 1, 10)[slides] + rng.normal(0, 0.1, 100)
-    alone, together = intervals.mean_interval(values), intervals.mean_interval(values, groups=slides)
+    mean = intervals.WeightedMean(values)
+    alone, together = (intervals.interval(mean, intervals.draws(100, groups=groups)) for groups in (None, slides))
     assert together.high - together.low > 2 * (alone.high - alone.low)
     weights = intervals.draws(100, groups=slides, resamples=5)
     assert (weights.reshape(5, 10, 10).std(-1) == 0).all()
 
 
 def test_images_without_a_figure_are_left_out():
-    assert intervals.mean_interval([1.0, np.nan, 3.0]).n == 2
-    assert np.isnan(intervals.mean_interval([np.nan]).value)
+    weights = intervals.draws(3)
+    assert intervals.interval(intervals.WeightedMean(np.array([1.0, np.nan, 3.0])), weights).value == 2
+    assert np.isnan(intervals.interval(intervals.WeightedMean(np.full(3, np.nan)), weights).low)
     with pytest.raises(PlanError, match="at least 1 image"):
         intervals.draws(0)

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from conftest import SHARED
 from labelled_sets import Oracle, boxes_folder, masks_folder
 
-from micro_nb.errors import CorruptImageError, WriteError
-from micro_nb.learn.card import About, Source, read_sources, write_card
+from micro_nb.errors import WriteError
+from micro_nb.learn.card import About, Source, write_card
 from micro_nb.learn.evaluate import evaluate
 
 ABOUT = About("Micro-D1 nano", "Eyes for microscopy.", ("Counting nuclei.",), ("Thick sections.",), facts={"parameters": "3 M"})
 SOURCES = [Source("plates", "fluorescence", "masks", "8", "CC0 1.0", "some|where <b>")]
-TABLE = """| data set | modality | labels | images | objects | MB | licence | origin |
-|---|---|---|---:|---:|---:|---|---|
-| a | SEM | masks | 8 | 10 | 1 | MIT | x/y |
-| b | TEM | boxes | 9 | 11 | 2 | CC0 | z |
-
-| file | format |
-|---|---|
-| c | tiff |
-"""
 
 
 @pytest.fixture(scope="module")
@@ -67,20 +57,3 @@ def test_a_card_without_figures_or_folder_is_refused(tmp_path, evaluations):
         write_card(tmp_path, [], about=ABOUT, sources=SOURCES)
     with pytest.raises(WriteError, match="no such folder"):
         write_card(tmp_path / "none", evaluations, about=ABOUT, sources=SOURCES)
-
-
-def test_sources_are_read_from_the_table_of_a_readme(tmp_path):
-    (tmp_path / "README.md").write_text(TABLE)
-    assert read_sources(tmp_path / "README.md") == [
-        Source("a", "SEM", "masks", "8", "MIT", "x/y"), Source("b", "TEM", "boxes", "9", "CC0", "z")
-    ]  # fmt: skip
-    assert [s.name for s in read_sources(tmp_path / "README.md", names=["b"])] == ["b"]
-    with pytest.raises(CorruptImageError, match="no data set q"):
-        read_sources(tmp_path / "README.md", names=["q"])
-
-
-@pytest.mark.skipif(not (SHARED / "README.md").exists(), reason="the shared data are not here")
-def test_the_shared_table_of_data_sets_is_understood():
-    found = {s.name: s for s in read_sources(SHARED / "README.md")}
-    assert found["dsb2018"].licence == "CC0 1.0"
-    assert "bccd" in found

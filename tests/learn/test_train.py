@@ -16,7 +16,7 @@ from training_samples import TINY, discs, loop, run, tiny
 
 from micro_nb.errors import ImageNotFoundError, MissingExtraError, WriteError
 from micro_nb.learn import initial
-from micro_nb.learn.initial import load_encoder, start_encoder
+from micro_nb.learn.initial import start_encoder
 from micro_nb.learn.learner import fresh
 from micro_nb.learn.loop import read_log
 from micro_nb.learn.losses import geometry_loss, pooled, sigmoid_contrastive
@@ -151,9 +151,9 @@ def test_missing_imagenet_weights_say_how_to_get_them(monkeypatch):
 
 def test_an_encoder_starts_from_the_weights_of_a_training(whole):
     encoder = Encoder(5)
-    load_encoder(encoder, whole / "tile.safetensors")
+    start_encoder(encoder, whole / "tile.safetensors")
     with pytest.raises(ValueError, match="of the"):
-        load_encoder(Encoder(7), whole / "tile.safetensors")
+        start_encoder(Encoder(7), whole / "tile.safetensors")
 
 
 def test_a_training_goes_on_from_a_whole_tile_network(whole):

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from micro_nb.errors import CorruptImageError, ImageNotFoundError
-from micro_nb.learn.trained_on import TrainedOn, content_hashes, leaks, pixel_hash
+from micro_nb.learn.trained_on import Content, TrainedOn, leaks, pixel_hash
 
 
 @pytest.fixture
@@ -30,17 +30,17 @@ def test_a_picture_keeps_its_pixel_hash_under_another_name_and_compression(tmp_p
     Image.fromarray(picture).save(tmp_path / "a.png", compress_level=1)
     Image.fromarray(picture).save(tmp_path / "b.png", compress_level=9)
     Image.fromarray(np.stack([picture] * 3, -1)).save(tmp_path / "c.png")
-    a, b, c = (content_hashes(tmp_path / f"{n}.png") for n in "abc")
-    assert a["pixels"] == b["pixels"] == c["pixels"] == pixel_hash(picture)
-    assert a["file"] != b["file"]
-    assert a["file"] == hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest()
+    a, b, c = (Content(tmp_path / f"{n}.png") for n in "abc")
+    assert a.pixels == b.pixels == c.pixels == pixel_hash(picture)
+    assert a.file != b.file
+    assert a.file == hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest()
     assert pixel_hash(picture.T) != pixel_hash(picture)
 
 
 @pytest.mark.parametrize("kind", ["file", "pixels"])
 def test_a_list_may_hold_hashes_of_files_or_of_pixels(tmp_path, picture, kind):
     folder = save(tmp_path, a=picture, b=picture[::-1])
-    row = ("set", "a.png", content_hashes(folder / "a.png")[kind])
+    row = ("set", "a.png", getattr(Content(folder / "a.png"), kind))
     pd.DataFrame([row], columns=["dataset", "name", "sha256"]).to_csv(folder / "trained_on.csv", index=False)
     listed = TrainedOn.of(folder)
     assert listed.holds([folder / "a.png", folder / "b.png"]).tolist() == [True, False]

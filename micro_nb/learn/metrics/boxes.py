@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -84,11 +84,10 @@ class Detections:
         weights : ``(images,)`` how often each image counts; once by default.
         ignore_stray : leave stray detections out; else they are false positives.
         """
-        w = np.ones(self.true.size) if weights is None else np.asarray(weights, float)
-        total = float(w @ self.true)
+        w = self._counts(weights)
+        total, mine = float(w @ self.true), w[self.image] * ~(self.stray & ignore_stray)
         if total == 0:
             return float("nan")
-        mine = w[self.image] * ~(self.stray & ignore_stray)
         right, wrong = np.cumsum(mine * self.hit), np.cumsum(mine * ~self.hit)
         with np.errstate(invalid="ignore"):
             precision = np.nan_to_num(right / (right + wrong))
@@ -98,32 +97,40 @@ class Detections:
 
     def recall(self, weights: np.ndarray | None = None) -> float:
         """Share of the labelled boxes that were found at any score; nan where nothing is labelled."""
-        w = np.ones(self.true.size) if weights is None else np.asarray(weights, float)
+        w = self._counts(weights)
         total = float(w @ self.true)
         return float(w[self.image] @ self.hit) / total if total else float("nan")
 
     def precision(self, weights: np.ndarray | None = None, *, ignore_stray: bool = False) -> float:
         """Share of all detections that match a labelled box; nan where there are none."""
-        w = np.ones(self.true.size) if weights is None else np.asarray(weights, float)
-        mine = w[self.image] * ~(self.stray & ignore_stray)
+        mine = self._counts(weights)[self.image] * ~(self.stray & ignore_stray)
         return float(mine @ self.hit) / float(mine.sum()) if mine.sum() else float("nan")
 
+    def _counts(self, weights: np.ndarray | None) -> np.ndarray:
+        return np.ones(self.true.size) if weights is None else np.asarray(weights, float)
 
-def detections(
-    truths: Sequence[Boxes], founds: Sequence[Boxes], name: str, *, iou: float = 0.5, touch: float = TOUCH
-) -> Detections:
-    """Matches the boxes of one class, image by image, as COCO does: best score first, each to the free true box it overlaps most.
+
+def detections(truths: Sequence[Boxes], founds: Sequence[Boxes], name: str, *, iou: float = 0.5) -> Detections:
+    """Matches the boxes of one class, image by image, as COCO does, without its limit of 100 detections an image: best score
+    first, each to the free true box it overlaps most.
 
     Parameters
     ----------
     truths, founds : a :class:`Boxes` an image each; the found ones with scores.
-    iou : a match overlaps by at least this much.
-    touch : a detection without a match is stray where it overlaps no labelled box of any class by this much. One that does is a
-        bad outline, a second detection or a wrong name, and is never excused.
+    iou : a match overlaps by at least this much. One that overlaps a labelled box of any class by less is a bad outline, a
+        second detection or a wrong name, and is never excused as stray.
+
+    Examples
+    --------
+    >>> true = Boxes(np.array([[0, 0, 9, 9]]), np.array(["cell"]))
+    >>> found = Boxes(np.array([[50, 50, 60, 60], [0, 0, 9, 8]]), np.array(["cell", "cell"]), np.array([0.9, 0.8]))
+    >>> matched = detections([true], [found], "cell")
+    >>> matched.average_precision(), matched.average_precision(ignore_stray=True)
+    (0.5, 1.0)
     """
     if len(truths) != len(founds):
         raise ValueError(f"{len(truths)} images have true boxes and {len(founds)} found ones; there must be as many")
-    parts = [_match(t, f, name, iou, touch) for t, f in zip(truths, founds, strict=True)]
+    parts = [_match(t, f, name, iou) for t, f in zip(truths, founds, strict=True)]
     image = np.concatenate([np.full(p[0].size, k) for k, p in enumerate(parts)] or [np.zeros(0)]).astype(int)
     scores, hit, stray = (np.concatenate([p[k] for p in parts] or [np.zeros(0)]) for k in range(3))
     order = np.argsort(-scores, kind="stable")
@@ -131,7 +138,7 @@ def detections(
     return Detections(image[order], scores[order], hit[order].astype(bool), stray[order].astype(bool), true)
 
 
-def _match(truth: Boxes, found: Boxes, name: str, iou: float, touch: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _match(truth: Boxes, found: Boxes, name: str, iou: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores of one image's detections, best first; which are hits; which are stray."""
     if truth.judged is not None and name not in truth.judged:
         return np.zeros(0), np.zeros(0, bool), np.zeros(0, bool)
@@ -147,88 +154,4 @@ def _match(truth: Boxes, found: Boxes, name: str, iou: float, touch: float) -> t
             free[fits.size - 1 - int(np.argmax(fits[::-1]))] = False  # of equal overlaps COCO takes the last
             hit[k] = True
     near = box_iou(boxes, truth.boxes).max(1, initial=0.0)
-    return scores, hit, ~hit & (near < touch)
-
-
-@dataclass(frozen=True)
-class ClassScore:
-    """Figures of one class over a set of images, at one IoU.
-
-    Attributes
-    ----------
-    ap : every detection without a true box is wrong. ap_lenient : stray detections (see :func:`detections`) are left out
-        where the labels of this class are not complete; equal to ``ap`` where they are.
-    n_true, n_found, n_stray : boxes.
-    """
-
-    name: str
-    ap: float
-    ap_lenient: float
-    recall: float
-    precision: float
-    n_true: int
-    n_found: int
-    n_stray: int
-    incomplete: bool
-
-
-@dataclass(frozen=True)
-class BoxScore:
-    """Figures of all classes; ``map`` and ``map_lenient`` are means over the classes that are labelled."""
-
-    classes: tuple[ClassScore, ...]
-    matched: Mapping[str, Detections] = field(repr=False)
-
-    @property
-    def map(self) -> float:
-        """Mean of ``ap``."""
-        return float(np.nanmean([c.ap for c in self.classes]))
-
-    @property
-    def map_lenient(self) -> float:
-        """Mean of ``ap_lenient``."""
-        return float(np.nanmean([c.ap_lenient for c in self.classes]))
-
-
-def box_score(
-    truths: Sequence[Boxes],
-    founds: Sequence[Boxes],
-    *,
-    iou: float = 0.5,
-    names: Sequence[str] | None = None,
-    incomplete: Collection[str] = (),
-) -> BoxScore:
-    """Average precision of boxes, class by class, as COCO counts, without its limit of 100 detections an image.
-
-    Parameters
-    ----------
-    truths, founds : a :class:`Boxes` an image each; the found ones with scores.
-    names : classes; default those that are labelled.
-    incomplete : classes of which not every object is labelled; for them ``ap_lenient`` leaves stray detections out.
-
-    Raises
-    ------
-    ValueError : no class is labelled, or the numbers of images differ.
-
-    Examples
-    --------
-    >>> true = Boxes(np.array([[0, 0, 9, 9]]), np.array(["cell"]))
-    >>> found = Boxes(np.array([[50, 50, 60, 60], [0, 0, 9, 8]]), np.array(["cell", "cell"]), np.array([0.9, 0.8]))
-    >>> scored = box_score([true], [found], incomplete=["cell"])
-    >>> scored.map, scored.map_lenient
-    (0.5, 1.0)
-    """
-    chosen = list(names) if names is not None else sorted({str(n) for t in truths for n in t.names})
-    if not chosen:
-        raise ValueError(f"none of the {len(truths)} images has a labelled box")
-    matched = {n: detections(truths, founds, n, iou=iou) for n in chosen}
-    return BoxScore(tuple(_scored(n, d, n in set(incomplete)) for n, d in matched.items()), matched)
-
-
-def _scored(name: str, found: Detections, incomplete: bool) -> ClassScore:
-    ap = found.average_precision()
-    lenient = found.average_precision(ignore_stray=True) if incomplete else ap
-    return ClassScore(
-        name, ap, lenient, found.recall(), found.precision(ignore_stray=incomplete), int(found.true.sum()), int(found.hit.size),
-        int(found.stray.sum()), incomplete,
-    )  # fmt: skip
+    return scores, hit, ~hit & (near < TOUCH)

@@ -49,20 +49,19 @@ class Overlap:
         ------
         AxesError : the shapes differ, or these are not integers.
         """
-        truth, found = np.asarray(truth), np.asarray(found)
-        layers = found[None] if found.ndim == 2 else found
-        kinds = {truth.dtype.kind, found.dtype.kind}
+        truth, given = np.asarray(truth), np.asarray(found)
+        layers = given[None] if given.ndim == 2 else given
+        kinds = {truth.dtype.kind, given.dtype.kind}
         if truth.ndim != 2 or layers.ndim != 3 or layers.shape[1:] != truth.shape or not kinds <= set("iub"):
             raise AxesError(
-                f"true labels are {truth.dtype} {truth.shape}, found ones {found.dtype} {found.shape}; "
+                f"true labels are {truth.dtype} {truth.shape}, found ones {given.dtype} {given.shape}; "
                 "both must be integers (y, x) of one picture, the found ones perhaps (layer, y, x)"
             )
-        parts = [_Layer.of(truth, layer) for layer in layers]
-        names = [np.stack([np.full(p.found.size, k), p.found], 1) for k, p in enumerate(parts)]
+        true, numbers, iou, known = zip(*(_layer(truth, layer) for layer in layers), strict=True)
+        names = [np.stack([np.full(f.size, k), f], 1) for k, f in enumerate(numbers)]
         covered = (layers > 0).any(0)
         pixels = int((covered & (truth > 0)).sum()), int((truth > 0).sum()), int((covered & (truth != UNKNOWN)).sum())
-        iou = sparse.csr_array(sparse.hstack([p.iou for p in parts]))
-        return cls(parts[0].true, np.concatenate(names), iou, np.concatenate([p.known for p in parts]), pixels)
+        return cls(true[0], np.concatenate(names), sparse.csr_array(sparse.hstack(iou)), np.concatenate(known), pixels)
 
     def matched(self, iou: float = 0.5) -> np.ndarray:
         """Pairs of true and found objects that overlap by more than ``iou``, one to one, as many as can be and then the best.
@@ -84,28 +83,19 @@ class Overlap:
         return np.stack([rows, cols], 1)
 
 
-@dataclass(frozen=True)
-class _Layer:
-    """One layer of found objects against the truth."""
-
-    true: np.ndarray
-    found: np.ndarray
-    iou: sparse.csr_array
-    known: np.ndarray
-
-    @classmethod
-    def of(cls, truth: np.ndarray, layer: np.ndarray) -> _Layer:
-        rows, cols = truth.ravel().astype(np.int64) + 1, layer.ravel().astype(np.int64)
-        shape = (max(int(rows.max(initial=0)) + 1, 2), int(cols.max(initial=0)) + 1)
-        counts = sparse.coo_array((np.ones(rows.size, np.int64), (rows, cols)), shape=shape).tocsr()
-        height, width = np.asarray(counts.sum(1)).ravel(), np.asarray(counts.sum(0)).ravel()
-        true, found = np.flatnonzero(height[2:]), np.flatnonzero(width[1:])
-        shared = counts[2:, 1:][true][:, found].tocoo()
-        y, x = shared.coords
-        union = height[2:][true][y] + width[1:][found][x] - shared.data
-        iou = sparse.csr_array((shared.data / union, (y, x)), shape=shared.shape)
-        unknown = counts[[0]].toarray().ravel()[1:][found]
-        return cls(true + 1, found + 1, iou, 1 - unknown / width[1:][found])
+def _layer(truth: np.ndarray, layer: np.ndarray) -> tuple[np.ndarray, np.ndarray, sparse.csr_array, np.ndarray]:
+    """Numbers of true and found objects of one layer, their IoU, and the known share of each found one."""
+    rows, cols = truth.ravel().astype(np.int64) + 1, layer.ravel().astype(np.int64)
+    shape = (max(int(rows.max(initial=0)) + 1, 2), int(cols.max(initial=0)) + 1)
+    counts = sparse.coo_array((np.ones(rows.size, np.int64), (rows, cols)), shape=shape).tocsr()
+    height, width = np.asarray(counts.sum(1)).ravel(), np.asarray(counts.sum(0)).ravel()
+    true, found = np.flatnonzero(height[2:]), np.flatnonzero(width[1:])
+    shared = counts[2:, 1:][true][:, found].tocoo()
+    y, x = shared.coords
+    union = height[2:][true][y] + width[1:][found][x] - shared.data
+    unknown = counts[[0]].toarray().ravel()[1:][found]
+    iou = sparse.csr_array((shared.data / union, (y, x)), shape=shared.shape)
+    return true + 1, found + 1, iou, 1 - unknown / width[1:][found]
 
 
 @dataclass(frozen=True)

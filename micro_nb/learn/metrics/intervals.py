@@ -33,7 +33,8 @@ def draws(n: int, *, groups: Sequence[Any] | None = None, resamples: int = RESAM
     PlanError : there are no images, or not as many groups.
     """
     if n < 1 or (groups is not None and len(groups) != n):
-        raise PlanError(f"a bootstrap needs at least 1 image and a group for each; got {n} images and {_many(groups)} groups")
+        many = "no" if groups is None else str(len(groups))
+        raise PlanError(f"a bootstrap needs at least 1 image and a group for each; got {n} images and {many} groups")
     member = np.arange(n) if groups is None else np.unique(np.asarray(groups, str), return_inverse=True)[1]
     sets = int(member.max()) + 1
     counts = np.random.default_rng(seed).multinomial(sets, np.full(sets, 1 / sets), size=resamples)
@@ -61,8 +62,7 @@ def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0
         raise PlanError(f"confidence={confidence} must lie between 0 and 1")
     images = weights.shape[1]
     value = float(statistic(np.ones(images, np.int32)))
-    many = getattr(statistic, "many", None)
-    found = np.array([statistic(w) for w in weights]) if many is None else many(weights)
+    found = statistic.many(weights) if hasattr(statistic, "many") else np.array([statistic(w) for w in weights])
     found = found[np.isfinite(found)]
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2]) if found.size else (float("nan"),) * 2
     method = f"percentile bootstrap over images, {len(weights)} resamples"
@@ -86,36 +86,5 @@ class WeightedMean:
         """One mean for each row of ``(draws, images)``; nan where it counts no image with a value."""
         known = np.isfinite(self.values)
         total = weights @ known.astype(float)
-        means: np.ndarray = np.full(len(weights), np.nan)
-        np.divide(weights @ np.where(known, self.values, 0.0), total, out=means, where=total > 0)
-        return means
-
-
-def mean_interval(
-    values: Sequence[float] | np.ndarray,
-    *,
-    groups: Sequence[Any] | None = None,
-    confidence: float = 0.95,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-    unit: str = "",
-) -> Estimate:
-    """The mean of a figure over images with its interval; images without the figure (nan) are left out.
-
-    Examples
-    --------
-    >>> found = mean_interval([0.7, 0.8, 0.9, 0.6])
-    >>> round(found.value, 2), bool(found.low < 0.75 < found.high)
-    (0.75, True)
-    """
-    v = np.asarray(values, float)
-    known = np.isfinite(v)
-    kept = None if groups is None else np.asarray(groups, str)[known]
-    if not known.any():
-        return Estimate(float("nan"), float("nan"), float("nan"), 0, None, unit, confidence, "no image has this figure")
-    weights = draws(int(known.sum()), groups=None if kept is None else list(kept), resamples=resamples, seed=seed)
-    return interval(WeightedMean(v[known]), weights, confidence=confidence, unit=unit)
-
-
-def _many(groups: Sequence[Any] | None) -> str:
-    return "no" if groups is None else str(len(groups))
+        sums = weights @ np.where(known, self.values, 0.0)
+        return np.asarray(np.divide(sums, total, out=np.full(len(weights), np.nan), where=total > 0))

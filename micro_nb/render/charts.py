@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 from PIL import Image, ImageDraw
 
-from ..render.composite import parse_color
-from ..render.figure import FAINT, INK, LINE
-from ..render.png import draw_text, encode_png, printable, shorten, text_width
-from ..render.scalebar import show_number, ticks
+from .composite import parse_color
+from .figure import FAINT, INK, LINE
+from .png import draw_text, encode_png, printable, shorten, text_width
+from .scalebar import show_number, ticks
 
 BLUE, RED = parse_color("#2a7f9e"), parse_color("#c8553d")
 COLORS = (BLUE, RED, parse_color("#6a994e"), parse_color("#8d6bb0"))
