@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MicroNBError, MissingExtraError
-from .widgets import LIVE, VIEW
+from .mime import LIVE, VIEW
 
 try:
     import anywidget

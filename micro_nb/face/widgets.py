@@ -9,9 +9,8 @@ from nbclient import NotebookClient
 from nbclient.output_widget import OutputWidget
 from nbformat.v4 import new_output
 
-VIEW = "application/vnd.jupyter.widget-view+json"
-LIVE = "micro_nb_live"
-"""In the metadata of an output: a live view, whose picture is the output after it."""
+from .mime import LIVE, VIEW
+
 _REFERENCE = "IPY_MODEL_"
 
 

@@ -11,8 +11,8 @@ import xarray as xr
 from nbformat.v4 import new_code_cell, new_notebook
 
 import micro_nb as mnb
+from micro_nb.face.mime import VIEW
 from micro_nb.face.pointing import about_pointed
-from micro_nb.face.widgets import VIEW
 from micro_nb.progress import Progress
 from micro_nb.session import Understood, parse
 

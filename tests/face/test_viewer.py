@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -322,6 +324,12 @@ def test_without_a_kernel_a_small_picture_stands(viewer):
     assert max(Image.open(io.BytesIO(viewer.png)).size) <= 1024
     data, _ = viewer._repr_mimebundle_()
     assert {"application/vnd.jupyter.widget-view+json", "image/png", "text/plain"} <= set(data)
+
+
+def test_to_look_loads_neither_models_nor_what_makes_reports():
+    heavy = ("torch", "transformers", "skimage", "nbclient", "holoviews")
+    code = f"import sys, micro_nb; micro_nb.Viewer; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
 def test_no_pixels_are_widget_state(viewer):

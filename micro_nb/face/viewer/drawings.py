@@ -15,7 +15,6 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from ...data.atomic import writing_file
 from ...data.region import Region, Vertex
 from ...errors import CorruptImageError, MissingExtraError, RegionError, UnknownFormatError
 
@@ -130,6 +129,8 @@ def save_drawings(drawings: Sequence[Drawing], path: str | os.PathLike[str]) -> 
     target = Path(path)
     if target.suffix.lower() not in (".geojson", ".zip"):
         raise UnknownFormatError(f"{target}: regions are written as .geojson or .zip (ImageJ), not {target.suffix or 'so'}")
+    from ...data.atomic import writing_file  # loads zarr
+
     with writing_file(target) as partial:
         if target.suffix.lower() == ".geojson":
             partial.write_text(json.dumps(to_geojson(drawings), ensure_ascii=False), encoding="utf-8")

@@ -19,7 +19,6 @@ from ...render.heat import RAMP
 from ...render.points import PointIndex
 from ...render.scalebar import show_number
 from ...tiles.objects import Objects
-from ...tiles.polygons import cutouts, rings
 from ..layers import label_layers, positions
 from .pixels import frame_of
 
@@ -205,6 +204,8 @@ class Shapes:
         """``(n, 2)`` vertices (y, x) around an object with labels, a little outside its pixels' centres; None without labels."""
         if self.objects is None or self.objects.labels is None:
             return None
+        from ...tiles.polygons import cutouts, rings  # loads scikit-image
+
         cutout = next(iter(cutouts(self.table.iloc[row : row + 1], self.objects.labels)), None)
         ring = _largest(rings(cutout)) if cutout is not None else None
         return ring[:-1] if ring is not None and len(ring) > 3 else None

@@ -12,7 +12,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,16 +23,18 @@ from ...data.open import open_image
 from ...data.region import Region
 from ...errors import AxesError, RegionError
 from ...render.overview import place_of
-from ...session.answer import Answer
 from ...tiles.objects import Objects
 from ...tiles.where import where as rows_where
 from ..live import Live, png_bundle, web
-from .corrections import Corrections
 from .drawings import Drawing, load_drawings, save_drawings, table_of
 from .pixels import MOST_SHOWN, PROJECTED, TILE, Pixels, Spec
 from .requests import Request, Requests
 from .shapes import Palette, Shapes
 from .still import Overlay, Shown, picture_png, visible_place
+
+if TYPE_CHECKING:
+    from ...session.answer import Answer
+    from .corrections import Corrections
 
 OBJECTS, ANSWER = "objects", "answer"
 _MODULES = ("parts.js", "pixels.js", "shapes.js", "draw.js", "panel.js", "viewer.js")
@@ -285,6 +287,8 @@ class Viewer(Live):
         return self._correct(lambda c, chosen: c.undo(), ())
 
     def _correct(self, act: Callable[[Corrections, list[int]], list[int]], rows: Iterable[int] | None) -> Viewer:
+        from .corrections import Corrections  # measures, so it is loaded when something is corrected
+
         layer = self._layers.get(OBJECTS)
         if self._corrections is None:
             plane = self._pixels.plane(self._display["t"], self._display["z"])
