@@ -238,6 +238,17 @@ def test_stated_axes_come_before_any_check_of_those_in_the_file(tmp_path):
     assert img.pixel_size["x"] == 0.5
 
 
+@pytest.mark.parametrize("axes", [None, ["z", "y", "x"]])
+def test_axes_that_do_not_fit_the_array_give_way_to_it(tmp_path, axes):
+    path = ngff(tmp_path / "a.zarr", PLANE, "yx")
+    attrs = json.loads((path / ".zattrs").read_text())
+    attrs["multiscales"][0]["axes"] = axes
+    (path / ".zattrs").write_text(json.dumps(attrs))
+    img = mnb.open_image(path)
+    np.testing.assert_array_equal(img.read(), PLANE)
+    assert bool(img.info.cautions) == (axes is not None)
+
+
 def test_more_named_channels_than_there_are_name_none(tmp_path):
     path = ngff(tmp_path / "a.zarr", STACK, "cyx")
     attrs = json.loads((path / ".zattrs").read_text())

@@ -142,15 +142,12 @@ def _node_or_none(at: _At, path: str) -> zarr.Array[Any] | zarr.Group | None:
 def _bare(at: _At, path: str, array: zarr.Array[Any]) -> ZarrSource:
     where = at.where(path)
     _check_array(array, where)
-    names: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
-    axes = at.axes or (tuple(n.lower() for n in names) if names and all(names) else None)
+    axes = at.axes or _array_axes(array)
     if axes is None:
-        if array.ndim != 2:
-            raise AxesError(
-                f"{where}: shape {array.shape} has {array.ndim} dimensions without names; "
-                f"say what they are, e.g. axes={'tczyx'[-array.ndim :]!r}"
-            )
-        axes = ("y", "x")
+        raise AxesError(
+            f"{where}: shape {array.shape} has {array.ndim} dimensions without names; "
+            f"say what they are, e.g. axes={'tczyx'[-array.ndim :]!r}"
+        )
     axes = _checked(axes, array.shape, where)
     order = tuple(axes.index(a) for a in canonical(axes))
     zeros = (0.0,) * array.ndim
@@ -165,6 +162,14 @@ def _bare(at: _At, path: str, array: zarr.Array[Any]) -> ZarrSource:
     return _source(at, path, info, f"Zarr v{array.metadata.zarr_format} array", (array,), order)
 
 
+def _array_axes(array: zarr.Array[Any]) -> tuple[str, ...] | None:
+    """What an array says of its dimensions; two without names are y x."""
+    names: Any = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    if names and all(names):
+        return tuple(str(n).lower() for n in names)
+    return ("y", "x") if array.ndim == 2 else None
+
+
 def _multiscale(at: _At, path: str, group: zarr.Group, ome: Mapping[str, Any], series: int) -> ZarrSource:
     where = at.where(path)
     entries = ome.get("multiscales")
@@ -174,6 +179,10 @@ def _multiscale(at: _At, path: str, group: zarr.Group, ome: Mapping[str, Any], s
         )
     ms = parse_multiscale(ome, series, where, axes=at.axes)
     found = _level_arrays(at, path, ms.paths)
+    if found[0].ndim != len(ms.axes) and at.axes is None and (own := _array_axes(found[0])):
+        said = f"axes {''.join(ms.axes)!r} do not fit the shape {found[0].shape}; {''.join(own)!r} of the array counts"
+        ms = parse_multiscale(ome, series, where, axes=own)
+        ms = replace(ms, cautions=(*ms.cautions, said) if ome["multiscales"][series].get("axes") else ms.cautions)
     if found[0].ndim != len(ms.axes):
         raise AxesError(
             f"{where}: axes {''.join(ms.axes)!r} do not fit the shape {found[0].shape}; say axes=... of {found[0].ndim}"
