@@ -249,6 +249,7 @@ def test_levels_of_a_dicom_slide_are_found_beside_it_and_other_series_are_not(tm
     write_dicom(tmp_path / "a.dcm")
     write_dicom(tmp_path / "b.dcm", RGB[::2, ::2], spacing=0.001)
     write_dicom(tmp_path / "c.dcm", RGB[::3, ::3], uid="1.2.9")
+    write_dicom(tmp_path / "d.dcm", RGB[::4, ::4], TotalPixelMatrixRows=1 << 30)  # damaged
     for name in ("a.dcm", "b.dcm"):
         img = mnb.open_image(tmp_path / name)
         assert [level.shape for level in img.levels] == [(3, 37, 45), (3, 19, 23)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -27,33 +28,29 @@ def open_dicom(location: Location, *, series: int = 0, axes: tuple[str, ...] | N
             raise UnknownFormatError(
                 f"{location.uri}: this DICOM file ({head.SOPClassUID.name}) holds no pixels; open the image it is about"
             )
-        levels = _levels(library, location, head)
-        arrays = [_matrix(library, path, h) if "TotalPixelMatrixRows" in h else _frames(library, path, h) for path, h in levels]
-        first = levels[0][1]
-        letters = "CZYXS" if "TotalPixelMatrixRows" in first else ("T" if "FrameTime" in first else "Q") + "YXS"
+        arrays = _levels(library, location, head)
+        letters = "CZYXS" if "TotalPixelMatrixRows" in head else ("T" if "FrameTime" in head else "Q") + "YXS"
+        about = arrays[0][0]
         found = Described(
-            "DICOM",
-            arrays,
-            letters,
-            _size(first),
-            "DICOM PixelSpacing",
-            _channels(first),
-            _facts(first),
-            (first.Rows, first.Columns),
-        )
+            "DICOM", [array for _, array in arrays], letters, _size(about), "DICOM PixelSpacing", _channels(about), _facts(about),
+            (about.Rows, about.Columns),
+        )  # fmt: skip
         return LibrarySource.of(location, found, axes)
 
 
-def _levels(library: Any, location: Location, head: Any) -> list[tuple[str, Any]]:
-    """Files and headers of the levels of a slide, finest first."""
-    found = {str(location.path): head}
-    if head.SOPClassUID == _SLIDE and "VOLUME" in head.ImageType:
-        for path in sorted(location.path.parent.iterdir())[:_BESIDE]:
-            if path.is_file() and path != location.path and path.suffix in (".dcm", "") and library.misc.is_dicom(path):
+def _levels(library: Any, location: Location, head: Any) -> list[tuple[Any, Boxes]]:
+    """Headers and pixels of the levels of a slide, finest first; a file beside it that cannot be read is left out."""
+    if "TotalPixelMatrixRows" not in head:
+        return [(head, _frames(library, str(location.path), head))]
+    found = [(head, _matrix(library, str(location.path), head))]
+    beside = sorted(location.path.parent.iterdir())[:_BESIDE] if head.SOPClassUID == _SLIDE and "VOLUME" in head.ImageType else []
+    for path in beside:
+        if path.is_file() and path != location.path and path.suffix in (".dcm", "") and library.misc.is_dicom(path):
+            with suppress(Exception):
                 h = library.dcmread(str(path), stop_before_pixels=True)
                 if h.get("SeriesInstanceUID") == head.SeriesInstanceUID and "VOLUME" in h.get("ImageType", ()):
-                    found[str(path)] = h
-    return sorted(found.items(), key=lambda item: -int(item[1].get("TotalPixelMatrixColumns", 0)))
+                    found.append((h, _matrix(library, str(path), h)))
+    return sorted(found, key=lambda level: -int(level[0].TotalPixelMatrixColumns))
 
 
 def _frames(library: Any, path: str, h: Any) -> Boxes:
