@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+import zarr
 from conftest import SHARED
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -347,3 +348,18 @@ def test_labels_of_another_resolution_keep_their_size_and_place(tmp_path, factor
     np.testing.assert_array_equal(part.read(), coarse[: 24 // factor, : 40 // factor])
     with pytest.raises(AxesError, match="do not fit"):
         save_image(img, tmp_path / "b.ome.zarr", labels={"cells": mnb.open_image(np.zeros((60, 40), "u2"))})
+
+
+def test_what_is_converted_is_valid_for_a_second_tool_and_read_by_another(tmp_path):
+    models, reader = pytest.importorskip("ome_zarr_models"), pytest.importorskip("ome_zarr.reader")
+    from ome_zarr.io import parse_url
+
+    pixels = np.arange(2 * 3 * 70 * 90, dtype="u2").reshape(2, 3, 70, 90)
+    img = mnb.open_image(pixels, axes="czyx", pixel_size={"z": 1.0, "y": 0.5, "x": 0.25})
+    path = save_image(img, tmp_path / "a.ome.zarr", chunk=16, labels={"cells": (pixels[0, 0] > 99).astype("u1")})
+    group = models.open_ome_zarr(zarr.open_group(path, mode="r"))
+    assert group.ome_attributes.multiscales[0].ndim == 4
+    node = next(iter(reader.Reader(parse_url(path))()))
+    np.testing.assert_array_equal(np.asarray(node.data[0]), pixels)
+    scale = node.metadata["coordinateTransformations"][0][0]["scale"]
+    assert scale == [1.0, 1.0, 0.5, 0.25]
