@@ -17,11 +17,9 @@ from .results import Found
 from .scene import Scene
 from .selecting import filled
 from .selection import Selection
-from .shapes import shape_of
+from .shapes import packed, shape_of
 
 _LISTED = 4
-_FULL = {0.05: "sparse", 0.25: "loosely spread", 0.5: "dense", np.inf: "densely packed"}
-"""Shares of the picture below which what fills it is called so."""
 
 
 @measurement(
@@ -93,18 +91,13 @@ def _contents(scene: Scene, measured: list[Measurement]) -> str:
         shape = _place(measured, Measurement("shape", _usual_shape(found)), ".value")
     except MicroNBError:
         return f"It shows {listed}."
-    return f"It shows {listed}, {_packed(found)}; a typical {counted[0][0]} is {across} across and {shape}."
+    height, width = found.image.plane_shape
+    full = packed(float(found.values("area", "px2")[0].sum()) / (height * width))
+    return f"It shows {listed}, {full}; a typical {counted[0][0]} is {across} across and {shape}."
 
 
 def _usual_shape(objects: Selection) -> str:
     return str(pd.Series(shape_of(objects)).value_counts().index[0])
-
-
-def _packed(objects: Selection) -> str:
-    """How full of them the picture is."""
-    height, width = objects.image.plane_shape
-    covered = float(objects.values("area", "px2")[0].sum()) / (height * width)
-    return next(word for limit, word in _FULL.items() if covered < limit)
 
 
 def _counted(scene: Scene) -> list[tuple[str, int]]:

@@ -8,13 +8,16 @@ import numpy as np
 
 from ...errors import EvidenceError
 from ...models.ontology import ontology
+from ..knowledge.notes import likenesses
+from .appearance import look, recognised
 from .contact import groups
+from .evaluation import selection
 from .eyes import FLOOR, concept_of, is_kind, load
-from .measurement import facts
+from .measurement import Measurement, facts
 from .results import Found
 from .scene import Scene
 from .selection import Selection
-from .shapes import shape_meant
+from .shapes import packed, shape_meant, shape_of
 
 _APART = frozenset(
     ["apart", "alone", "isolated", "separated", "separate", "single", "singly", "scattered", "individual", "dispersed", "free"]
@@ -41,6 +44,9 @@ _TOGETHER = frozenset(
     ]
 )
 _CHAIN = frozenset(["chains", "chain", "cords", "stacked", "rouleaux", "strings"])
+_ALIKE, _PLAINLY = 0.55, 0.1
+"""Likeness of words, a cosine, from which a choice says what was measured; and by how much it must be nearer than the others."""
+_MOSTLY = 40.0  # % of the objects from which a shape is that of them
 _ROUND_TO = 1.6  # ratio of length to width between what is rather round and what is rather long
 _STRETCHED = 3.0  # spread of the centres of a group along over across, from which it is a chain
 
@@ -142,10 +148,49 @@ def by_words(objects: Selection | None, choices: Sequence[str], scene: Scene) ->
                 ("number named either", sum(counts), "count"),
             )
             return Found(rows, "Rather {0.value}: of {2.value} that I can name as either, {1.value} look so.")
-    return _by_picture(choices, concepts, eyes, scene)
+    return _by_picture(objects, choices, concepts, eyes, scene)
 
 
-def _by_picture(choices: Sequence[str], concepts: Sequence[str | None], eyes: str, scene: Scene) -> Found:
+def _by_facts(objects: Selection | None, choices: Sequence[str], scene: Scene) -> Found | None:
+    """The choice whose words lie nearest to those of something measured: how full the picture is, the shapes, colours, channels,
+    or what is recognised; None where none does plainly."""
+    told = _told(objects, scene)
+    likeness = likenesses(choices, tuple(told))
+    order = np.argsort(-likeness.max(axis=1))
+    near = likeness[order].max(axis=1)
+    if near[0] < _ALIKE or near[0] - near[1] < _PLAINLY:
+        return None
+    fact = list(told.values())[int(likeness[order[0]].argmax())]
+    rows = facts(
+        {"likeness_of_words": round(float(near[0]), 2), "among": list(choices)}, ("which fits better", choices[order[0]])
+    )
+    return Found((*rows, fact), "Rather {0.value}: the {what_of} is {1}.", more={"what_of": fact.quantity})
+
+
+def _told(objects: Selection | None, scene: Scene) -> dict[str, Measurement]:
+    """What is measured of a picture or objects, by the words that say it."""
+    seen = objects if objects is not None else selection("object", scene)
+    told: dict[str, Measurement] = {}
+    if len(seen) and objects is None:
+        height, width = seen.image.plane_shape
+        covered = 100 * float(seen.values("area", "px2")[0].sum()) / (height * width)
+        told[packed(covered / 100)] = Measurement(f"area covered by {seen.many}", covered, "%", found=seen.found)
+    if len(seen):
+        for shape in set(shape_of(seen)):
+            share = 100 * float(np.mean(np.array(shape_of(seen)) == shape))
+            if share >= _MOSTLY:
+                told[shape] = Measurement(f"share of {seen.many} that are {shape}", share, "%", found=seen.found)
+    told[look(scene).likeness] = Measurement("look of the picture", look(scene).likeness)
+    n = 1 if scene.image.rgb else scene.image.sizes.get("c", 1)
+    told["several channels" if n > 1 else "a single channel"] = Measurement("number of channels", n, "count")
+    for what, one in recognised(scene)[0].items():
+        told[str(one["name"])] = Measurement(what, str(one["name"]), found={"probability": float(one["probability"])})
+    return told
+
+
+def _by_picture(
+    objects: Selection | None, choices: Sequence[str], concepts: Sequence[str | None], eyes: str, scene: Scene
+) -> Found:
     from ...tasks.classify import classify
 
     model = load(eyes).model  # type: ignore[attr-defined]
@@ -156,6 +201,9 @@ def _by_picture(choices: Sequence[str], concepts: Sequence[str | None], eyes: st
         if concept is None or not any(is_kind(t, concept) for t in trained if t in ontology())
     ]
     if unknown or len(set(concepts)) < len(concepts):
+        measured = _by_facts(objects, choices, scene)
+        if measured is not None:
+            return measured
         raise EvidenceError(
             f"I have not learned the look of {' or '.join(unknown or choices)}, so I cannot tell; a difference in shape, "
             f"size or colour I can measure"

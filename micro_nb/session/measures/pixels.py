@@ -154,17 +154,19 @@ def read_greys(img: MicroImage, place: Place = EVERYWHERE, channel: str | None =
     EvidenceError : nothing finite is there.
     AxesError : the image has several slices or frames and none was chosen.
     """
-    n, total, square, low, high = 0, 0.0, 0.0, np.inf, -np.inf
+    n, total, spread, low, high = 0, 0.0, 0.0, np.inf, -np.inf
     for band in bands(img, place, channel):
         finite = _finite(band)
         if finite.size:
-            n, total, square = n + finite.size, total + float(finite.sum()), square + float(np.dot(finite, finite))
+            own, before = float(finite.mean()), total / max(n, 1)
+            spread += float(np.square(finite - own).sum()) + (own - before) ** 2 * n * finite.size / (n + finite.size)
+            n, total = n + finite.size, total + float(finite.sum())
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if not n:
         raise EvidenceError(f"no pixel with a grey value lies {place.words or 'there'}, so there is nothing to measure")
     mean = total / n
     values, counts = _counted(img, place, channel, low, high)
-    return Greys(n, _whole(low), _whole(high), mean, max(square / n - mean**2, 0.0) ** 0.5, values, counts)
+    return Greys(n, _whole(low), _whole(high), mean, (spread / n) ** 0.5, values, counts)
 
 
 def _finite(band: np.ndarray) -> np.ndarray:

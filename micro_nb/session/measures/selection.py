@@ -119,6 +119,11 @@ class Selection:
         measured, unit = self.values(quantity, unit)
         has = np.isfinite(measured)
         if not has.any():
+            size = self.image.pixel_size or {"y": 1.0, "x": 1.0}
+            if len(measured) and quantity.startswith(("perimeter", "roundness")) and size["y"] != size["x"]:
+                raise EvidenceError(
+                    f"the pixels of {self.image.name} are not square, so no {quantity.replace('_', ' ')} can be given"
+                )
             raise EvidenceError(f"I find no {self.many} there, so there is no {quantity.replace('_', ' ')} of them")
         return measured[has], unit, self.rows(has)
 

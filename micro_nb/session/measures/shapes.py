@@ -11,6 +11,7 @@ from .selection import Selection
 SHAPES = ("round", "oval", "elongated", "needle-shaped", "irregular")
 _OVAL, _LONG, _NEEDLE = 1.25, 2.0, 5.0
 _DENTED, _BENT = 0.88, 0.7
+_FULL = {0.05: "sparse", 0.25: "loosely spread", 0.5: "dense", np.inf: "densely packed"}
 MEANT: Mapping[str, frozenset[str]] = {
     "round": frozenset(("round", "circular", "spherical", "sphere", "ball", "coccus", "disc", "discoid", "spheroid", "amoeboid",
     "stubby", "mushroom", "equiaxed", "globular", "smooth")),
@@ -42,3 +43,12 @@ def shape_meant(word: str) -> str | None:
     plain = word.strip().lower().replace(" shaped", "-shaped")
     one = {"cocci": "coccus", "bacilli": "bacillus", "hyphae": "hypha"}.get(plain, plain)
     return next((shape for shape, words in MEANT.items() if {one, one.removesuffix("s")} & words), None)
+
+
+def packed(share: float) -> str:
+    """How full of objects a picture is whose area they cover by this share: sparse, loosely spread, dense, densely packed.
+
+    >>> packed(0.02), packed(0.6)
+    ('sparse', 'densely packed')
+    """
+    return next(word for limit, word in _FULL.items() if share < limit)

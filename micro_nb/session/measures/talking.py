@@ -12,6 +12,7 @@ from ..knowledge.notes import nearest
 from ..language import Call, Node
 from .evaluation import evaluate, selection
 from .frame import place_words
+from .knowing import retold
 from .measurement import Measurement, facts
 from .objects import boxes_of
 from .quantities import box
@@ -32,7 +33,8 @@ DECLINES: Mapping[str, str] = {
     "cause": "The picture shows what is there, not what caused it, so I cannot name a cause; a controlled comparison could.",
     "off_topic": "That is outside what I can answer: I measure and explain microscope images.",
     "instruction": "I only state what I measure, so I will not follow that. Ask me what you want to know about the image.",
-    "unmeasurable": "That cannot be measured from these pixels.",
+    "unmeasurable": "That cannot be measured from these pixels: they show shape, number, place and brightness, not composition, "
+        "function or origin.",
     "chemistry": "Composition cannot be seen in a picture of this kind; it needs spectroscopy, for example EDS.",
 }  # fmt: skip
 _SETTINGS = {
@@ -179,6 +181,8 @@ def show(what: Node, *, where: Node = None, scene: Scene) -> Found:
 def _template(result: Result) -> str | None:
     says = result.found.says if result.found.says is not None else result.measure.says
     text = says(result) if callable(says) else says
+    if "{where}" in text and result.call.get("where") is None:
+        text = text.replace("{where}", "")
     return text if "{of" not in text and "{where}" not in text else "{0}." if result.measured else None
 
 
@@ -274,7 +278,9 @@ def why(a: Node, *, scene: Scene) -> Found:
     if found is not None and len(found) and float(found.table["touches_border"].mean()) > 0.2:
         reasons.append("many are cut by the border")
     text = (
-        f"What may have moved it: {' and '.join(reasons)}."
+        retold(evaluate(Call.of("quality", "exposure"), scene), facts)
+        if call.name == "pixels"
+        else f"What may have moved it: {' and '.join(reasons)}."
         if reasons
         else "Nothing in the picture's quality speaks against it; the cause itself cannot be seen in one picture."
     )

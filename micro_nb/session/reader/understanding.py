@@ -138,7 +138,8 @@ def _singular(call: Call) -> Call:
 
 
 def _of_its_dimension(call: Call) -> Call:
-    """A size in the quantity that its unit belongs to: "bigger than 80 µm²" is of the area, "over 20 µm" of the diameter."""
+    """A size in the quantity that its unit belongs to: "bigger than 80 µm²" is of the area, "over 20 µm" of the diameter; an area
+    in the square of a unit of length."""
     having = call.get("having")
     if call.name == "obj" and isinstance(having, str):
         text = _AREA.sub(r"area\1", _LENGTH.sub(r"diameter\1", having))
@@ -153,15 +154,12 @@ def _of_its_dimension(call: Call) -> Call:
     inner = call.args[0] if call.args else None
     if not isinstance(unit, str) or not isinstance(inner, Call) or inner.name != "stat" or len(inner.args) < 3:
         return call
-    meant = (
-        {"diameter": "area", "width": "area", "length": "area"}
-        if unit.endswith("2")
-        else {"area": "diameter"}
-        if unit in ("nm", "um", "mm", "px")
-        else {}
-    )
-    quantity = meant.get(str(inner.args[0]))
-    return call.with_args(inner.with_args(quantity, *inner.args[1:]), *call.args[1:]) if quantity else call
+    quantity = str(inner.args[0])
+    if unit.endswith("2") and quantity in ("diameter", "width", "length"):
+        return call.with_args(inner.with_args("area", *inner.args[1:]), *call.args[1:])
+    if unit in ("nm", "um", "mm", "px") and quantity == "area":  # "mean area in px": as people say it
+        return call.with_args(*(f"{a}2" if a == unit else a for a in call.args))
+    return call
 
 
 def _terms(question: str) -> frozenset[str]:
