@@ -496,7 +496,7 @@ class Viewer(Live):
         if before is not None and keep:
             layer.opacity, layer.contour, layer.visible = before.opacity, before.contour, before.visible
         if name == ANSWER:
-            layer.opacity = 0.0
+            layer.opacity = 0.12
         layer.palette = self._palette(name, layer)
         self._layers[name] = layer
         self._tell_layer(name)
@@ -504,7 +504,7 @@ class Viewer(Live):
     def _palette(self, name: str, layer: _Layer) -> Palette:
         palette = layer.shapes.palette(layer.by, bright=self._pixels.rgb)
         if name == ANSWER and layer.by is None:
-            color = np.array((0, 160, 255) if not self._pixels.rgb else (0, 90, 220), np.uint8)
+            color = np.array((0, 160, 255) if not self._pixels.rgb else (0, 60, 255), np.uint8)
             return Palette(np.tile(color, (len(layer.shapes), 1)))
         return palette
 
