@@ -100,8 +100,9 @@ def _answers(
     """A row a question (prompt, truth, kind) on which something was said."""
     rows = []
     for prompt, truth, kind in questions:
-        said = _said(found.presence, prompt, asked)
-        if said is not None:
+        table = found.presence if found.presence is not None else pd.DataFrame(columns=["name"])
+        same = table["name"] == prompt if len(table) != len(asked) else np.array([p == prompt for p in asked])
+        for said in table[same].to_dict("records")[:1]:  # a row a prompt, in their order, whatever each is called there
             sure = said["score"] if "score" in said and pd.notna(said["score"]) else 1 - said["p_value"]
             rows.append({
                 "dataset": s.name, "modality": s.modality, "image": item.name, "prompt": prompt, "truth": truth, "kind": kind,
@@ -109,15 +110,6 @@ def _answers(
                 "present": bool(pd.notna(said["present"]) and said["present"]),  # "not trained on this" is neither yes nor no
             })  # fmt: skip
     return rows
-
-
-def _said(table: pd.DataFrame | None, prompt: str, asked: Sequence[str]) -> pd.Series | None:
-    if table is None:
-        return None
-    if len(table) == len(asked):  # a row a prompt, in their order, whatever each is called there
-        return table.iloc[list(asked).index(prompt)]
-    mine = table[table["name"] == prompt]
-    return mine.iloc[0] if len(mine) else None
 
 
 def summarised(answers: Sequence[Answer]) -> Presence | None:
@@ -155,21 +147,18 @@ def _row(kind: str, what: str, right: pd.DataFrame, wrong: pd.DataFrame) -> dict
     """Figures of prompts that are there against prompts that are not."""
     both = pd.concat([right, wrong])
     image, names = pd.factorize(both["dataset"].astype(str) + "/" + both["image"].astype(str))
-    weights = draws(len(names))
     truth, score, said = both["truth"].to_numpy(bool), both["score"].to_numpy(float), both["present"].to_numpy(bool)
 
-    def share(of: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-        def yes(w: np.ndarray) -> np.ndarray:
-            total = (w * of).sum(1)
-            return np.asarray(np.divide((w * of) @ said, total, out=np.full(len(w), np.nan), where=total > 0))
+    def yes(w: np.ndarray) -> np.ndarray:
+        total = w.sum(1)
+        return np.asarray(np.divide(w @ said, total, out=np.full(len(w), np.nan), where=total > 0))
 
-        return yes
-
-    figures = {
-        "auroc": lambda w: auroc_of_draws(truth, score, w), "false_positive_rate": share(~truth), "sensitivity": share(truth),
+    figures: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+        "auroc": lambda w: auroc_of_draws(truth, score, w), "false_positive_rate": lambda w: yes(w * ~truth),
+        "sensitivity": lambda w: yes(w * truth),
     }  # fmt: skip
     row: dict[str, Any] = {"kind": kind, "what": what}
     for name, of in figures.items():
-        row |= spread(name, interval(_Figure(np.asarray(image), of), weights))
+        row |= spread(name, interval(_Figure(np.asarray(image), of), draws(len(names))))
     untrained = float((wrong["status"] == "not trained on this").mean())
     return row | {"n_present": len(right), "n_absent": len(wrong), "untrained_share": untrained}

@@ -21,8 +21,7 @@ def sampling_grid(
 
     Parameters
     ----------
-    scale : pixels of the crop along one pixel of the image.
-    centre : y, x of the crop's centre in the image.
+    scale : pixels of the crop along one pixel of the image. centre : y, x of the crop's centre in the image.
     warp : size of elastic displacements as a share of the crop's edge.
     """
     angle, flip = rng.uniform(0, 2 * np.pi), rng.choice([-1.0, 1.0])

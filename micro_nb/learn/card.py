@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,7 @@ def write_card(
 
     Parameters
     ----------
-    folder : of the weights; must exist.
-    evaluations : one a data set; contaminated ones are shown as such.
+    folder : of the weights; must exist. evaluations : one a data set; contaminated ones are shown as such.
     about : words that no measurement gives. sources : what was trained on.
     pictures : at most so many failures, the worst of each data set first.
 
@@ -95,9 +94,13 @@ def write_card(
         _front(about), f"# {about.title}", about.summary, NOT_FOR_DIAGNOSIS, "## Intended use", _bullets(about.intended),
         _table("", ["", ""], (about.facts or {}).items()), "## Trained on",
         _table("", COLUMNS, ((s.name, s.modality, s.labels, s.images, s.licence, s.origin) for s in sources)),
-        "## Figures", _reading(evaluations), _figures(evaluations), _classes(evaluations), _presence(evaluations),
-        "## Where it is worst", _strata(evaluations), _robust(evaluations), "## Failures", _failures(root, evaluations, pictures),
-        "## Limits", _bullets((*about.limits, *(f"{e.name}: {note}" for e in evaluations for note in e.notes))),
+        "## Figures", _reading(evaluations), _figures(evaluations), _section("### Boxes by class", evaluations),
+        _section("### Is it there?", evaluations), "## Where it is worst",
+        _bullets([f"{e.name}: {e.worst_words()}" for e in evaluations if e.worst is not None]),
+        "The lowest of several strata is low by chance as well; look at the intervals.",
+        _section("### By stratum", evaluations), _section("### On worse pictures", evaluations),
+        "## Failures", _failures(root, evaluations, pictures), "## Limits",
+        _bullets((*about.limits, *(f"{e.name}: {note}" for e in evaluations for note in e.notes))),
     ]  # fmt: skip
     path = root / "README.md"
     with writing_file(path) as partial:
@@ -137,44 +140,41 @@ def _figures(evaluations: Sequence[Evaluation]) -> str:
     return _table("", ["data set", "images", *(JUDGEMENTS[n].said for n in names)], rows)
 
 
-def _classes(evaluations: Sequence[Evaluation]) -> str:
-    rows = [
-        (e.name, r["class"], r["n_true"], r["labels"], _of(r, "ap50"), _of(r, "ap50_lenient"), f"{r['recall']:.3f}")
-        for e in evaluations for r in _rows(e.classes)
-    ]  # fmt: skip
-    head = ["data set", "class", "labelled", "labels", "box AP at IoU 0.5", "strays ignored", "recall"]
-    return _table("### Boxes by class", head, rows)
+def _asked(e: Evaluation) -> pd.DataFrame | None:
+    if e.presence is None:
+        return None
+    others = e.presence.asked["dataset"].nunique() - 1
+    return e.presence.figures.assign(**{"data set": f"{e.name} and {others} others" if others else e.name})
 
 
-def _presence(evaluations: Sequence[Evaluation]) -> str:
-    rows = []
-    for e in evaluations:
-        others = e.presence.asked["dataset"].nunique() - 1 if e.presence else 0
-        name = f"{e.name} and {others} others" if others else e.name
-        rows += [
-            (name, r["what"], *(_of(r, k) for k in ("auroc", "false_positive_rate", "sensitivity")),
-             f"{r['n_present']} / {r['n_absent']}")
-            for r in _rows(e.presence.figures if e.presence else None)
-        ]  # fmt: skip
-    head = ["data set", "absent prompts", "AUROC", "false positives", "sensitivity", "asked present / absent"]
-    return _table("### Is it there?", head, rows)
+def _main(e: Evaluation) -> pd.DataFrame:
+    return e.strata.rename(columns={e.main + end: "main" + end for end in ("", "_low", "_high")})
 
 
-def _strata(evaluations: Sequence[Evaluation]) -> str:
-    rows = [(e.name, r["by"], r["value"], r["images"], _of(r, e.main)) for e in evaluations for r in _rows(e.strata)]
-    if not rows:
-        return "The evaluations hold no strata."
-    said = _bullets([f"{e.name}: {e.worst_words()}" for e in evaluations if e.worst is not None])
-    said += "\n\nThe lowest of several strata is low by chance as well; look at the intervals."
-    return _table(said, ["data set", "by", "stratum", "images", "main figure"], rows)
+def _worse(e: Evaluation) -> pd.DataFrame | None:
+    return None if e.robustness is None else e.robustness.rename(columns={"low": "figure_low", "high": "figure_high"})
 
 
-def _robust(evaluations: Sequence[Evaluation]) -> str:
-    rows = [
-        (e.name, r["kind"], f"{r['level']:g}", _spread(r["figure"], r["low"], r["high"]), r["images"])
-        for e in evaluations for r in _rows(e.robustness)
-    ]  # fmt: skip
-    return _table("### On worse pictures", ["data set", "made worse by", "level", "main figure", "images"], rows)
+_SECTIONS: dict[str, tuple[Callable[[Evaluation], pd.DataFrame | None], dict[str, str]]] = {
+    "### Boxes by class": (lambda e: e.classes, {
+        "class": "class", "n_true": "labelled", "labels": "labels", "ap50": "box AP at IoU 0.5", "ap50_lenient": "strays ignored",
+        "recall": "recall",
+    }),
+    "### Is it there?": (_asked, {
+        "what": "absent prompts", "auroc": "AUROC", "false_positive_rate": "false positives", "sensitivity": "sensitivity",
+        "n_present": "asked present", "n_absent": "asked absent",
+    }),
+    "### By stratum": (_main, {"by": "by", "value": "stratum", "images": "images", "main": "main figure"}),
+    "### On worse pictures": (_worse, {"kind": "made worse by", "level": "level", "figure": "main figure", "images": "images"}),
+}  # fmt: skip
+"""Heading -> the table of an evaluation, and its columns with their words."""
+
+
+def _section(title: str, evaluations: Sequence[Evaluation]) -> str:
+    of, columns = _SECTIONS[title]
+    tables = [(e.name, table) for e in evaluations if (table := of(e)) is not None]
+    rows = [[r.get("data set", name), *(_of(r, c) for c in columns)] for name, t in tables for r in t.to_dict("records")]
+    return _table(title, ["data set", *columns.values()], rows)
 
 
 def _failures(root: Path, evaluations: Sequence[Evaluation], pictures: int) -> str:
@@ -196,16 +196,15 @@ class _Done(str):
     """Text that is markup already."""
 
 
-def _rows(table: pd.DataFrame | None) -> list[dict[str, Any]]:
-    return [] if table is None else [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
-
-
 def _spread(value: float, low: float, high: float) -> _Done:
     return _Done("" if value != value else f"{value:.3f} [{low:.3f}, {high:.3f}]")
 
 
-def _of(row: Mapping[str, Any], name: str) -> _Done:
-    return _spread(row[name], row[f"{name}_low"], row[f"{name}_high"])
+def _of(row: Mapping[Any, Any], name: str) -> object:
+    """A cell: the figure with its interval, where it has one."""
+    if f"{name}_low" in row:
+        return _spread(row[name], row[f"{name}_low"], row[f"{name}_high"])
+    return f"{row[name]:.3g}" if isinstance(row[name], float) else row[name]
 
 
 def _safe(text: object) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..data.atomic import writing_file
 from ..progress import Progress, about
 from ..settings import settings
 from .crops import Batch, Crops
@@ -38,8 +39,7 @@ class Checks:
     Attributes
     ----------
     batches : crops of the held-out images; none where nothing is held out.
-    folder : where they are kept for a later start; None keeps them nowhere.
-    at : step -> loss.
+    folder : where they are kept for a later start; None keeps them nowhere. at : step -> loss.
     best : weights of the tile network; None where nothing is held out.
     """
 
@@ -68,9 +68,8 @@ class Checks:
             if found <= min(self.at.values()):
                 self.best = weights
             if self.folder is not None:
-                partial = self.folder / f"{_CHECKS}.partial"
-                torch.save({"at": self.at, "best": self.best}, partial)
-                partial.replace(self.folder / _CHECKS)
+                with writing_file(self.folder / _CHECKS) as partial:
+                    torch.save({"at": self.at, "best": self.best}, partial)
         seen = list(self.at.values())
         return len(seen) > _PATIENCE and min(seen[-_PATIENCE:]) > min(seen)
 

@@ -27,8 +27,7 @@ class Batch:
     ----------
     pixels : ``(B, 3, H, W) float32``.
     targets : ``(B, L, 5, H/2, W/2) float32``, see :func:`micro_nb.learn.targets.geometry`.
-    labels : ``(B, L, H/2, W/2) int32``.
-    names : ``(crop, layer, object number, concept)`` a row.
+    labels : ``(B, L, H/2, W/2) int32``. names : ``(crop, layer, object number, concept)`` a row.
     """
 
     pixels: torch.Tensor
@@ -43,24 +42,13 @@ def bounds(image: np.ndarray) -> tuple[float, float]:
     return float(low), float(max(high, low + 1))
 
 
-@dataclass(frozen=True)
-class _Copy:
-    """An image, or a reduced copy of it, and its grey values of 0 and 1."""
-
-    image: np.ndarray
-    low: float
-    high: float
-
-
 class Crops:
     """Draws crops of samples: posed, scaled so that objects have about ``diameter`` pixels, and recoloured.
 
     Parameters
     ----------
-    samples : all training images.
-    weights : share of each source; a source is the data set, or ``dataset/type``.
-    layers : names of the geometry layers.
-    edge : pixels of a crop.
+    samples : all training images. weights : share of each source; a source is the data set, or ``dataset/type``.
+    layers : names of the geometry layers. edge : pixels of a crop.
     diameter : centre of the log-normal distribution of object diameters in crops, px; ``spread`` its width.
     seed : batches are a function of it, of their step and of nothing else.
 
@@ -88,7 +76,7 @@ class Crops:
         self.names = sorted(self.sources)
         share = np.array([weights[name] for name in self.names], float)
         self.share = share / share.sum()
-        self._copies: dict[tuple[int, int], _Copy] = {}
+        self._copies: dict[tuple[int, int], tuple[np.ndarray, float, float]] = {}
 
     @classmethod
     def of(cls, recipe: Recipe, samples: Sequence[Sample], layers: Sequence[str], **changes: float) -> Crops:
@@ -122,25 +110,17 @@ class Crops:
                 coarse = sample_labels(sample.labels[layer], grid[:, ::2, ::2])
                 targets[k] = geometry(relabelled(coarse))[:, half, half]
                 labels[k] = coarse[half, half]
-                rows += [(k, *row) for row in _asked(rng, labels[k], sample.names.get(layer, {}))]
+                seen = rng.permutation(np.unique(labels[k][labels[k] > 0]))[:_OBJECTS]
+                rows += [(k, int(n), name) for n in seen if (name := sample.names.get(layer, {}).get(int(n)))]
         return pixels, targets, labels, rows
 
     def pixels(self, sample: Sample, scale: float, grid: np.ndarray) -> np.ndarray:
         """``(3, h, w)`` normalised pixels at a grid, from a reduced copy where the crop is coarser than the image."""
         halvings = max(0, int(np.floor(np.log2(1 / max(scale, 1e-6)) + 0.25)))
-        copy = self._copies.get((id(sample), halvings)) or self._copy(sample, halvings)
-        ratio = np.array(copy.image.shape[:2]) / sample.image.shape[:2]
-        moved = (grid + 0.5) * ratio[:, None, None] - 0.5
-        return (sample_image(copy.image, moved) - copy.low) / (copy.high - copy.low)
-
-    def _copy(self, sample: Sample, halvings: int) -> _Copy:
-        h, w = sample.image.shape[:2]
-        small = resized(sample.image, (max(1, h >> halvings), max(1, w >> halvings))) if halvings else sample.image
-        self._copies[id(sample), halvings] = copy = _Copy(small, *bounds(small))
-        return copy
-
-
-def _asked(rng: np.random.Generator, labels: np.ndarray, names: Mapping[int, str]) -> list[tuple[int, str]]:
-    """At most ``_OBJECTS`` of the named objects in sight."""
-    seen = rng.permutation(np.unique(labels[labels > 0]))[:_OBJECTS]
-    return [(int(k), names[int(k)]) for k in seen if int(k) in names]
+        if (id(sample), halvings) not in self._copies:
+            shape = [max(1, n >> halvings) for n in sample.image.shape[:2]]
+            small = resized(sample.image, (shape[0], shape[1])) if halvings else sample.image
+            self._copies[id(sample), halvings] = (small, *bounds(small))
+        image, low, high = self._copies[id(sample), halvings]
+        ratio = np.array(image.shape[:2]) / sample.image.shape[:2]
+        return (sample_image(image, (grid + 0.5) * ratio[:, None, None] - 0.5) - low) / (high - low)

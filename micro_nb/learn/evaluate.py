@@ -14,8 +14,7 @@ import numpy as np
 from ..errors import PlanError
 from ..progress import track
 from .asked import Answer, Presence, own_answers, presence, summarised
-from .evaluation import Contamination, Evaluation
-from .failures import Failure, picture, words
+from .evaluation import Contamination, Evaluation, Failure
 from .judgements import Judged, worst
 from .judging import Compared, Parse, Truth, brightness
 from .labelled_set import LabelledImage, LabelledSet, Prompts, read_set
@@ -29,20 +28,10 @@ _WORSENED = 8
 
 
 def evaluate(
-    data_dir: str | os.PathLike[str],
-    *,
-    model: Any = None,
-    parse: Callable[..., Any] | None = None,
-    prompts: Prompts = None,
-    limit: int | None = None,
-    against: Iterable[str | os.PathLike[str]] = (),
-    robustness: bool = False,
-    worsened: int = 0,
-    failures: int = 4,
-    force: bool = False,
-    trained_on: str | os.PathLike[str] | None = None,
-    seed: int = 0,
-) -> Evaluation:
+    data_dir: str | os.PathLike[str], *, model: Any = None, parse: Callable[..., Any] | None = None, prompts: Prompts = None,
+    limit: int | None = None, against: Iterable[str | os.PathLike[str]] = (), robustness: bool = False, worsened: int = 0,
+    failures: int = 4, force: bool = False, trained_on: str | os.PathLike[str] | None = None, seed: int = 0,
+) -> Evaluation:  # fmt: skip
     """Measures how well a model finds what is labelled in a folder.
 
     Parameters
@@ -133,22 +122,17 @@ def _judged(data: LabelledSet, parse: Parse, held: np.ndarray, keep: int) -> tup
         score = next((float(row[name]) for name in _RANKED if row.get(name, np.nan) == row.get(name)), np.nan)
         if keep > 0 and score == score:
             bad = sorted([*bad, (score, k, item, compared, row)], key=lambda kept: kept[:2])[:keep]
-    pictures = (Failure(i.name, score, words(row), picture(i.open(), compared)) for score, _, i, compared, row in bad)
-    return judged, answers, tuple(pictures)
+    return judged, answers, tuple(Failure.of(item.open(), item.name, score, *rest) for score, _, item, *rest in bad)
 
 
 def _truth(data: LabelledSet, item: LabelledImage) -> Truth:
-    notes = data.notes
-    return Truth(item.masks(notes.rim_px), item.prompt, item.boxes, item.points, item.coverage, notes.incomplete)
+    return Truth(item.masks(data.notes.rim_px), item.prompt, item.boxes, item.points, data.notes.incomplete)
 
 
 def _list(model: Any, parse: Any, trained_on: Any) -> TrainedOn:
     if trained_on is not None:
-        found = TrainedOn.of(os.fspath(trained_on))
-        if found.table is None:
-            raise PlanError(
-                f"trained_on={os.fspath(trained_on)!r}: {found.source}; give a CSV with the columns dataset, name, sha256"
-            )
+        if (found := TrainedOn.of(os.fspath(trained_on))).table is None:
+            raise PlanError(f"trained_on: {found.source}; give a CSV with the columns dataset, name, sha256")
         return found
     if parse is not None:
         return TrainedOn(None, "parse= was given and brings no list of training pictures; pass trained_on= where it was trained")

@@ -9,15 +9,20 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..analysis.statistics import Estimate
+from ..data.image import MicroImage
 from ..render.charts import curve_chart, interval_chart
+from ..render.composite import parse_color
+from ..render.outlined import outlined
 from .asked import Presence
-from .failures import Failure
 from .judgements import JUDGEMENTS
+from .judging import Compared
 
 MARK = " (!) trained on"
+TRUE, FOUND = parse_color("#4dd8ff"), parse_color("#ffe14d")
 _CHANGES = {
     "blur": "blur, sigma in px", "noise": "noise, of the range", "brightness": "brightness, times", "scale": "size, times",
 }  # fmt: skip
@@ -36,6 +41,28 @@ class Contamination:
     checked: bool
     source: str
     images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One of the worst images: its name, the figure it is ranked by, what happened in words, and a PNG."""
+
+    name: str
+    score: float
+    words: str
+    png: bytes
+
+    @classmethod
+    def of(cls, img: MicroImage, name: str, score: float, compared: Compared, row: Mapping[str, Any]) -> Failure:
+        """Of an image and its row: what is labelled in blue, what was found in yellow."""
+        said = f"{row['n_found']} found where {row['n_true']} are labelled"
+        if "f1" in row:
+            said += f"; precision {row['precision']:.2f}, recall {row['recall']:.2f}"
+        true, layers = compared.truth.masks, () if compared.layers is None else compared.layers
+        labels = [*([] if true is None else [(true, TRUE)]), *((layer, FOUND) for layer in layers)]
+        pairs = [(b, color) for b, color in ((compared.truth.boxes, TRUE), (compared.boxes, FOUND)) if b is not None]
+        boxes = [(b.boxes[np.isin(b.names.astype(str), list(compared.classes))], color) for b, color in pairs]
+        return cls(name, score, said, outlined(img, labels=labels, boxes=boxes))
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,12 @@ from ..tasks.parse import parse
 from ..tiles.objects import Objects
 from .checks import CHECK_EVERY, Checks, run, workfolder
 from .labelled import Labelled, read_labelled
-from .learner import teaching
+from .learner import Tuner, teaching
 from .loop import device, fast_bfloat16
 from .metrics.instances import Overlap, score
 from .recipe import Recipe
 from .sample import Sample
 from .training import Training
-from .tuner import Tuner
 
 _SHOWN = 12
 """Labelled images that the point of a new name is taken from."""
@@ -47,8 +46,7 @@ def finetune(
     Parameters
     ----------
     images, labels, partial : see :func:`micro_nb.learn.labelled.read_labelled`.
-    out : the model folder to make; whole or absent.
-    base : a model, or what :func:`micro_nb.tasks.load_model` takes.
+    out : the model folder to make; whole or absent. base : a model, or what :func:`micro_nb.tasks.load_model` takes.
     name : what the objects are called; ``parse(img, [name], model=out)`` finds them.
     steps : at most so many; it stops before where the held-out fifth gets no better.
     batch, edge : crops a step, and their pixels.

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
 from ..errors import MissingExtraError
 from ..models.micro_d1.modeling_micro_d1 import Encoder, TileNetwork
@@ -21,7 +22,8 @@ def start(network: TileNetwork, initial: str) -> None:
     ----------
     initial : such a file, or what :func:`start_encoder` takes.
     """
-    stored = stored_in(initial, "tile.") if initial.endswith(".safetensors") else {}
+    stored = load_file(initial) if initial.endswith(".safetensors") else {}
+    stored = {k.removeprefix("tile."): v for k, v in stored.items()}
     if set(network.state_dict()) <= set(stored):
         network.load_state_dict({k: stored[k] for k in network.state_dict()})
     else:
@@ -45,20 +47,13 @@ def start_encoder(encoder: Encoder, initial: str | os.PathLike[str]) -> None:
         return
     path = imagenet_weights() if initial == "imagenet" else Path(initial)
     if path.suffix == ".safetensors":
-        stored = stored_in(path, "encoder.")
+        stored = {k.removeprefix("encoder."): v for k, v in load_file(path).items()}
         mine = {k: stored[k] for k in encoder.state_dict() if k in stored}
         if len(mine) < len(encoder.state_dict()):
             raise ValueError(f"{path} holds {len(mine)} of the {len(encoder.state_dict())} tensors of an encoder")
         encoder.load_state_dict(mine)
     else:
         load_imagenet(encoder, path)
-
-
-def stored_in(path: str | os.PathLike[str], part: str) -> dict[str, torch.Tensor]:
-    """The tensors of a file, named as those of a part of a model are."""
-    from safetensors.torch import load_file
-
-    return {k.removeprefix(part): v for k, v in load_file(path).items()}
 
 
 def imagenet_weights() -> Path:

@@ -44,30 +44,25 @@ class Judgement:
 
 
 def _box_f1(c: Compared) -> float:
-    tp, fp, n = (sum(v) for v in zip(*((d.hit.sum(), wrong.sum(), d.true.sum()) for d, wrong in c.classes.values()), strict=True))
-    return float(2 * tp / (tp + fp + n)) if tp + fp + n else 1.0
+    tp, fp, n = (sum(int(v[k].sum()) for v in c.classes.values()) for k in range(3))
+    return 2 * tp / (tp + fp + n) if tp + fp + n else 1.0
 
 
-def _over_classes(judged: Judged, figure: Callable[[str, np.ndarray], float]) -> Statistic:
+def _over_classes(judged: Judged, iou: float, figure: Callable[[str, Detections, np.ndarray], float]) -> Statistic:
     def mean(weights: np.ndarray) -> float:
-        values = np.array([figure(name, weights) for name in judged.classes])
+        values = np.array([figure(name, found, weights) for name, found in judged.boxes[iou].items()])
         return float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
 
     return mean
 
 
-def _box_map(judged: Judged, iou: float = 0.5, *, lenient: bool = False) -> Statistic | None:
-    """Leniently without strays of incomplete classes; None where there are no such classes."""
-    excused = set(judged.incomplete) if lenient else set[str]()
-    if lenient and not excused & set(judged.classes):
-        return None
-    found = judged.boxes[iou]
-    return _over_classes(judged, lambda n, w: found[n].average_precision(w, ignore_stray=n in excused))
+def _box_map(judged: Judged, iou: float = 0.5) -> Statistic:
+    return _over_classes(judged, iou, lambda _, found, w: found.average_precision(w))
 
 
-def _box_recall(judged: Judged) -> Statistic:
-    found = judged.boxes[0.5]
-    return _over_classes(judged, lambda n, w: found[n].recall(w))
+def _box_map_lenient(judged: Judged) -> Statistic | None:
+    open_ = set(judged.incomplete) & set(judged.classes)
+    return _over_classes(judged, 0.5, lambda n, found, w: found.average_precision(w, ignore_stray=n in open_)) if open_ else None
 
 
 def _calibration(judged: Judged) -> Statistic | None:
@@ -99,10 +94,10 @@ JUDGEMENTS: dict[str, Judgement] = {
         ),
         Judgement("count_error", "count error (found - labelled)", "counts", lambda c: c.n_found - c.n_true),
         Judgement("box_map50", "box mAP at IoU 0.5", "classes", _box_map),
-        Judgement("box_recall", "box recall", "classes", _box_recall),
+        Judgement("box_recall", "box recall", "classes", lambda j: _over_classes(j, 0.5, lambda _, d, w: d.recall(w))),
         Judgement(
             "box_map50_lenient", "box mAP at IoU 0.5, strays of incomplete classes ignored", "classes",
-            partial(_box_map, lenient=True),
+            _box_map_lenient,
         ),
         Judgement("box_map75", "box mAP at IoU 0.75", "classes", partial(_box_map, iou=0.75)),
         Judgement("calibration_error", "calibration error of object scores", "scores", _calibration),
@@ -119,10 +114,9 @@ def row_of(c: Compared) -> dict[str, Any]:
     row |= {
         j.name: value if isinstance(value := j.of(c), int) else float(value) for j in JUDGEMENTS.values() if j.compares in kinds
     }
-    for name, (found, _) in c.classes.items():
-        n, m = int(found.true.sum()), int(found.hit.size)
-        row |= {f"n_true {name}": n, f"n_found {name}": m}
-        row |= {} if name in c.truth.incomplete else {f"count_error {name}": m - n}
+    for name, (hit, _, true) in c.classes.items():
+        row |= {f"n_true {name}": int(true.sum()), f"n_found {name}": hit.size}
+        row |= {} if name in c.truth.incomplete else {f"count_error {name}": hit.size - int(true.sum())}
     return row
 
 
@@ -224,10 +218,8 @@ class Judged:
             groups = None if self.groups is None else [self.groups[int(k)] for k in places]
             weights[:, places] = draws(places.size, groups=groups, resamples=_STRATUM_DRAWS, seed=seed)
             row: dict[str, Any] = {"by": by, "value": value, "images": places.size}
-            for name, statistic in self.statistics.items():
-                if name != "calibration_error":
-                    found = interval(statistic, weights)
-                    row |= spread(name, found) | {name: statistic(member.astype(np.int32))}
+            for name, statistic in ((n, s) for n, s in self.statistics.items() if n != "calibration_error"):
+                row |= spread(name, interval(statistic, weights)) | {name: statistic(member.astype(np.int32))}
             rows.append(row)
         return pd.DataFrame(rows)
 
@@ -259,12 +251,12 @@ def worst(table: pd.DataFrame, main: str, overall: float) -> Mapping[str, object
     ``by``, ``value``, ``images``, the figure with its interval, ``overall``, ``gap`` (overall minus it), and ``clear``: whether
     its whole interval lies below the overall figure. The lowest of many strata is low by chance as well; None where none is.
     """
-    enough = table[(table["images"] >= FEWEST) & (table[main] < overall)] if len(table) else table
-    if not len(enough):
+    below = table[(table["images"] >= FEWEST) & (table[main] < overall)] if len(table) else table
+    if not len(below):
         return None
-    row = enough.sort_values(main, kind="stable").iloc[0]
+    row = below.sort_values(main, kind="stable").iloc[0]
+    value, low, high = (float(row[main + end]) for end in ("", "_low", "_high"))
     return {
-        "by": str(row["by"]), "value": str(row["value"]), "images": int(row["images"]), "figure": main,
-        "_low": float(row[f"{main}_low"]), "_high": float(row[f"{main}_high"]), main: float(row[main]),
-        "overall": overall, "gap": overall - float(row[main]), "clear": bool(row[f"{main}_high"] < overall),
+        "by": str(row["by"]), "value": str(row["value"]), "images": int(row["images"]), "figure": main, "_low": low,
+        "_high": high, main: value, "overall": overall, "gap": overall - value, "clear": high < overall,
     }  # fmt: skip

@@ -12,14 +12,13 @@ import numpy as np
 from ..data.image import MicroImage
 from ..errors import PlanError
 from ..tiles.objects import Objects
-from .metrics.boxes import Boxes, Detections, detections
+from .metrics.boxes import Boxes, detections
 from .metrics.instances import Overlap, Score, score
+from .sample import nearest
 
 Parse = Callable[[MicroImage, list[str] | None], Objects]
 """What is evaluated: an image and prompts (None: everything) to Objects."""
 BOX = ["bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px"]
-COUNTED = 0.95
-"""Counts are compared where at least this share of the objects is labelled."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,6 @@ class Truth:
     prompt: str | None = None
     boxes: Boxes | None = None
     points: np.ndarray | None = None
-    coverage: float | None = None
     incomplete: tuple[str, ...] = ()
 
     @property
@@ -49,8 +47,7 @@ class Truth:
         """The labels of the picture resized to ``shape``, ``factor`` times as large."""
         masks, boxes, points = self.masks, self.boxes, self.points
         if masks is not None:
-            pairs = zip(shape, masks.shape, strict=True)
-            masks = masks[np.ix_(*(np.minimum(((np.arange(n) + 0.5) * m / n).astype(int), m - 1) for n, m in pairs))]
+            masks = nearest(masks, shape)
         if boxes is not None:
             boxes = replace(boxes, boxes=boxes.boxes * factor)
         return replace(self, masks=masks, boxes=boxes, points=None if points is None else points * factor)
@@ -88,13 +85,12 @@ class Compared:
 
     @property
     def kinds(self) -> set[str]:
-        """What there is to compare: ``masks`` or ``points``, their ``counts`` where enough is labelled, and ``boxes``."""
+        """What there is to compare: ``masks`` or ``points``, their ``counts`` where all are labelled, and ``boxes``."""
         kinds = {"boxes"} if self.boxes is not None else set[str]()
         if self.truth.masks is not None:
             return kinds | {"masks", "counts"}
         if self.truth.points is not None:
-            enough = len(self.truth.points) and (self.truth.coverage is None or self.truth.coverage >= COUNTED)
-            return kinds | ({"points", "counts"} if enough else {"points"})
+            return kinds | {"points", "counts" if self.truth.prompt not in self.truth.incomplete else "points"}
         return kinds
 
     @cached_property
@@ -114,21 +110,19 @@ class Compared:
         return score(self.overlap, iou=iou, ignore_unknown=lenient)
 
     @cached_property
-    def classes(self) -> dict[str, tuple[Detections, np.ndarray]]:
-        """Class of the boxes -> its detections at IoU 0.5, and which of them are wrong, as far as labels tell."""
+    def classes(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Class of the boxes -> which detections are hits at IoU 0.5, which wrong as far as labels tell, and labelled boxes."""
         if self.truth.boxes is None or self.boxes is None:
             return {}
         found = {n: detections([self.truth.boxes], [self.boxes], n) for n in self.truth.boxes.judged or ()}
-        return {n: (d, ~d.hit & ~(d.stray & (n in self.truth.incomplete))) for n, d in found.items()}
+        return {n: (d.hit, ~d.hit & ~(d.stray & (n in self.truth.incomplete)), d.true) for n, d in found.items()}
 
     @property
     def n_true(self) -> int:
         """Objects that are labelled: masks, else points, else boxes of all classes."""
         if self.truth.masks is not None:
             return self.half.tp + self.half.fn
-        return (
-            len(self.truth.points) if self.truth.points is not None else sum(int(d.true.sum()) for d, _ in self.classes.values())
-        )
+        return sum(int(true.sum()) for *_, true in self.classes.values()) if self.truth.points is None else len(self.truth.points)
 
     @property
     def n_found(self) -> int:
@@ -137,7 +131,7 @@ class Compared:
             return self.half.tp + self.half.fp
         if self.layers is not None:
             return sum(np.unique(layer[layer > 0]).size for layer in self.layers)
-        return sum(d.hit.size for d, _ in self.classes.values())
+        return sum(hit.size for hit, *_ in self.classes.values())
 
     @property
     def points_hit(self) -> int:

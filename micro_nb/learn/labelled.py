@@ -29,8 +29,7 @@ class Labelled:
 
     Attributes
     ----------
-    image : a plane.
-    labels : ``(y, x) int32``; 0 background, -1 not known.
+    image : a plane. labels : ``(y, x) int32``; 0 background, -1 not known.
     """
 
     image: MicroImage
@@ -110,13 +109,11 @@ def _apart(labels: np.ndarray) -> tuple[int, int]:
 
 def _listed(things: Any) -> list[Any]:
     if isinstance(things, str | os.PathLike):
-        folder = Path(things)
-        found = sorted(p for p in folder.iterdir() if p.suffix.lower() in _ENDS) if folder.is_dir() else []
+        folder, what = Path(things), "no pictures in this folder" if Path(things).is_dir() else "no such folder"
+        found: list[Any] = sorted(p for p in folder.glob("*") if p.suffix.lower() in _ENDS)
         if not found:
-            raise ImageNotFoundError(
-                f"{folder}: {'no pictures in this folder' if folder.is_dir() else 'no such folder'} ({', '.join(_ENDS)})"
-            )
-        return list(found)
+            raise ImageNotFoundError(f"{folder}: {what} ({', '.join(_ENDS)})")
+        return found
     if not isinstance(things, Sequence):
         raise TypeError(f"images and labels are a folder or a list; got {type(things).__name__}")
     return list(things)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,7 @@ class Notes:
 
     Attributes
     ----------
-    prompt : what its label images show.
-    modality : pictures of one modality are the hard case of "is it there?".
+    prompt : what its label images show. modality : pictures of one modality are the hard case of "is it there?".
     incomplete : prompts of which not every object is labelled.
     rim_px : objects cut by the frame are not labelled; background this near to it is not known.
     unsure : prompts that nobody can say to be present or absent there.
@@ -69,7 +68,6 @@ class LabelledImage:
     boxes : labelled boxes, named by prompt; None where the set has none.
     points : ``(n, 2)`` y, x of labelled points in px; None where the set has none.
     group : what is split and drawn together. facts : values of :data:`FACTS`.
-    coverage : share of the objects that is labelled, 0..1, where known.
     """
 
     path: Path
@@ -80,7 +78,6 @@ class LabelledImage:
     points: np.ndarray | None = None
     group: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
-    coverage: float | None = None
 
     def open(self) -> MicroImage:
         """The picture, one plane; a longer z or t is projected by its maximum."""
@@ -110,7 +107,6 @@ class LabelledSet:
     """
 
     name: str
-    folder: Path
     images: tuple[LabelledImage, ...]
     notes: Notes
     classes: tuple[str, ...] = ()
@@ -140,7 +136,7 @@ class LabelledSet:
         if limit < 1:
             raise ValueError(f"limit={limit} leaves no image of {self.name}; give at least 1")
         chosen = np.linspace(0, len(self.images) - 1, limit).round().astype(int)
-        return LabelledSet(self.name, self.folder, tuple(self.images[k] for k in chosen), self.notes, self.classes)
+        return replace(self, images=tuple(self.images[k] for k in chosen))
 
 
 def read_set(folder: str | os.PathLike[str], *, prompts: Prompts = None) -> LabelledSet:
@@ -184,7 +180,7 @@ def read_set(folder: str | os.PathLike[str], *, prompts: Prompts = None) -> Labe
     images = tuple(i for i in made if i.label is not None or i.boxes is not None or i.points is not None)
     if not images:
         raise CorruptImageError(f"{root}: no image of index.csv has a label image, boxes or points, so nothing can be compared")
-    return LabelledSet(root.name, root, images, notes, tuple(dict.fromkeys(names.values())))
+    return LabelledSet(root.name, images, notes, tuple(dict.fromkeys(names.values())))
 
 
 def _table(root: Path, name: str, needed: str) -> pd.DataFrame | None:
@@ -219,5 +215,5 @@ def _image(
     return LabelledImage(
         root / name, name, label, text.get("class", shown), mine,
         None if points is None else points.loc[points["image"] == name, ["y", "x"]].to_numpy(float), text.get("group"),
-        {k: text[k] for k in FACTS if k in text}, float(row["label_coverage_est"]) if "label_coverage_est" in row else None,
+        {k: text[k] for k in FACTS if k in text},
     )  # fmt: skip

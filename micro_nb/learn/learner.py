@@ -1,4 +1,4 @@
-"""What a recipe trains: the tile network and, beside it, a point of the embedding space for every name that objects have."""
+"""What learns: the tile network beside a point for every name, as recipes train it; or held to what it knows, for fine-tuning."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from .loop import Loop, device, fast_bfloat16, write_tensors
 from .losses import geometry_loss, pooled, sigmoid_contrastive
 from .recipe import Recipe
 from .sample import Sample
+from .targets import KNOWN
 
 WEIGHTS, CONCEPTS = "tile.safetensors", "concepts.json"
-_NAMING = 0.3
+_NAMING, _KEEP_GEOMETRY, _KEEP_EMBEDDING = 0.3, 0.5, 2.0
 
 
 def concepts_of(samples: Iterable[Sample]) -> list[str]:
@@ -66,6 +67,57 @@ class Learner(nn.Module):
         vectors = pooled(seen, batch.labels.to(seen.device), [row[:3] for row in batch.names])
         known = 1 - kinds + kinds * positive
         return sigmoid_contrastive(vectors, self.concepts, positive, known, self.scale, self.bias)
+
+
+class Tuner(nn.Module):
+    """A tile network that starts from another's weights and is held to it where nothing is known (Li & Hoiem 2016).
+
+    Layers without labels, pixels that are not known and the embeddings, which prompts are matched with, are pulled to what the
+    base says of the same crop. Statistics of normalisation stay the base's, as a few images say too little of them.
+
+    Parameters
+    ----------
+    base : the network to start from; it is not changed.
+    """
+
+    def __init__(self, config: MicroD1Config, base: nn.Module, *, bfloat16: bool = False) -> None:
+        super().__init__()
+        self.network = TileNetwork(config)
+        self.network.load_state_dict({k: v.float() for k, v in base.state_dict().items()})
+        teacher = TileNetwork(config)
+        teacher.load_state_dict(self.network.state_dict())
+        self._base = (teacher.eval().requires_grad_(False),)  # in a tuple: its weights are not of this module
+        self.layers, self.narrow = tuple(config.layers), bfloat16
+
+    def train(self, mode: bool = True) -> Tuner:
+        """As always, but normalisation keeps its statistics."""
+        super().train(mode)
+        for part in self.network.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.eval()
+        return self
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        """Losses of a batch."""
+        device = next(self.network.parameters()).device
+        pixels = batch.pixels.to(device, memory_format=torch.channels_last)
+        targets = batch.targets.to(device)
+        teacher = self._base[0].to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.narrow):
+            geometry, seen = self.network(pixels)
+            with torch.no_grad():
+                old_geometry, old_seen = teacher(pixels)
+        losses = geometry_loss(geometry.float(), targets)
+        kept = 1 - targets[:, :, KNOWN]
+        drift = F.mse_loss(_told(geometry.float()), _told(old_geometry.float()), reduction="none").sum(2) * kept
+        losses["keep"] = _KEEP_GEOMETRY * drift.sum() / kept.sum().clamp(min=1)
+        turned = 1 - F.cosine_similarity(seen.float(), old_seen.float(), dim=1)
+        return losses | {"embedding": _KEEP_EMBEDDING * turned.mean()}
+
+
+def _told(geometry: torch.Tensor) -> torch.Tensor:
+    """Foreground as a probability, so that how sure the base was beyond doubt does not matter; the rest as it is."""
+    return torch.cat([torch.sigmoid(geometry[:, :, :1]), geometry[:, :, 1:]], dim=2)
 
 
 def fresh(recipe: Recipe, samples: Sequence[Sample]) -> Learner:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..data.atomic import writing_file
 from ..progress import Progress
 from .recipe import Pace, RecipeError
 
@@ -27,8 +28,7 @@ class Loop:
     ----------
     model : a module whose call takes a batch and returns named losses, weighed as they are to be summed.
     draw : the batch of a step, a function of the step alone; the next one is drawn while one is learned from.
-    pace : how long and how fast.
-    groups : what learns: parameters and their rate, a group each.
+    pace : how long and how fast. groups : what learns: parameters and their rate, a group each.
     folder : of ``state.pt`` (checkpoint) and ``log.jsonl`` (losses); None keeps nothing.
     recipe : what must be the same when a run goes on.
     what : what is shown while it runs. log_every : steps between lines of the log.
@@ -130,9 +130,8 @@ class Loop:
         if self.folder is None:
             return
         state = {"model": self._kept(), "average": self.average, "optimizer": self.optimizer.state_dict()}
-        partial = self.folder / (STATE + ".partial")
-        torch.save(state | {"step": self.step, "seconds": self.seconds, "recipe": self.recipe}, partial)
-        partial.replace(self.folder / STATE)
+        with writing_file(self.folder / STATE) as partial:
+            torch.save(state | {"step": self.step, "seconds": self.seconds, "recipe": self.recipe}, partial)
 
     def _log(self, losses: dict[str, float]) -> None:
         rate = round(self.pace.factor(self.step), 4)
@@ -169,9 +168,8 @@ def write_tensors(tensors: Mapping[str, torch.Tensor], path: Path, about: Mappin
     """Writes a ``.safetensors``; whole or absent."""
     from safetensors.torch import save_file
 
-    partial = path.with_name(f".{path.name}.partial")
-    save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata=dict(about or {}))
-    partial.replace(path)
+    with writing_file(path) as partial:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, partial, metadata=dict(about or {}))
     return path
 
 

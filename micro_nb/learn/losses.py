@@ -39,29 +39,20 @@ def pooled(embedding: torch.Tensor, labels: torch.Tensor, objects: Sequence[tupl
 
     Parameters
     ----------
-    embedding : ``(B, D, h, w)``.
-    labels : ``(B, L, 2h, 2w) int32``.
-    objects : crop, layer and number of each.
+    embedding : ``(B, D, h, w)``. labels : ``(B, L, 2h, 2w) int32``. objects : crop, layer and number of each.
 
     Returns
     -------
     ``(len(objects), D)``.
     """
     _, width, h, w = embedding.shape
-    cell = (torch.arange(2 * h)[:, None] // 2 * w + torch.arange(2 * w)[None] // 2).to(labels.device)
+    crops, layers, numbers = torch.tensor(objects, device=labels.device, dtype=torch.long).reshape(-1, 3).T
+    inside = (labels[crops, layers] == numbers[:, None, None]).to(embedding.dtype)
+    share = inside.reshape(-1, h, 2, w, 2).mean((2, 4)).flatten(1)  # (N, h w)
+    share = share / share.sum(1, keepdim=True).clamp(min=1e-6)
     found = embedding.new_zeros(len(objects), width) + 0 * embedding.sum()  # a graph also where there are no objects
-    rows: dict[tuple[int, int], list[int]] = {}
-    for k, (crop, layer, _) in enumerate(objects):
-        rows.setdefault((crop, layer), []).append(k)
-    for (crop, layer), mine in rows.items():
-        plane = labels[crop, layer]
-        place = torch.full((int(plane.max()) + 2,), -1, device=labels.device)
-        place[torch.tensor([objects[k][2] for k in mine], device=labels.device)] = torch.arange(len(mine), device=labels.device)
-        at = torch.where(plane > 0, place[plane.clamp(min=0).long()], -1)
-        inside = at >= 0
-        weights = torch.bincount(at[inside] * (h * w) + cell[inside], minlength=len(mine) * h * w).reshape(len(mine), h * w)
-        share = weights.to(embedding.dtype) / weights.sum(1, keepdim=True).clamp(min=1)
-        found[mine] = share @ embedding[crop].reshape(width, -1).T
+    for k, seen in enumerate(embedding.flatten(2)):
+        found[crops == k] = share[crops == k] @ seen.T
     return found
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from ..models.micro_d1.modeling_micro_d1 import TILE_STAGES, Encoder
@@ -37,8 +36,7 @@ class Pretraining:
 
     Attributes
     ----------
-    encoder : in evaluation mode.
-    losses : of every step.
+    encoder : in evaluation mode. losses : of every step.
     file : its weights, for ``initial:`` of a recipe; None where none was asked for.
     """
 
@@ -57,8 +55,7 @@ def pretrain(
     ----------
     images : ``(h, w, 3) uint8`` each, at the scale at which they will be looked at; no labels.
     steps, batch, edge, rate : length, places a step, pixels of a crop, learning rate.
-    initial : where to start, see :func:`micro_nb.learn.initial.start_encoder`.
-    seed : of weights and crops.
+    initial : where to start, see :func:`micro_nb.learn.initial.start_encoder`. seed : of weights and crops.
     out : a ``.safetensors`` to write.
 
     Raises
@@ -112,27 +109,24 @@ def _views(
     images: Sequence[np.ndarray], levels: Sequence[tuple[float, float]], rng: np.random.Generator, batch: int, edge: int
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Two crops of each of ``batch`` places, ``(B, 3, edge, edge)`` each."""
-    pairs = []
+    views = []
     for k in rng.integers(len(images), size=batch):
         image, (low, high) = images[k], levels[k]
         place = [rng.uniform(min(edge / 2, n / 2), max(n - edge / 2, n / 2)) for n in image.shape[:2]]
         scale = float(np.exp(rng.normal(0, 0.25)))
-        views = []
         for _ in range(2):
             y, x = (p + rng.uniform(-_SHIFT, _SHIFT) * edge / scale for p in place)
             grid = sampling_grid(rng, edge, scale * float(np.exp(rng.normal(0, 0.15))), (y, x))
             views.append(recolour(rng, (sample_image(image, grid) - low) / (high - low)))
-        pairs.append(views)
-    stacked = torch.from_numpy(np.asarray(pairs, np.float32))
-    return stacked[:, 0], stacked[:, 1]
+    stacked = torch.from_numpy(np.asarray(views, np.float32))
+    return stacked[0::2], stacked[1::2]
 
 
 def features(encoder: Encoder, crops: Sequence[np.ndarray], *, batch: int = 64) -> np.ndarray:
     """``(n, 112) float32``: the encoder's last stage, mean over each crop ``(h, w, 3) uint8``; all crops of one size."""
-    found = []
-    with torch.inference_mode():
-        for k in range(0, len(crops), batch):
-            some = [(c.astype(np.float32) - low) / (high - low) for c in crops[k : k + batch] for low, high in [bounds(c)]]
-            pixels = torch.from_numpy(np.stack(some).transpose(0, 3, 1, 2)).contiguous(memory_format=torch.channels_last)
-            found.append(F.adaptive_avg_pool2d(encoder(pixels)[-1], 1).flatten(1).numpy())
-    return np.concatenate(found).astype(np.float32) if found else np.zeros((0, FEATURES), np.float32)
+    found = [np.zeros((0, FEATURES), np.float32)]
+    for k in range(0, len(crops), batch):
+        some = [(c.astype(np.float32) - low) / (high - low) for c in crops[k : k + batch] for low, high in [bounds(c)]]
+        with torch.inference_mode():
+            found.append(encoder(torch.from_numpy(np.stack(some).transpose(0, 3, 1, 2)))[-1].mean((2, 3)).numpy())
+    return np.concatenate(found)

@@ -61,8 +61,7 @@ class Recipe(Pace):
     batch, edge : crops a step, pixels of a crop.
     diameter, spread : object diameters in crops, px: centre and width of their log-normal distribution.
     rate, encoder_rate : learning rates of the new and the pre-trained parts.
-    bfloat16 : compute in bfloat16 where the machine has it.
-    config : sizes of the network, see ``MicroD1Config``.
+    bfloat16 : compute in bfloat16 where the machine has it. config : sizes of the network, see ``MicroD1Config``.
     """
 
     weights: Mapping[str, float] = field(kw_only=False)
@@ -107,7 +106,12 @@ class Recipe(Pace):
         if "weights" not in found:
             raise RecipeError(f"{file}: weights are missing: the share of each source in a batch")
         recipe = cls(**found)
-        return replace(recipe, data=tuple(_found(place, file.parent) for place in recipe.data))
+        places = {p: next((here for here in (Path(p), file.parent / p) if here.is_dir()), None) for p in recipe.data}
+        if lost := [p for p, here in places.items() if here is None]:
+            raise RecipeError(
+                f"data: {', '.join(lost)} is no folder here nor beside the recipe; say where it is: data=[path/to/labelled]"
+            )
+        return replace(recipe, data=tuple(map(str, places.values())))
 
     def samples(self) -> list[Sample]:
         """The images to train on: those of the data, and the generated scenes."""
@@ -145,12 +149,3 @@ def entries(path: str | os.PathLike[str], known: Sequence[str], changes: Mapping
     if unknown := sorted(set(found) - set(known)):
         raise RecipeError(f"{file}: {', '.join(unknown)} is no part of a recipe; there is {', '.join(known)}")
     return file, found
-
-
-def _found(place: str, beside: Path) -> str:
-    here = [p for p in (Path(place), beside / place) if p.is_dir()]
-    if not here:
-        raise RecipeError(
-            f"data: {place} is no folder here nor beside the recipe; say where it is, such as data=[path/to/labelled]"
-        )
-    return str(here[0])

@@ -26,8 +26,7 @@ class Sample:
     labels : layer -> ``(h, w) int32``; a layer that is missing is not known anywhere.
     names : layer -> object number -> concept.
     dataset, name, group : where it comes from; what belongs together has one group.
-    diameter_px : typical diameter of its objects in its pixels.
-    facts : what else is known, such as its modality.
+    diameter_px : typical diameter of its objects in its pixels. facts : what else is known, such as its modality.
     """
 
     image: np.ndarray

@@ -10,18 +10,16 @@ from ..data import samples
 from ..data.samples import Scene
 from .sample import Sample, eight_bit, typical_diameter
 
-KINDS: dict[str, Callable[..., Scene]] = {
-    "bacteria": samples.bacteria, "blood": samples.blood, "fluorescence": samples.fluorescence, "histology": samples.histology,
-    "particles": samples.particles,
-}  # fmt: skip
-_FACTS = {
-    "bacteria": {"modality": "phase contrast", "specimen": "bacteria culture"},
-    "blood": {"modality": "brightfield", "specimen": "blood smear"}, "fluorescence": {"modality": "fluorescence"},
-    "histology": {"modality": "histology"}, "particles": {"modality": "scanning electron microscopy"},
-}  # fmt: skip
+KINDS: dict[str, tuple[Callable[..., Scene], dict[str, str]]] = {
+    "bacteria": (samples.bacteria, {"modality": "phase contrast", "specimen": "bacteria culture"}),
+    "blood": (samples.blood, {"modality": "brightfield", "specimen": "blood smear"}),
+    "fluorescence": (samples.fluorescence, {"modality": "fluorescence"}),
+    "histology": (samples.histology, {"modality": "histology"}),
+    "particles": (samples.particles, {"modality": "scanning electron microscopy"}),
+}
+"""Kind -> what draws it, and what is known of it."""
 _NUCLEI = ("fluorescence", "histology")
 """Scenes whose objects are nuclei, so that they are the nucleus layer too."""
-_PARTICLE = {"particle": "powder particle"}
 
 
 def generated(counts: Mapping[str, int], *, edge: int = 1024, seed: int = 0) -> Iterator[Sample]:
@@ -29,8 +27,7 @@ def generated(counts: Mapping[str, int], *, edge: int = 1024, seed: int = 0) -> 
 
     Parameters
     ----------
-    counts : kind -> how many; a kind is a key of :data:`KINDS`.
-    edge : pixels of a scene.
+    counts : kind -> how many; a kind is a key of :data:`KINDS`. edge : pixels of a scene.
     seed : same seed, same scenes.
 
     Raises
@@ -41,18 +38,16 @@ def generated(counts: Mapping[str, int], *, edge: int = 1024, seed: int = 0) -> 
         if kind not in KINDS:
             raise ValueError(f"scenes of {kind!r} cannot be generated; there are {', '.join(KINDS)}")
         for k in range(count):
-            yield _sample(kind, KINDS[kind]((edge, edge), seed=1000 * seed + k), k)
+            yield _sample(kind, KINDS[kind][0]((edge, edge), seed=1000 * seed + k), f"{kind} {k}")
 
 
-def _sample(kind: str, scene: Scene, number: int) -> Sample:
+def _sample(kind: str, scene: Scene, name: str) -> Sample:
     labels = np.asarray(scene.labels.read(), np.int32)
-    table = scene.table
     numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
-    numbers[table["label"]] = np.arange(1, len(table) + 1)
+    numbers[scene.table["label"]] = np.arange(1, len(scene.table) + 1)
     labels = numbers[labels]
-    layers = {"object": labels, **({"nucleus": labels} if kind in _NUCLEI else {})}
-    named = {k: _PARTICLE.get(name, name) for k, name in enumerate(table["name"], start=1)}
+    named = {k: "powder particle" if said == "particle" else said for k, said in enumerate(scene.table["name"], start=1)}
+    layers = {"object": labels, "nucleus": labels} if kind in _NUCLEI else {"object": labels}
     names = {"object": dict.fromkeys(named, "nucleus") if kind in _NUCLEI else named}
-    facts = {"type": kind, **_FACTS[kind]}
-    image = eight_bit(np.asarray(scene.image.read()))
-    return Sample(image, layers, names, "generated", f"{kind} {number}", f"{kind} {number}", typical_diameter([labels]), facts)
+    image, wide = eight_bit(np.asarray(scene.image.read())), typical_diameter([labels])
+    return Sample(image, layers, names, "generated", name, name, wide, {"type": kind, **KINDS[kind][1]})

@@ -16,18 +16,10 @@ from .training import Training
 
 
 def train(
-    source: Any,
-    labels: Any = None,
-    *,
-    out: str | os.PathLike[str] | None = None,
-    resume: bool = False,
-    changes: Mapping[str, Any] | None = None,
-    base: Any = "nano",
-    name: str = "object",
-    steps: int | None = None,
-    partial: bool = False,
-    seed: int = 0,
-) -> Training:
+    source: Any, labels: Any = None, *, out: str | os.PathLike[str] | None = None, resume: bool = False,
+    changes: Mapping[str, Any] | None = None, base: Any = "nano", name: str = "object", steps: int | None = None,
+    partial: bool = False, seed: int = 0,
+) -> Training:  # fmt: skip
     """Trains from a recipe, or fine-tunes on labelled images.
 
     Parameters

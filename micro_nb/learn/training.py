@@ -19,8 +19,7 @@ class Training:
     ----------
     folder : a model folder for ``load_model(folder)`` and ``parse(img, model=...)`` after fine-tuning; after a recipe the run's
         folder with ``tile.safetensors``, ``concepts.json``, ``log.jsonl`` and ``state.pt``.
-    steps, seconds : steps taken, and how long they took.
-    lines : the curve, a mapping a line; see :attr:`curve`.
+    steps, seconds : steps taken, and how long they took. lines : the curve, a mapping a line; see :attr:`curve`.
     before, after : figures on images held out, through ``parse``: ``ap50`` (TP / (TP + FP + FN) at IoU 0.5, the mean over
         images), ``found`` and ``true`` objects. Empty where nothing was held out.
     held_out : names of the images held out.

@@ -48,21 +48,13 @@ def degraded(pixels: np.ndarray, kind: str, level: float, *, seed: int = 0) -> n
     elif kind == "brightness":
         values = values * level
     elif level != 1:
-        values = _resized(values, level)
+        soft = ndi.gaussian_filter(values, (*plane, *[0.5 * max(0.0, 1 / level - 1)] * 2)) if level < 1 else values
+        zoom = [max(1, round(n * level)) / n for n in values.shape[-2:]]
+        values = ndi.zoom(soft, (*[1.0] * len(plane), *zoom), order=1, mode="nearest", grid_mode=True)
     if pixels.dtype.kind not in "iu":
         return values.astype(pixels.dtype)
     limits = np.iinfo(pixels.dtype)
     return np.clip(np.round(values), limits.min, limits.max).astype(pixels.dtype)
-
-
-def _resized(values: np.ndarray, factor: float) -> np.ndarray:
-    """Linear interpolation; smoothed beforehand where it gets smaller."""
-    plane = (0,) * (values.ndim - 2)
-    shape = [max(1, round(n * factor)) for n in values.shape[-2:]]
-    soft = ndi.gaussian_filter(values, (*plane, *[0.5 * max(0.0, 1 / factor - 1)] * 2)) if factor < 1 else values
-    zoom = (*(1.0,) * len(plane), *(n / m for n, m in zip(shape, values.shape[-2:], strict=True)))
-    out: np.ndarray = ndi.zoom(soft, zoom, order=1, mode="nearest", grid_mode=True)
-    return out
 
 
 def worsened(jobs: Sequence[Job], parse: Parse, judged: Judged, *, seed: int = 0) -> pd.DataFrame:

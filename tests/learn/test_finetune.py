@@ -19,10 +19,10 @@ from micro_nb.learn.checks import Checks
 from micro_nb.learn.crops import Crops
 from micro_nb.learn.finetune import divided, figures, named, renewed, write_model
 from micro_nb.learn.labelled import read_labelled
+from micro_nb.learn.learner import Tuner
 from micro_nb.learn.loop import Loop
 from micro_nb.learn.recipe import Recipe
 from micro_nb.learn.train import train
-from micro_nb.learn.tuner import Tuner
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
 from micro_nb.models.micro_d1.modeling_micro_d1 import TileNetwork
 from micro_nb.tasks.load import load_model, prepared

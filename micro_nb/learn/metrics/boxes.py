@@ -18,8 +18,7 @@ class Boxes:
 
     Attributes
     ----------
-    boxes : ``(n, 4)`` y0, x0, y1, x1 in px, half open.
-    names : ``(n,)`` class of each.
+    boxes : ``(n, 4)`` y0, x0, y1, x1 in px, half open. names : ``(n,)`` class of each.
     scores : ``(n,)`` 0..1; None for true boxes.
     judged : classes that were labelled in this image; None for all. Detections of others are left out.
     """
@@ -64,8 +63,7 @@ class Detections:
 
     Attributes
     ----------
-    image, scores : ``(n,)`` position of the image, and score.
-    hit : ``(n,)`` whether it matched a true box.
+    image, scores : ``(n,)`` position of the image, and score. hit : ``(n,)`` whether it matched a true box.
     stray : ``(n,)`` whether it matched none and stands on what nobody labelled.
     true : ``(images,)`` labelled boxes of each image.
     """

@@ -41,7 +41,7 @@ def draws(n: int, *, groups: Sequence[Any] | None = None, resamples: int = RESAM
     return counts[:, member].astype(np.int32)
 
 
-def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0.95, unit: str = "") -> Estimate:
+def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0.95) -> Estimate:
     """A figure with its percentile bootstrap interval (Efron 1979).
 
     Draws in which the figure is not defined (no positives, say) are left out. With fewer than about 15 independent images the
@@ -51,8 +51,7 @@ def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0
     ----------
     statistic : of ``(images,)`` counts; see :data:`Statistic`. Where it has a method ``many``, that is asked for all draws
         at once.
-    weights : from :func:`draws`.
-    confidence : 0..1.
+    weights : from :func:`draws`. confidence : 0..1.
 
     Returns
     -------
@@ -66,7 +65,7 @@ def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0
     found = found[np.isfinite(found)]
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2]) if found.size else (float("nan"),) * 2
     method = f"percentile bootstrap over images, {len(weights)} resamples"
-    return Estimate(value, float(low), float(high), images, None, unit, confidence, method)
+    return Estimate(value, float(low), float(high), images, None, "", confidence, method)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,7 @@ def reliability(truth: Numbers, probabilities: Numbers, *, bins: int = 15, weigh
 
     Parameters
     ----------
-    truth : ``(n,)`` 0 or 1. probabilities : ``(n,)`` 0..1.
-    bins : of equal width.
+    truth : ``(n,)`` 0 or 1. probabilities : ``(n,)`` 0..1. bins : of equal width.
 
     Returns
     -------
