@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import inf
@@ -45,7 +46,9 @@ def opening(location: Location, what: str) -> Iterator[None]:
     if not location.is_local:
         raise MissingExtraError(f"{location.uri}: {what} files are read from this machine only; download the file and open that")
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # libraries warn of what they then refuse, or read
+            yield
     except (MicroNBError, KeyboardInterrupt):
         raise
     except MemoryError as error:
@@ -184,6 +187,10 @@ class LibrarySource(Source):
         shut, self._shut = self._shut, None
         if shut is not None:
             shut()
+
+    def __del__(self) -> None:
+        with suppress(Exception):  # half made, or at the end of the process
+            self.close()
 
 
 def open_npy(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> LibrarySource:
