@@ -11,7 +11,7 @@ from pathlib import Path
 from micro_nb.session.language import Call, parse, same_form
 
 HERE = Path(__file__).parent
-HELD_OUT = ("l", "m")
+HELD_OUT = ("l", "m", "ha")
 _FORMULA_KEYS = ("value", "value2", "value3", "value4", "value5", "value6", "value7", "value8")
 
 

@@ -20,7 +20,7 @@ from train import started, vocabulary_of
 
 from micro_nb.session.reader.network import Network, Shape
 
-SIZES = (1250, 2500, 5000, 10_000, 20_000)
+SIZES = (1250, 2500, 5000, 10_000, 20_000, 33_000)
 
 
 def main() -> None:

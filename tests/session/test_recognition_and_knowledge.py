@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from micro_nb.session.knowledge.arithmetic import calculate, names_used
 from micro_nb.session.knowledge.formulas import formulas
 from micro_nb.session.language import parse
 from micro_nb.session.measures.evaluation import evaluate
+from micro_nb.session.measures.kinds import by_look
 from micro_nb.session.measures.knowing import _written
 from micro_nb.session.measures.registry import get
 from micro_nb.session.measures.results import Result
@@ -306,3 +309,39 @@ def test_results_hold_the_expression_that_made_them():
     worked = work_out("resolution", {"na": 1.4})
     assert worked.results[0].found["formula"] == "criterion * wavelength / na"
     assert worked.inputs["wavelength"].value == 520
+
+
+# By what words mean
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "named"),
+    [
+        ("red blood cell", "many have spiky edges, what are they called?", "burr cell"),
+        ("cell", "bullseye pattern in most of them", "target cell"),
+        ("red blood cell", "a slit-like pale centre", "stomatocyte"),
+        ("red blood cell", "what kind of cells are these", ""),
+    ],
+)
+def test_a_kind_is_named_by_its_look(kind, words, named):
+    assert by_look(kind, words) == named
+
+
+def test_an_unknown_word_for_a_look_is_taken_for_the_one_that_means_it(shapes):
+    huge, large = (asked(f'count(obj("object", having=\'is "{word}"\'))', shapes).value for word in ("huge", "large"))
+    assert huge == large
+
+
+def test_dark_things_of_a_bright_picture_are_dark_though_none_stands_out(shapes):
+    alone = replace(shapes, kept={})
+    assert asked('count(obj("object", having=\'is "dark"\'))', alone).value > 0
+
+
+def test_a_choice_is_decided_by_what_is_measured_where_words_say_that():
+    scene = Scene({"a": mnb.samples.fluorescence((300, 300), seed=1).image}, "a", "micro_d1")
+    assert asked('classify("image", into=["single channel", "multi channel"])', scene).value == "single channel"
+
+
+def test_a_note_is_found_by_the_question_beside_a_topic_that_says_little():
+    scene = Scene(told={"question": "which preprocessing before thresholding?"})
+    assert asked('advise("controls for thresholding")', scene).value == "preprocessing"

@@ -150,3 +150,7 @@ def test_a_session_holds_its_turns(chat):
     assert len(chat) == 2
     assert [q for q, _ in chat.history] == ['count("object")', "greet()"]
     assert "I count 8 objects" in chat.to_markdown()
+
+
+def test_thanks_and_goodbyes_are_answered_as_such(chat):
+    assert [chat.ask(q).text.split()[0].rstrip(";.!") for q in ("hello", "thanks a lot", "bye")] == ["Hello", "You", "Goodbye"]

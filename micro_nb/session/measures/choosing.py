@@ -44,7 +44,7 @@ _TOGETHER = frozenset(
     ]
 )
 _CHAIN = frozenset(["chains", "chain", "cords", "stacked", "rouleaux", "strings"])
-_ALIKE, _PLAINLY = 0.55, 0.1
+_ALIKE, _PLAINLY = 0.55, 0.05
 """Likeness of words, a cosine, from which a choice says what was measured; and by how much it must be nearer than the others."""
 _MOSTLY = 40.0  # % of the objects from which a shape is that of them
 _ROUND_TO = 1.6  # ratio of length to width between what is rather round and what is rather long
