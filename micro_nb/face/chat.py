@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import traitlets
 
@@ -22,7 +22,7 @@ from ..session.language import Call, parse
 from ..session.session import Session
 from ..session.views.html import transcript_html
 from ..session.views.text import place_text, transcript_text, value_text
-from .live import Live, html_bundle, web
+from .live import Live, web
 from .pointing import about_pointed
 
 _log = logging.getLogger(__name__)
@@ -33,14 +33,6 @@ _TOLD = {"function": "objects by", "version": "its version"}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _FIRST = ("How many nuclei are there?", "Is the image good enough to measure?", "Describe the image")
 _AFTER = (("How was it measured?", "how"), ("How certain is it?", "sure"))
-
-
-@runtime_checkable
-class Shows(Protocol):
-    """What a viewer beside the conversation must do."""
-
-    def show(self, answer: Answer, evidence: int | None = None) -> Any:
-        """Goes to the place of an answer, or of one of its measurements."""
 
 
 class Stopped(BaseException):
@@ -88,8 +80,6 @@ class ChatPanel(Live):
     def ask(self, question: str) -> Answer:
         """Asks, and shows question and answer in the panel."""
         return self._asked(question, None)
-
-    # -- messages of the browser -------------------------------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
         return {
@@ -208,8 +198,6 @@ class ChatPanel(Live):
 
         self._thread.submit(measure)
 
-    # -- inside ------------------------------------------------------------------------------------------------------------
-
     @property
     def _pointed(self) -> Region | None:
         return getattr(self.viewer, "pointed", None)
@@ -256,7 +244,8 @@ class ChatPanel(Live):
         self.tell("suggest", suggestions=found)
 
     def still(self) -> dict[str, Any]:
-        return html_bundle(transcript_html(self.chat.turns), transcript_text(self.chat.turns) or repr(self))
+        told = transcript_text(self.chat.turns) or repr(self)
+        return {"text/html": transcript_html(self.chat.turns), "text/plain": told}
 
     def __repr__(self) -> str:
         return f"<ChatPanel of {self.chat!r}>"

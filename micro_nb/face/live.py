@@ -5,8 +5,6 @@ The kernel holds the data, the browser asks. No pixels travel as widget state, s
 
 from __future__ import annotations
 
-import base64
-import html
 import logging
 import threading
 import uuid
@@ -110,13 +108,3 @@ def display_live(model_id: str, *widgets: Live) -> None:
         mark = (_MARK if k else _MARK + _DEAD).format(name=widget._name)
         display({"text/html": mark, "text/plain": ""}, raw=True, metadata={LIVE: True})  # type: ignore[no-untyped-call]
         widget._shown = display(widget.still(), raw=True, display_id=widget._name)  # type: ignore[no-untyped-call]
-
-
-def png_bundle(png: bytes, text: str) -> dict[str, Any]:
-    """A picture with what it is called."""
-    return {"image/png": base64.b64encode(png).decode(), "text/plain": text}
-
-
-def html_bundle(body: str, text: str) -> dict[str, Any]:
-    """HTML of ours, whose texts are escaped already, with its plain text."""
-    return {"text/html": body or f"<p>{html.escape(text)}</p>", "text/plain": text}

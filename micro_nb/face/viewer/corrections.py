@@ -71,11 +71,6 @@ class Corrections:
         return len(self._before)
 
     @property
-    def changed(self) -> bool:
-        """Whether anything was corrected."""
-        return bool(self._before)
-
-    @property
     def current(self) -> Objects:
         """The objects now; of changed ones what depends on their neighbours is not measured yet."""
         return replace(self._given, table=self.table, labels=self._labels(), made_by=self._made_by())

@@ -206,8 +206,11 @@ def _geometries(geometry: Mapping[str, Any]) -> list[tuple[str, Any]]:
 
 
 def _write_rois(drawings: Sequence[Drawing], path: Path) -> None:
-    from_points, roi_type = _roifile()
-    types = {"box": roi_type.RECT, "polygon": roi_type.POLYGON, "point": roi_type.POINT, "line": roi_type.POLYLINE}
+    try:
+        from roifile import ROI_TYPE, ImagejRoi
+    except ImportError:
+        raise MissingExtraError("regions of ImageJ need roifile; try pip install 'micro-nb[notebook]'") from None
+    types = {"box": ROI_TYPE.RECT, "polygon": ROI_TYPE.POLYGON, "point": ROI_TYPE.POINT, "line": ROI_TYPE.POLYLINE}
     taken: dict[str, int] = {}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
         for k, d in enumerate(drawings, 1):
@@ -215,7 +218,7 @@ def _write_rois(drawings: Sequence[Drawing], path: Path) -> None:
             taken[name] = taken.get(name, 0) + 1
             name = name if taken[name] == 1 else f"{name} ({taken[name]})"
             ring = _ring(d)[:-1] if d.kind in ("box", "polygon") else _ring(d)
-            roi = from_points([(x, y) for y, x in ring], name=name)
+            roi = ImagejRoi.frompoints([(x, y) for y, x in ring], name=name)
             roi.roitype = types[d.kind]
             if d.kind == "box":
                 y0, x0, y1, x1 = d.region.box
@@ -243,14 +246,6 @@ def _read_rois(path: Path) -> list[Drawing]:
         each = [[p] for p in points] if kind == "point" else [points]
         found += [Drawing.of({"id": new_id(), "kind": kind, "points": vertices, "name": roi.name or ""}) for vertices in each]
     return found
-
-
-def _roifile() -> tuple[Any, Any]:
-    try:
-        import roifile
-    except ImportError:
-        raise MissingExtraError("regions of ImageJ need roifile; try pip install 'micro-nb[notebook]'") from None
-    return roifile.ImagejRoi.frompoints, roifile.ROI_TYPE
 
 
 def _ring(d: Drawing) -> list[Vertex]:

@@ -79,12 +79,6 @@ class Requests:
         for i in ended:
             self._end(i, "dropped", {}, [])
 
-    def forget(self) -> None:
-        """Empties the cache."""
-        with self._lock:
-            self._made.clear()
-            self._bytes = 0
-
     def _next(self) -> None:
         with self._lock:
             if not self._heap:

@@ -13,6 +13,7 @@ from PIL import Image
 
 from ...data.image import MicroImage
 from ...errors import AxesError
+from ...render.composite import parse_color
 from ...render.contours import LabelLayer
 from ...render.frame import Frame
 from ...render.heat import RAMP
@@ -130,12 +131,12 @@ class Shapes:
     def tile(self, k: int, row: int, col: int) -> tuple[dict[str, Any], list[bytes]]:
         """A tile of labels as PNG (the row in 24 bits), of points as coordinates, or of very many points as a density."""
         if self.labels:
-            return {"form": "ids"}, [_png_of(self.ids(k, row, col))]
+            return {"form": "ids"}, [_png(self.ids(k, row, col))]
         frame = frame_of(self.image.plane_shape, k, row, col)
         if self.index.count_within(frame) > _MOST_POINTS:
             counts = self.index.density(frame) if self.index.is_coarse(frame) else self._counted(frame)
             shade = np.log1p(counts) / max(float(np.log1p(self.index.counts.max() * (1 << 2 * k) / self.index.edge**2)), 1e-6)
-            return {"form": "density"}, [_grey_png((np.clip(shade, 0, 1) * 255).astype(np.uint8))]
+            return {"form": "density"}, [_png((np.clip(shade, 0, 1) * 255).astype(np.uint8))]
         at = self.index.positions(frame)
         y, x = self.index.y[at], self.index.x[at]
         mine = (y >= frame.y0) & (y < frame.y1) & (x >= frame.x0) & (x < frame.x1)
@@ -168,7 +169,7 @@ class Shapes:
         ValueError : there is no such column.
         """
         n = len(self.table)
-        order = [_rgb(c) for c in (_ON_BRIGHT if bright else _ON_DARK)]
+        order = [parse_color(c) for c in (_ON_BRIGHT if bright else _ON_DARK)]
         if by is None:
             return Palette(np.tile(np.array(order[0], np.uint8), (n, 1)))
         if by not in self.table.columns:
@@ -207,8 +208,8 @@ class Shapes:
         from ...tiles.polygons import cutouts, rings  # loads scikit-image
 
         cutout = next(iter(cutouts(self.table.iloc[row : row + 1], self.objects.labels)), None)
-        ring = _largest(rings(cutout)) if cutout is not None else None
-        return ring[:-1] if ring is not None and len(ring) > 3 else None
+        ring = max((part[0] for part in rings(cutout)), key=len) if cutout is not None else ()
+        return np.asarray(ring[:-1]) if len(ring) > 3 else None
 
     def box(self, row: int) -> tuple[float, float, float, float]:
         """``(y0, x0, y1, x1)`` of an object in px; a small square around a point."""
@@ -221,10 +222,6 @@ class Shapes:
         return y - 8, x - 8, y + 8, x + 8
 
 
-def _largest(parts: list[list[np.ndarray]]) -> np.ndarray | None:
-    return max((part[0] for part in parts), key=len, default=None)
-
-
 def _table(objects: Any) -> pd.DataFrame:
     if isinstance(objects, pd.DataFrame):
         return objects
@@ -234,21 +231,13 @@ def _table(objects: Any) -> pd.DataFrame:
     return pd.DataFrame({"centroid_y_px": places[:, 0], "centroid_x_px": places[:, 1]})
 
 
-def _png_of(ids: np.ndarray) -> bytes:
-    parts = ids.astype("<u4").view(np.uint8).reshape(*ids.shape, 4)[..., :3]
-    out = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(parts)).save(out, "PNG", compress_level=1)
-    return out.getvalue()
-
-
-def _grey_png(picture: np.ndarray) -> bytes:
+def _png(picture: np.ndarray) -> bytes:
+    """PNG of grey uint8, or of rows in 24 bits."""
+    if picture.dtype == np.uint32:
+        picture = np.ascontiguousarray(picture.astype("<u4").view(np.uint8).reshape(*picture.shape, 4)[..., :3])
     out = io.BytesIO()
     Image.fromarray(picture).save(out, "PNG", compress_level=1)
     return out.getvalue()
-
-
-def _rgb(text: str) -> tuple[int, int, int]:
-    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
 def _fact(column: str, value: Any) -> tuple[str, str]:

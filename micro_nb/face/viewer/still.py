@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from ...data.region import Region
-from ...render.composite import composite
+from ...render.composite import composite, parse_color
 from ...render.contrast import Window
 from ...render.figure import Caption, Key, compose, room
 from ...render.frame import Frame
@@ -148,7 +148,7 @@ def _caption(
     unnamed = len(img.channels) == 1 and img.channels[0].name == "channel 0"
     keys = [] if pixels.rgb or unnamed else [Key(img.channels[c.k].name, c.color) for c in shown]
     for overlay in overlays:
-        keys += [Key(f"{n:,} {text}", _rgb(color)) for text, color, n in overlay.palette.keys]
+        keys += [Key(f"{n:,} {text}", parse_color(color)) for text, color, n in overlay.palette.keys]
     notes = [f"z {'brightest' if z == PROJECTED else z + 1} of {pixels.sizes['z']}"] if pixels.sizes["z"] > 1 else []
     notes += [f"t {t + 1} of {pixels.sizes['t']}"] if pixels.sizes["t"] > 1 else []
     for palette in (o.palette for o in overlays):
@@ -160,10 +160,6 @@ def _caption(
     if math.prod((place.y1 - place.y0, place.x1 - place.x0)) < 0.98 * h * w:
         notes.insert(0, f"from x {place.x0:,.0f}, y {place.y0:,.0f} px")
     return Caption(img.name, facts, tuple(keys), " · ".join(notes))
-
-
-def _rgb(text: str) -> tuple[int, int, int]:
-    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
 def visible_place(shape: tuple[int, int], view: Mapping[str, float] | None) -> Region:

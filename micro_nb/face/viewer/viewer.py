@@ -6,6 +6,7 @@ figure of what was seen last.
 
 from __future__ import annotations
 
+import base64
 import math
 import os
 import tempfile
@@ -22,10 +23,11 @@ from ...data.image import MicroImage
 from ...data.open import open_image
 from ...data.region import Region
 from ...errors import AxesError, RegionError
+from ...render.composite import parse_color
 from ...render.overview import place_of
 from ...tiles.objects import Objects
 from ...tiles.where import where as rows_where
-from ..live import Live, png_bundle, web
+from ..live import Live, web
 from .drawings import Drawing, load_drawings, save_drawings, table_of
 from .pixels import MOST_SHOWN, PROJECTED, TILE, Pixels, Spec
 from .requests import Request, Requests
@@ -91,12 +93,10 @@ class Viewer(Live):
         if objects is not None:
             self._lay(OBJECTS, objects, by=color_by)
 
-    # -- what is shown -----------------------------------------------------------------------------------------------------
-
     @property
     def objects(self) -> Objects | None:
         """The objects on top, as they are after all corrections; None without any."""
-        if self._corrections is not None and self._corrections.changed:
+        if self._corrections is not None and self._corrections.steps:
             return self._corrections.objects
         layer = self._layers.get(OBJECTS)
         return layer.shapes.objects if layer else None
@@ -149,8 +149,6 @@ class Viewer(Live):
         if self._pointed is None or self._pointed[0] != "object" or self.pointed is None:
             return None
         return str(self._layers[OBJECTS].shapes.table.iloc[self._pointed[1]].get("name", "object")) or "object"
-
-    # -- what code may ask of it -------------------------------------------------------------------------------------------
 
     def zoom(self, region: Region | str | None = None) -> Viewer:
         """Goes to a place, px or µm, or a named part such as ``"left half"``; to the whole image for None."""
@@ -253,14 +251,6 @@ class Viewer(Live):
             self._go((0, 0, *self.image.plane_shape), 0.0)
         return self
 
-    def forget_answer(self) -> Viewer:
-        """Takes away the outlines of an answer."""
-        if self._layers.pop(ANSWER, None) is not None:
-            self.tell("unlay", id=ANSWER)
-        return self
-
-    # -- corrections -------------------------------------------------------------------------------------------------------
-
     def delete(self, rows: Iterable[int] | None = None) -> Viewer:
         """Deletes objects: those of the rows, or those that are selected."""
         return self._correct(lambda c, chosen: c.delete(chosen), rows)
@@ -302,8 +292,6 @@ class Viewer(Live):
         self._changed("corrected", None)
         return self
 
-    # -- with others -------------------------------------------------------------------------------------------------------
-
     def watch(self, by: Callable[[str, Any], None]) -> None:
         """Calls ``by(what, of)`` when something is drawn, selected, pointed at or corrected here."""
         self._watchers.append(by)
@@ -312,8 +300,6 @@ class Viewer(Live):
         """Shares place and plane with the viewers of a group."""
         self._group = group
         self.tell("link", group=group)
-
-    # -- messages of the browser -------------------------------------------------------------------------------------------
 
     def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
         return {
@@ -442,8 +428,6 @@ class Viewer(Live):
         elif what in ("delete", "merge", "undo"):
             getattr(self, what)()
 
-    # -- inside ------------------------------------------------------------------------------------------------------------
-
     def _first_channels(self) -> list[dict[str, Any]]:
         found = []
         for k, (channel, color) in enumerate(zip(self.image.channels, self._pixels.colors, strict=True)):
@@ -567,7 +551,7 @@ class Viewer(Live):
     def png(self) -> bytes:
         """A figure of what is shown, as PNG bytes."""
         shown = [
-            Shown(k, _rgb(c["color"]), c["window"], c["gamma"])
+            Shown(k, parse_color(c["color"]), c["window"], c["gamma"])
             for k, c in enumerate(self._channels)
             if c["visible"] and c["described"]
         ]
@@ -582,7 +566,7 @@ class Viewer(Live):
         )  # fmt: skip
 
     def still(self) -> dict[str, Any]:
-        return png_bundle(self.png, repr(self))
+        return {"image/png": base64.b64encode(self.png).decode(), "text/plain": repr(self)}
 
     def __repr__(self) -> str:
         y0, x0, y1, x1 = self.view.box
@@ -647,7 +631,3 @@ def _place(answer: Answer, evidence: int | None) -> Region | None:
 
 def _whole(numbers: Iterable[Any]) -> list[int]:
     return [int(n) for n in numbers]
-
-
-def _rgb(text: str) -> tuple[int, int, int]:
-    return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
