@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..tiles.objects import Objects
 from .judgements import spread
 from .judging import Parse
 from .labelled_set import LabelledImage, LabelledSet, Notes
-from .metrics.intervals import draws, interval
+from .metrics.intervals import AllDraws, draws, interval, ratio
 from .metrics.ranking import auroc_of_draws
 
 PER_SET = 12
@@ -129,36 +129,20 @@ def summarised(answers: Sequence[Answer]) -> Presence | None:
     return Presence(asked, pd.DataFrame(rows))
 
 
-@dataclass(frozen=True)
-class _Figure:
-    """A figure of questions as a function of how often each image counts, for all draws ``(draws, questions)`` at once."""
-
-    image: np.ndarray
-    of: Callable[[np.ndarray], np.ndarray]
-
-    def __call__(self, weights: np.ndarray) -> float:
-        return float(self.many(weights[None])[0])
-
-    def many(self, weights: np.ndarray) -> np.ndarray:
-        return self.of(weights[:, self.image])
-
-
 def _row(kind: str, what: str, right: pd.DataFrame, wrong: pd.DataFrame) -> dict[str, Any]:
     """Figures of prompts that are there against prompts that are not."""
     both = pd.concat([right, wrong])
     image, names = pd.factorize(both["dataset"].astype(str) + "/" + both["image"].astype(str))
     truth, score, said = both["truth"].to_numpy(bool), both["score"].to_numpy(float), both["present"].to_numpy(bool)
 
-    def yes(w: np.ndarray) -> np.ndarray:
-        total = w.sum(1)
-        return np.asarray(np.divide(w @ said, total, out=np.full(len(w), np.nan), where=total > 0))
-
-    figures: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "auroc": lambda w: auroc_of_draws(truth, score, w), "false_positive_rate": lambda w: yes(w * ~truth),
-        "sensitivity": lambda w: yes(w * truth),
-    }  # fmt: skip
+    member = np.asarray(image)
+    figures = {
+        "auroc": AllDraws(lambda w: auroc_of_draws(truth, score, w[:, member])),
+        "false_positive_rate": AllDraws(lambda w: ratio(w[:, member] @ (said & ~truth), w[:, member] @ ~truth)),
+        "sensitivity": AllDraws(lambda w: ratio(w[:, member] @ (said & truth), w[:, member] @ truth)),
+    }
     row: dict[str, Any] = {"kind": kind, "what": what}
-    for name, of in figures.items():
-        row |= spread(name, interval(_Figure(np.asarray(image), of), draws(len(names))))
+    for name, figure in figures.items():
+        row |= spread(name, interval(figure, draws(len(names))))
     untrained = float((wrong["status"] == "not trained on this").mean())
     return row | {"n_present": len(right), "n_absent": len(wrong), "untrained_share": untrained}

@@ -22,6 +22,10 @@ _SHOWN = (
     "calibration_error",
 )  # fmt: skip
 COLUMNS = ("data set", "modality", "labels", "images", "licence", "origin")
+_FRONT = (
+    "---\nlicense: {}\nlibrary_name: micro_nb\npipeline_tag: image-segmentation\ntags:\n- microscopy\n- instance-segmentation\n"
+    "- image-text-retrieval\n---"
+)
 NOT_FOR_DIAGNOSIS = (
     "**Not for diagnosis.** This is a research tool. It is not a medical device, was not validated for any clinical use, and no "
     "decision about a patient may rest on it."
@@ -90,27 +94,22 @@ def write_card(
         raise WriteError(f"{root}: no such folder; save the weights first, then write their card")
     if not evaluations:
         raise ValueError("a model card needs at least one evaluation; without figures there is nothing to say")
+    worst = [f"{e.name}: {e.worst_words()}" for e in evaluations if e.worst is not None]
+    notes = [f"{e.name}: {note}" for e in evaluations for note in e.notes]
+    trained = ((s.name, s.modality, s.labels, s.images, s.licence, s.origin) for s in sources)
+    boxes, asked, strata, worse = (_section(title, evaluations) for title in _SECTIONS)
     parts = [
-        _front(about), f"# {about.title}", about.summary, NOT_FOR_DIAGNOSIS, "## Intended use", _bullets(about.intended),
-        _table("", ["", ""], (about.facts or {}).items()), "## Trained on",
-        _table("", COLUMNS, ((s.name, s.modality, s.labels, s.images, s.licence, s.origin) for s in sources)),
-        "## Figures", _reading(evaluations), _figures(evaluations), _section("### Boxes by class", evaluations),
-        _section("### Is it there?", evaluations), "## Where it is worst",
-        _bullets([f"{e.name}: {e.worst_words()}" for e in evaluations if e.worst is not None]),
-        "The lowest of several strata is low by chance as well; look at the intervals.",
-        _section("### By stratum", evaluations), _section("### On worse pictures", evaluations),
-        "## Failures", _failures(root, evaluations, pictures), "## Limits",
-        _bullets((*about.limits, *(f"{e.name}: {note}" for e in evaluations for note in e.notes))),
+        _FRONT.format(about.licence), f"# {about.title}", about.summary, NOT_FOR_DIAGNOSIS, "## Intended use",
+        _bullets(about.intended), _table("", ["", ""], (about.facts or {}).items()), "## Trained on",
+        _table("", COLUMNS, trained), "## Figures",
+        _reading(evaluations), _figures(evaluations), boxes, asked, "## Where it is worst", _bullets(worst),
+        "The lowest of several strata is low by chance as well; look at the intervals.", strata, worse,
+        "## Failures", _failures(root, evaluations, pictures), "## Limits", _bullets((*about.limits, *notes)),
     ]  # fmt: skip
     path = root / "README.md"
     with writing_file(path) as partial:
         partial.write_text("\n\n".join(p for p in parts if p) + "\n")
     return path
-
-
-def _front(about: About) -> str:
-    tags = "\n".join(f"- {t}" for t in ("microscopy", "instance-segmentation", "image-text-retrieval"))
-    return f"---\nlicense: {about.licence}\nlibrary_name: micro_nb\npipeline_tag: image-segmentation\ntags:\n{tags}\n---"
 
 
 def _bullets(lines: Sequence[str]) -> str:

@@ -83,15 +83,11 @@ class Checks:
 
 
 def run(loop: Loop, checks: Checks, *, what: str, other_s: float = 0.0) -> bool:
-    """Trains until done or no longer better.
+    """Trains until done or no longer better; whether it was interrupted (Ctrl-C) after it had learned something.
 
     Parameters
     ----------
     other_s : seconds that naming and checking will take afterwards, for the time that is said beforehand.
-
-    Returns
-    -------
-    Whether it was interrupted (Ctrl-C) after it had learned something.
     """
     steps = loop.pace.steps
     try:

@@ -89,12 +89,7 @@ def evaluate(
 
 
 def parser(model: Any, parse: Callable[..., Any] | None) -> tuple[Parse, str]:
-    """What is evaluated as a function of an image and prompts, and what it is called.
-
-    Raises
-    ------
-    ValueError : both were given.
-    """
+    """What is evaluated as a function of an image and prompts, and what it is called; refuses both together."""
     if parse is not None:
         if model is not None:
             raise ValueError("evaluate takes either model= or parse=, not both; bind the model into parse with functools.partial")

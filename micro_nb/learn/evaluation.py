@@ -143,12 +143,6 @@ class Evaluation:
         rows = [(self._title(n), f.value, f.low, f.high, f.n) for n, f in self.figures.items()]
         return pd.DataFrame(rows, columns=["figure", "value", "low", "high", "images"])
 
-    def _strata_shown(self) -> pd.DataFrame:
-        """The main figure alone: a page has no room for all of them."""
-        ends = {self.main: self._title(self.main), f"{self.main}_low": "low", f"{self.main}_high": "high"}
-        kept = [c for c in ("by", "value", "images", *ends) if c in self.strata]
-        return self.strata[kept].rename(columns={"value": "stratum", **ends})
-
     def _title(self, name: str) -> str:
         return JUDGEMENTS[name].said + (MARK if self.contaminated else "")
 
@@ -181,7 +175,10 @@ class Evaluation:
         return {"text/plain": self.text(), "text/html": self._repr_html_(), "image/png": self.chart()}
 
     def _repr_html_(self) -> str:
-        tables = [self.summary(), self.classes, self._strata_shown(), None if self.presence is None else self.presence.figures]
+        ends = {self.main: self._title(self.main), f"{self.main}_low": "low", f"{self.main}_high": "high"}
+        kept = [c for c in ("by", "value", "images", *ends) if c in self.strata]  # a page has no room for all figures
+        strata = self.strata[kept].rename(columns={"value": "stratum", **ends})
+        tables = [self.summary(), self.classes, strata, self.presence.figures if self.presence else None]
         shown = "".join(_html(t) for t in tables if t is not None and len(t))
         charts = "".join(_picture(p, 760) for p in (self.chart(), self.robustness_chart()) if p is not None)
         failures = "".join(

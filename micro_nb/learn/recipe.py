@@ -92,11 +92,7 @@ class Recipe(Pace):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **changes: Any) -> Recipe:
-        """A recipe of the package (``"scenes"``) or a YAML file.
-
-        Parameters
-        ----------
-        changes : values that replace the file's.
+        """A recipe of the package (``"scenes"``) or a YAML file, with values that replace the file's.
 
         Raises
         ------

@@ -62,10 +62,6 @@ def eight_bit(pixels: np.ndarray) -> np.ndarray:
     """``(h, w, 3) uint8`` of a picture ``(y, x)`` or of one or three channels ``(c, y, x)``, any real dtype.
 
     What is not uint8 is stretched between its 0.1 and 99.9 percentiles over all channels; training looks at percentiles within.
-
-    Raises
-    ------
-    ValueError : another number of channels.
     """
     planes = pixels[None] if pixels.ndim == 2 else pixels
     if planes.ndim != 3 or len(planes) not in (1, 3):

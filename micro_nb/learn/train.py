@@ -48,17 +48,12 @@ def train(
 
     Examples
     --------
-    Five lines from labels to a model:
-
-    >>> import micro_nb as mnb
+    >>> import micro_nb as mnb  # five lines from labels to a model
     >>> done = mnb.train("images/", "labels/", base="nano", name="my cells", out="my_model/")  # doctest: +SKIP
     >>> print(done)  # doctest: +SKIP
     >>> model = mnb.load_model("my_model/")  # doctest: +SKIP
     >>> mnb.parse("new.tif", ["my cells"], model=model).table  # doctest: +SKIP
-
-    A recipe:
-
-    >>> mnb.train("scenes", changes={"steps": 500})  # doctest: +SKIP
+    >>> mnb.train("scenes", changes={"steps": 500})  # a recipe  # doctest: +SKIP
     """
     if labels is None:
         return _follow(source, out, resume, dict(changes or {}) | ({"steps": steps} if steps else {}))

@@ -176,9 +176,8 @@ def _contents(places: Places) -> list[Content]:
         places = sorted(p for p in root.rglob("*") if p.suffix.lower() in _PICTURES)
         if not places:
             raise ImageNotFoundError(f"{root}: no pictures ({', '.join(_PICTURES)}) here")
-    found = []
-    for one in map(Content, track([Path(p) for p in places], "looking for leaks", unit="pictures")):
-        found.append(one)
+    found = [Content(Path(p)) for p in places]
+    for one in track(found, "looking for leaks", unit="pictures"):
         _ = one.file, one.pixels, one.thumbnail
         del one.__dict__["read"]
     return found

@@ -16,11 +16,8 @@ from .judgements import Judged
 from .judging import Compared, Parse, Truth
 
 CURVES: dict[str, tuple[float, ...]] = {
-    "blur": (0.0, 1.0, 2.0, 4.0),
-    "noise": (0.0, 0.02, 0.05, 0.1),
-    "brightness": (0.4, 0.7, 1.0, 1.4),
-    "scale": (0.5, 0.75, 1.0, 1.5),
-}
+    "blur": (0, 1, 2, 4), "noise": (0, 0.02, 0.05, 0.1), "brightness": (0.4, 0.7, 1, 1.4), "scale": (0.5, 0.75, 1, 1.5),
+}  # fmt: skip
 """Levels: sigma of a Gaussian in px; standard deviation as a share of the picture's range; factor of the grey values; factor of
 the size."""
 PLAIN = {"blur": 0.0, "noise": 0.0, "brightness": 1.0, "scale": 1.0}

@@ -49,7 +49,8 @@ def base():
 
 def found(labels: np.ndarray) -> SimpleNamespace:
     """What parse would hand back."""
-    return SimpleNamespace(labels=xr.DataArray(labels[None], dims=("layer", "y", "x"), coords={"layer": ["object"]}))
+    table = pd.DataFrame({"label": np.unique(labels[labels > 0]), "layer": "object", "name": "x", "score": 1.0})
+    return SimpleNamespace(labels=xr.DataArray(labels[None], dims=("layer", "y", "x"), coords={"layer": ["object"]}), table=table)
 
 
 def test_images_and_labels_meet_by_their_stems(folders):

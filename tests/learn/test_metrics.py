@@ -220,7 +220,7 @@ def test_calibration_error_agrees_with_torchmetrics(rng, bins):
 def test_the_interval_of_a_mean_agrees_with_scipy(rng):
     values = rng.normal(0.7, 0.1, 40)
     theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=0).confidence_interval
-    ours = intervals.interval(intervals.WeightedMean(values), intervals.draws(40, resamples=4000))
+    ours = intervals.interval(intervals.weighted_mean(values), intervals.draws(40, resamples=4000))
     assert ours.value == pytest.approx(values.mean())
     assert ours.interval == pytest.approx(tuple(theirs), abs=0.004)
 
@@ -228,7 +228,7 @@ def test_the_interval_of_a_mean_agrees_with_scipy(rng):
 def test_images_of_one_slide_are_drawn_together_and_widen_the_interval(rng):
     slides = np.repeat(np.arange(10), 10)
     values = rng.normal(0, 1, 10)[slides] + rng.normal(0, 0.1, 100)
-    mean = intervals.WeightedMean(values)
+    mean = intervals.weighted_mean(values)
     alone, together = (intervals.interval(mean, intervals.draws(100, groups=groups)) for groups in (None, slides))
     assert together.high - together.low > 2 * (alone.high - alone.low)
     weights = intervals.draws(100, groups=slides, resamples=5)
@@ -237,7 +237,7 @@ def test_images_of_one_slide_are_drawn_together_and_widen_the_interval(rng):
 
 def test_images_without_a_figure_are_left_out():
     weights = intervals.draws(3)
-    assert intervals.interval(intervals.WeightedMean(np.array([1.0, np.nan, 3.0])), weights).value == 2
-    assert np.isnan(intervals.interval(intervals.WeightedMean(np.full(3, np.nan)), weights).low)
+    assert intervals.interval(intervals.weighted_mean(np.array([1.0, np.nan, 3.0])), weights).value == 2
+    assert np.isnan(intervals.interval(intervals.weighted_mean(np.full(3, np.nan)), weights).low)
     with pytest.raises(PlanError, match="at least 1 image"):
         intervals.draws(0)

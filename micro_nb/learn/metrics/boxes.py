@@ -47,14 +47,9 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     a, b = np.asarray(a, float).reshape(-1, 4), np.asarray(b, float).reshape(-1, 4)
     low, high = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(-1)
-    union = _area(a)[:, None] + _area(b)[None] - shared
+    union = (a[:, 2:] - a[:, :2]).prod(1)[:, None] + (b[:, 2:] - b[:, :2]).prod(1)[None] - shared
     iou: np.ndarray = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
     return iou
-
-
-def _area(boxes: np.ndarray) -> np.ndarray:
-    area: np.ndarray = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    return area
 
 
 @dataclass(frozen=True)

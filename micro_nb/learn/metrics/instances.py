@@ -116,8 +116,7 @@ class Score:
     @property
     def ap(self) -> float:
         """TP / (TP + FP + FN), as the Data Science Bowl 2018 counts; 1 where nothing was to be found and nothing was found."""
-        total = self.tp + self.fp + self.fn
-        return self.tp / total if total else 1.0
+        return self.tp / total if (total := self.tp + self.fp + self.fn) else 1.0
 
     @property
     def precision(self) -> float:
@@ -132,8 +131,7 @@ class Score:
     @property
     def f1(self) -> float:
         """2 TP / (2 TP + FP + FN), which is also recognition quality (RQ); 1 where nothing was to be found and nothing was."""
-        total = 2 * self.tp + self.fp + self.fn
-        return 2 * self.tp / total if total else 1.0
+        return 2 * self.tp / total if (total := 2 * self.tp + self.fp + self.fn) else 1.0
 
     @property
     def pq(self) -> float:
@@ -155,9 +153,8 @@ def score(overlap: Overlap, *, iou: float = 0.5, ignore_unknown: bool = False) -
     wrong[pairs[:, 1]] = False
     if ignore_unknown:
         wrong &= overlap.known > 0.5
-    return Score(
-        len(pairs), int(wrong.sum()), overlap.true.size - len(pairs), float(quality.mean()) if len(pairs) else float("nan")
-    )
+    mean = float(quality.mean()) if len(pairs) else float("nan")
+    return Score(len(pairs), int(wrong.sum()), overlap.true.size - len(pairs), mean)
 
 
 def average_precision(truth: np.ndarray, found: np.ndarray, *, iou: float | Sequence[float] = 0.5) -> float:
@@ -167,10 +164,6 @@ def average_precision(truth: np.ndarray, found: np.ndarray, *, iou: float | Sequ
     ----------
     truth, found : as for :meth:`Overlap.of`.
     iou : threshold(s) that a pair must exceed; :data:`THRESHOLDS` are those of the Data Science Bowl 2018 and of COCO.
-
-    Raises
-    ------
-    AxesError : the shapes differ, or these are not integers.
 
     Examples
     --------

@@ -49,8 +49,7 @@ def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0
 
     Parameters
     ----------
-    statistic : of ``(images,)`` counts; see :data:`Statistic`. Where it has a method ``many``, that is asked for all draws
-        at once.
+    statistic : of ``(images,)`` counts; see :data:`Statistic`.
     weights : from :func:`draws`. confidence : 0..1.
 
     Returns
@@ -61,7 +60,7 @@ def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0
         raise PlanError(f"confidence={confidence} must lie between 0 and 1")
     images = weights.shape[1]
     value = float(statistic(np.ones(images, np.int32)))
-    found = statistic.many(weights) if hasattr(statistic, "many") else np.array([statistic(w) for w in weights])
+    found = statistic.many(weights) if isinstance(statistic, AllDraws) else np.array([statistic(w) for w in weights])
     found = found[np.isfinite(found)]
     low, high = np.quantile(found, [(1 - confidence) / 2, (1 + confidence) / 2]) if found.size else (float("nan"),) * 2
     method = f"percentile bootstrap over images, {len(weights)} resamples"
@@ -69,21 +68,25 @@ def interval(statistic: Statistic, weights: np.ndarray, *, confidence: float = 0
 
 
 @dataclass(frozen=True)
-class WeightedMean:
-    """The mean of ``(images,)`` values as a :data:`Statistic`; images without one (nan) are left out. All draws at once, too.
+class AllDraws:
+    """A :data:`Statistic` that is computed for all draws ``(draws, images)`` at once."""
 
-    >>> WeightedMean(np.array([1.0, 3.0, np.nan]))(np.array([3, 1, 5]))
-    1.5
-    """
-
-    values: np.ndarray
+    many: Callable[[np.ndarray], np.ndarray]
 
     def __call__(self, weights: np.ndarray) -> float:
         return float(self.many(weights[None])[0])
 
-    def many(self, weights: np.ndarray) -> np.ndarray:
-        """One mean for each row of ``(draws, images)``; nan where it counts no image with a value."""
-        known = np.isfinite(self.values)
-        total = weights @ known.astype(float)
-        sums = weights @ np.where(known, self.values, 0.0)
-        return np.asarray(np.divide(sums, total, out=np.full(len(weights), np.nan), where=total > 0))
+
+def weighted_mean(values: np.ndarray) -> AllDraws:
+    """The mean of ``(images,)`` values; images without one (nan) are left out.
+
+    >>> weighted_mean(np.array([1.0, 3.0, np.nan]))(np.array([3, 1, 5]))
+    1.5
+    """
+    known = np.isfinite(values)
+    return AllDraws(lambda weights: ratio(weights @ np.where(known, values, 0.0), weights @ known.astype(float)))
+
+
+def ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """``a / b``; nan where ``b`` is 0."""
+    return np.asarray(np.divide(a, b, out=np.full(len(b), np.nan), where=b > 0))

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from .intervals import ratio
+
 Numbers = Sequence[float] | np.ndarray
 
 
@@ -27,9 +29,7 @@ def auroc_of_draws(truth: Numbers, scores: Numbers, weights: np.ndarray) -> np.n
     _, level = np.unique(np.asarray(scores, float), return_inverse=True)
     sums = np.eye(int(level.max(initial=0)) + 1)[level]  # (n, levels)
     right, wrong = ((weights * side) @ sums for side in (np.asarray(truth, bool), ~np.asarray(truth, bool)))
-    pairs = (right * (wrong.cumsum(1) - wrong / 2)).sum(1)
-    total = right.sum(1) * wrong.sum(1)
-    return np.asarray(np.divide(pairs, total, out=np.full(len(weights), np.nan), where=total > 0))
+    return ratio((right * (wrong.cumsum(1) - wrong / 2)).sum(1), right.sum(1) * wrong.sum(1))
 
 
 def reliability(truth: Numbers, probabilities: Numbers, *, bins: int = 15, weights: Numbers | None = None) -> pd.DataFrame:
