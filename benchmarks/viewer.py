@@ -7,6 +7,7 @@ The browser's figures need a Chromium.
 from __future__ import annotations
 
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -52,6 +53,7 @@ def slide() -> Path:
             for x in range(0, EDGE, block):
                 out[c, y : y + block, x : x + block] = made[(c + y // block + x // block) % len(made)]
     mnb.save_image(mnb.open_image(bare, pixel_size=0.5), path)
+    shutil.rmtree(bare)
     return path
 
 
