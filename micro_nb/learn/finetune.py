@@ -69,9 +69,7 @@ def finetune(
     )  # fmt: skip
     work = workfolder(target, old, recipe, pairs)
     tuner = Tuner(old.config, old.tile, bfloat16=fast_bfloat16(device()))
-    samples, checked = (
-        [pair.sample(name, k) for k, pair in enumerate(part) if (pair.labels > 0).any()] for part in (learned_from, held)
-    )
+    parts = [[p.sample(name, k) for k, p in enumerate(part) if (p.labels > 0).any()] for part in (learned_from, held)]
     loop = teaching(recipe, parts[0], work, learner=tuner)
     checks = Checks.of(parts[1], recipe, tuner.layers, work, loop.step)
     stopped = run(loop, checks, what=f"fine-tuning on {name}", other_s=looks_s)
