@@ -1,6 +1,8 @@
 """A session: turns, what they tell, what is taken back, evidence that measures again, other packages' measurements."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -154,3 +156,8 @@ def test_a_session_holds_its_turns(chat):
 
 def test_thanks_and_goodbyes_are_answered_as_such(chat):
     assert [chat.ask(q).text.split()[0].rstrip(";.!") for q in ("hello", "thanks a lot", "bye")] == ["Hello", "You", "Goodbye"]
+
+
+def test_a_session_is_opened_without_torch():
+    lines = "import sys, micro_nb; micro_nb.Session; print([m for m in ('torch', 'transformers') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -13,7 +13,6 @@ import numpy as np
 
 from ...data.atomic import writing_file
 from ...errors import WriteError
-from ...tasks.look.cache import cache_folder, cache_limit
 
 _FILES = ("optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "haematology", "advice")
 _SIDES = ("what", "why", "how", "fails", "advice", "alternative", "do")
@@ -111,7 +110,8 @@ def _likeness(text: str, phrases: tuple[str, ...]) -> np.ndarray:
 @cache
 def _vectors(texts: tuple[str, ...]) -> np.ndarray:
     """Unit vectors of texts; those of many are kept in the user's cache folder, by the texts and the reader's weights."""
-    from ..reader.reading import vectors, weights_digest  # torch is loaded with the first question, not before
+    from ...tasks.look.cache import cache_folder, cache_limit  # these load torch: with the first question, not before
+    from ..reader.reading import vectors, weights_digest
 
     small = [t.lower() for t in texts]
     if len(small) < _MANY or not cache_limit():
