@@ -16,9 +16,9 @@ from ...errors import WriteError
 
 _FILES = ("optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "haematology", "advice")
 _SIDES = ("what", "why", "how", "fails", "advice", "alternative", "do")
-FLOOR, SURE = 0.45, 0.6
-"""The least likeness, a cosine, at which a note is taken for what was asked, and that from which it is taken without a word on
-it."""
+FLOOR, BOTH, SURE = 0.55, 0.45, 0.6
+"""The least likeness, a cosine, at which a note is taken for what was asked: by its topic, or by topic and question, of which one
+may say little; and that from which it is taken without a word on it."""
 _MANY = 100
 """From so many texts on their vectors are kept on disk."""
 _TEXT, _LEAN = 0.25, 0.05
@@ -86,8 +86,9 @@ def look_up(*said: str, advice: bool = False, floor: float = FLOOR) -> list[tupl
         if t.strip()
     ]
     likeness = np.mean(by, axis=0) + lean if by else lean
+    least = floor if len(by) < 2 else floor - (FLOOR - BOTH)
     order = np.argsort(-likeness, kind="stable")[:3]
-    return [(float(likeness[k]), all_notes()[k]) for k in order if likeness[k] >= floor]
+    return [(float(likeness[k]), all_notes()[k]) for k in order if likeness[k] >= least]
 
 
 def nearest(text: str, names: Sequence[str], floor: float = FLOOR) -> list[str]:

@@ -19,6 +19,8 @@ from .results import Found
 from .scene import Scene
 from .selecting import filled
 
+_PLAIN = frozenset(["black", "grey", "white"])
+
 
 @measurement(
     "color", group="recognition",
@@ -61,10 +63,14 @@ def _main(shares: Mapping[str, float], words: str, scene: Scene) -> Found:
     rows = (Measurement("main colours", " and ".join(first)), *(Measurement(f"share of {n}", tints[n], "%") for n in first))
     parts = [f"{n} ({{{k}}})" for k, n in enumerate(first, 1)]
     each = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+    signal = next((n for n in shares if n not in _PLAIN), "") if first == ["black"] and words == "picture" else ""
+    if signal:  # what shows on a dark ground is what is meant
+        rows = (*rows, Measurement(f"share of {signal}", shares[signal], "%"))
+        each += f", and what shows is {signal} ({{{len(rows) - 1}}})"
     return Found(
         rows,
         "The {it} mainly {each}.",
-        value=first[0],
+        value=signal or first[0],
         unit="",
         more={"it": f"{words} {'are' if words not in ('picture', 'place', 'background') else 'is'}", "each": each},
     )
