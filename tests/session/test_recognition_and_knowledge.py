@@ -317,9 +317,9 @@ def test_results_hold_the_expression_that_made_them():
 @pytest.mark.parametrize(
     ("kind", "words", "named"),
     [
-        ("red blood cell", "many have spiky edges, what are they called?", "burr cell"),
-        ("cell", "bullseye pattern in most of them", "target cell"),
-        ("red blood cell", "a slit-like pale centre", "stomatocyte"),
+        ("red blood cell", "a crescent with pointed tips, what is that?", "sickle cell"),
+        ("red blood cell", "each has one tapering tail", "teardrop"),
+        ("red blood cell", "the centre looks like a mouth", "stomatocyte"),
         ("red blood cell", "what kind of cells are these", ""),
     ],
 )

@@ -12,6 +12,7 @@ from .evaluation import selection
 from .eyes import FLOOR
 from .finding import everything
 from .measurement import Measurement, facts
+from .objects import coverage
 from .registry import measurement
 from .results import Found
 from .scene import Scene
@@ -91,8 +92,7 @@ def _contents(scene: Scene, measured: list[Measurement]) -> str:
         shape = _place(measured, Measurement("shape", _usual_shape(found)), ".value")
     except MicroNBError:
         return f"It shows {listed}."
-    height, width = found.image.plane_shape
-    full = packed(float(found.values("area", "px2")[0].sum()) / (height * width))
+    full = packed(coverage(found).number / 100)
     return f"It shows {listed}, {full}; a typical {counted[0][0]} is {across} across and {shape}."
 
 

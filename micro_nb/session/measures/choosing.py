@@ -14,6 +14,7 @@ from .contact import groups
 from .evaluation import selection
 from .eyes import FLOOR, concept_of, is_kind, load
 from .measurement import Measurement, facts
+from .objects import coverage
 from .results import Found
 from .scene import Scene
 from .selection import Selection
@@ -152,8 +153,8 @@ def by_words(objects: Selection | None, choices: Sequence[str], scene: Scene) ->
 
 
 def _by_facts(objects: Selection | None, choices: Sequence[str], scene: Scene) -> Found | None:
-    """The choice whose words lie nearest to those of something measured: how full the picture is, the shapes, colours, channels,
-    or what is recognised; None where none does plainly."""
+    """The choice whose words lie nearest to those of something measured: how full the picture is, the shapes, channels, or what
+    is recognised; None where none does plainly."""
     told = _told(objects, scene)
     likeness = likenesses(choices, tuple(told))
     order = np.argsort(-likeness.max(axis=1))
@@ -172,12 +173,12 @@ def _told(objects: Selection | None, scene: Scene) -> dict[str, Measurement]:
     seen = objects if objects is not None else selection("object", scene)
     told: dict[str, Measurement] = {}
     if len(seen) and objects is None:
-        height, width = seen.image.plane_shape
-        covered = 100 * float(seen.values("area", "px2")[0].sum()) / (height * width)
-        told[packed(covered / 100)] = Measurement(f"area covered by {seen.many}", covered, "%", found=seen.found)
+        covered = coverage(seen)
+        told[packed(covered.number / 100)] = covered
     if len(seen):
-        for shape in set(shape_of(seen)):
-            share = 100 * float(np.mean(np.array(shape_of(seen)) == shape))
+        shapes = np.array(shape_of(seen))
+        for shape in sorted(set(shapes.tolist())):
+            share = 100 * float(np.mean(shapes == shape))
             if share >= _MOSTLY:
                 told[shape] = Measurement(f"share of {seen.many} that are {shape}", share, "%", found=seen.found)
     told[look(scene).likeness] = Measurement("look of the picture", look(scene).likeness)

@@ -135,7 +135,7 @@ def _touching(objects: Selection) -> Found:
 def _packing(objects: Selection) -> Found:
     if not len(objects):
         return Found((Measurement("packing", "sparse", found=objects.found), objects.number), "There are no {objects} there.")
-    covered = float(coverage(objects).value or 0)  # type: ignore[arg-type]
+    covered = coverage(objects).number
     near = (
         100
         * sum(len(objects.labels & set(g)) for g in groups(objects.objects) if len(objects.labels & set(g)) > 1)
