@@ -21,13 +21,14 @@ def geometry_losses(seen: torch.Tensor, maps: torch.Tensor) -> dict[str, torch.T
     """Losses of the dense maps ``(B, L, 6, h, w)`` against ``(B, L, 8, h, w)``."""
     fore, known = maps[:, :, 0], maps[:, :, 6]
     inside = fore * known
-    cross = F.binary_cross_entropy_with_logits(seen[:, :, 0], fore, reduction="none")
-    share = torch.sigmoid(seen[:, :, 0]) * known
+    likely, depth, down, right, between, centre = seen.unbind(2)  # one gradient, not six of the whole size
+    cross = F.binary_cross_entropy_with_logits(likely, fore, reduction="none")
+    share = torch.sigmoid(likely) * known
     both, either = (share * fore).sum((0, 2, 3)), share.sum((0, 2, 3)) + inside.sum((0, 2, 3))
-    far = F.smooth_l1_loss(seen[:, :, 1], maps[:, :, 1], beta=0.1, reduction="none")
-    miss = F.smooth_l1_loss(seen[:, :, 2:4], maps[:, :, 2:4], beta=0.1, reduction="none").sum(2)
-    seam = F.binary_cross_entropy_with_logits(seen[:, :, 4], maps[:, :, 4], reduction="none")
-    hill = F.binary_cross_entropy_with_logits(seen[:, :, 5], maps[:, :, 5], reduction="none")
+    far = F.smooth_l1_loss(depth, maps[:, :, 1], beta=0.1, reduction="none")
+    miss = sum(F.smooth_l1_loss(one, maps[:, :, k], beta=0.1, reduction="none") for k, one in ((2, down), (3, right)))
+    seam = F.binary_cross_entropy_with_logits(between, maps[:, :, 4], reduction="none")
+    hill = F.binary_cross_entropy_with_logits(centre, maps[:, :, 5], reduction="none")
     near = known * (0.1 + fore + 4 * maps[:, :, 4])
     return {
         "foreground": _mean(cross, known), "overlap": 1 - ((2 * both + 1) / (either + 1)).mean(),
@@ -42,7 +43,8 @@ def vote_loss(seen: torch.Tensor, batch: Batch) -> torch.Tensor:
     How near a vote is counts in widths of the object voted for, so that a small object beside a large one is not swallowed (after
     Neven et al. 2019, with centres and widths that are known).
     """
-    _, _, h, w = batch.labels.shape
+    _, layers, h, w = batch.labels.shape
+    ways = (seen[:, :, 2:4] * OFFSET_UNIT).flatten(0, 1).flatten(2).unbind(0)  # (2, h * w) of each crop and layer
     y, x = torch.meshgrid(*[torch.arange(n, device=seen.device, dtype=torch.float32) for n in (h, w)], indexing="ij")
     losses = [seen.sum() * 0]
     for b, k in ((batch.objects[..., 2] > 0).sum(2) > 1).nonzero().tolist():
@@ -52,7 +54,7 @@ def vote_loss(seen: torch.Tensor, batch: Batch) -> torch.Tensor:
         centres = batch.objects[b, k][batch.objects[b, k, :, 2] > 0]
         kept = owner < len(centres)
         at, owner = at[kept], owner[kept]
-        way = seen[b, k, 2:4].flatten(1)[:, at] * OFFSET_UNIT
+        way = ways[b * layers + k][:, at]
         votes = torch.stack([y.flatten()[at] + way[0], x.flatten()[at] + way[1]], 1)  # (N, 2)
         away = (votes[:, None] - centres[None, :, :2]).square().sum(2)  # (N, M)
         logits = -away / (2 * (0.25 * centres[:, 2]).clamp(min=1.0).square())

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from depthwise import Depthwise
 from torch import nn
 
 STAGES = ((1, 3, 1, 16, 1), (2, 3, 6, 24, 2), (2, 5, 6, 40, 2), (3, 3, 6, 80, 2), (3, 5, 6, 112, 1))
@@ -59,7 +60,12 @@ class ConvNorm(nn.Sequential):
     """Convolution, batch normalisation with fixed statistics at inference, ReLU6."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, groups: int = 1, act: bool = True) -> None:
-        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+        alone = groups == inputs == outputs
+        conv = (
+            Depthwise(inputs, kernel, stride)
+            if alone
+            else nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+        )
         super().__init__(conv, nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03), *([nn.ReLU6(inplace=True)] if act else []))
 
 
