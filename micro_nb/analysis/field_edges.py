@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage as ndi
 
-from .gaps import _small
 from .whole import Whole
 
 _SIDE = 400
@@ -38,7 +37,7 @@ class Corners:
 
 def edge_bands(seen: Whole) -> tuple[Band, ...]:
     """Dark bands that run along an edge of the picture, the most conspicuous first."""
-    grey, factor = _small(seen.grey, _SIDE)
+    grey, factor = seen.small(_SIDE)
     turned = {"top": grey, "bottom": grey[::-1], "left": grey.T, "right": grey.T[::-1]}
     found = []
     for edge, plane in turned.items():
@@ -78,7 +77,7 @@ def _box(edge: str, start: int, stop: int, shape: tuple[int, ...], factor: float
 
 def dark_corners(seen: Whole) -> Corners:
     """Corners that lie outside a bright field: vignetting, a field stop, the rim of a well or of an aperture."""
-    grey, _ = _small(seen.grey, _SIDE)
+    grey, _ = seen.small(_SIDE)
     height, width = grey.shape
     rows, cols = max(2, int(_CORNER * height)), max(2, int(_CORNER * width))
     middle = grey[height // 4 : -(height // 4), width // 4 : -(width // 4)]

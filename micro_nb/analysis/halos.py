@@ -8,7 +8,6 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from .focus import sharpness
-from .gaps import _small
 from .whole import Whole
 
 _SIDE = 1024  # pixels along the longer side of what is looked at
@@ -48,7 +47,7 @@ def halo_of(seen: Whole) -> Halo:
     >>> halo_of(whole(mnb.open_image(noise))).noise
     True
     """
-    grey, _ = _small(seen.grey, _SIDE)
+    grey, _ = seen.small(_SIDE)
     if sharpness(grey * 1000).empty:
         return Halo(0.0, 0.0, True)
     smooth = ndi.gaussian_filter(grey, _SIGMA)

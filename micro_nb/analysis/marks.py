@@ -27,11 +27,8 @@ _SLENDER, _SAME = 6, 0.8  # length by thickness of a bar; share of its columns w
 _PATCH = 2.5e-4  # least area of a drawn patch or of debris, of the picture
 _INK = 0.2  # brightness of the rim that white letters stand on
 _LETTERS, _FEW = 3, 6  # letters of a legend; drawn patches of one picture
-_BRIGHT, _EXCESS, _GLOW = (
-    0.3,
-    0.08,
-    0.25,
-)  # brightness of a bright background; by how much a drawn colour exceeds it
+_BRIGHT = 0.3  # brightness of a bright background
+_EXCESS, _GLOW = 0.08, 0.25  # by how much a drawn colour exceeds it, and by how much blue does
 _LARGEST = 0.05  # largest area of a drawn patch
 _NEUTRAL, _SHADE, _BLACK = 0.14, 0.66, 0.42
 """Of the light that passes something on a stained slide: largest difference between colours of what has none; shadow; black."""
@@ -174,20 +171,14 @@ def _glyphs(seen: Whole, bars: list[Mark]) -> list[Mark]:
     if not seen.coloured or float(np.median(seen.chroma)) < 0.1:
         return found
     labels, _ = ndi.label(seen.colours.min(axis=0) > 0.8)
-    height = labels.shape[0]
+    grey, height = seen.grey, labels.shape[0]
     for k, place in enumerate(ndi.find_objects(labels)):
         tall, mask = place[0].stop - place[0].start, labels[place] == k + 1
         around = _wider(place, labels.shape)
-        ring = ndi.binary_dilation(labels[around] == k + 1, iterations=5) & ~ndi.binary_dilation(
-            labels[around] == k + 1, iterations=2
-        )
-        if (
-            6 <= tall < 0.2 * height
-            and mask.mean() < 0.85
-            and ring.any()
-            and float(np.percentile(seen.grey[around][ring], 80)) < _INK
-        ):
-            found.append(_mark("text", seen, place, float(seen.grey[place][mask].mean()), mask))
+        letter = labels[around] == k + 1
+        rim = grey[around][ndi.binary_dilation(letter, iterations=5) & ~ndi.binary_dilation(letter, iterations=2)]
+        if 6 <= tall < 0.2 * height and mask.mean() < 0.85 and rim.size and float(np.percentile(rim, 80)) < _INK:
+            found.append(_mark("text", seen, place, float(grey[place][mask].mean()), mask))
     return found
 
 

@@ -77,13 +77,14 @@ def measure(
     (50.0, False)
     """
     plane = open_image(img).plane(project=project)
+    wanted: Any = [channels] if isinstance(channels, int | str) else channels
+    seen = plane.sel(c=wanted if "c" in plane.axes or len(wanted) != 1 else wanted[0]) if wanted else plane
+    names = [c.name for c in seen.channels] if wanted is None or wanted else []
     tables = []
     for layer_name, read, shape in _layers(labels, layer, plane.plane_shape):
         if shape != plane.plane_shape:
             raise AxesError(f"labels of shape {shape} do not lie on {plane.name}, whose plane is {plane.plane_shape} (y, x)")
-        chosen = _channels(plane, channels)
-        totals = _total(plane, chosen, read, tile)
-        tables.append(_table(totals, plane, [plane.channels[c].name for c in chosen], layer_name, name))
+        tables.append(_table(_total(seen, len(names), read, tile), plane, names, layer_name, name))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -122,19 +123,8 @@ def _reader(labels: Any, k: int) -> Read:
     return lambda y, x: np.asarray(labels[k, y, x])
 
 
-def _channels(plane: MicroImage, channels: Any) -> list[int]:
-    if channels is None:
-        return list(range(len(plane.channels)))
-    wanted = [channels] if isinstance(channels, int | str) else list(channels)
-    names = [c.name for c in plane.channels]
-    for c in wanted:
-        if (isinstance(c, str) and c not in names) or (isinstance(c, int) and not 0 <= c < len(names)):
-            raise AxesError(f"channel {c!r} is not one of {', '.join(names)}")
-    return [names.index(c) if isinstance(c, str) else c for c in wanted]
-
-
-def _total(plane: MicroImage, channels: list[int], read: Read, tile: int) -> Moments:
-    totals = Moments(len(channels))
+def _total(plane: MicroImage, channels: int, read: Read, tile: int) -> Moments:
+    totals, lead = Moments(channels), (slice(None),) * (len(plane.axes) - 2)
     for t in TileGrid(plane.plane_shape, tile=tile, halo=HALO):
         rows, cols = t.read
         labels = read(rows, cols)
@@ -148,18 +138,9 @@ def _total(plane: MicroImage, channels: list[int], read: Read, tile: int) -> Mom
         y, x = t.core[0].start - rows.start + HALO, t.core[1].start - cols.start + HALO
         height, width = t.core[0].stop - t.core[0].start, t.core[1].stop - t.core[1].start
         inner = (slice(y, y + height), slice(x, x + width))
-        totals.add(padded, inner, (t.core[0].start, t.core[1].start), _pixels(plane, channels, t.core))
+        grey = list(plane.read(0, lead + t.core).reshape(-1, height, width)) if channels else []
+        totals.add(padded, inner, (t.core[0].start, t.core[1].start), grey)
     return totals
-
-
-def _pixels(plane: MicroImage, channels: list[int], core: tuple[slice, slice]) -> list[np.ndarray]:
-    if not channels:
-        return []
-    if "c" not in plane.axes:
-        return [plane.read(0, core)]
-    low, high = min(channels), max(channels) + 1
-    block = plane.read(0, (slice(low, high), *core))
-    return [block[c - low] for c in channels]
 
 
 def _table(totals: Moments, plane: MicroImage, channels: list[str], layer: str, name: str) -> pd.DataFrame:

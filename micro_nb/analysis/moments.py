@@ -94,16 +94,10 @@ class Moments:
         sums, low, high = self.sums[self.rows], self.low[self.rows], self.high[self.rows]
         dy, dx = (self.near[self.rows] - low).T.astype(float)
         n, y, x, yy, xx, xy, perimeter = sums.T
-        moved = (
-            n,
-            y + n * dy,
-            x + n * dx,
-            yy + 2 * dy * y + n * dy**2,
-            xx + 2 * dx * x + n * dx**2,
-            xy + dy * x + dx * y + n * dy * dx,
-        )
+        first = n, y + n * dy, x + n * dx
+        second = yy + 2 * dy * y + n * dy**2, xx + 2 * dx * x + n * dx**2, xy + dy * x + dx * y + n * dy * dx
         ahead = dy[:, None] * np.sin(ANGLES) + dx[:, None] * np.cos(ANGLES)
-        return np.stack((*moved, perimeter), axis=1), np.round(self.reach[self.rows] + ahead, 9), low, high
+        return np.stack((*first, *second, perimeter), axis=1), np.round(self.reach[self.rows] + ahead, 9), low, high
 
     def _rows_of(self, ids: np.ndarray, place: np.ndarray) -> np.ndarray:
         """Rows of labels, ascending; labels not met before get one, with ``place`` as what they are near to."""

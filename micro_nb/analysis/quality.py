@@ -21,8 +21,7 @@ from ..render.heat import ValueMap
 from ..render.overview import Layers, overview_png
 from ..settings import settings
 from ..tiles.plan import TileGrid
-from .quality_tiles import measured, planned
-from .quality_verdict import judged, sentence, worst
+from .quality_numbers import judged, measured, planned, sentence, worst
 
 if TYPE_CHECKING:
     import pandas as pd

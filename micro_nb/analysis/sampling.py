@@ -114,7 +114,10 @@ def sample_objects(
         return Objects.from_labels(part, segment(part, channel=channel, recipe=recipe, threads=1))
 
     with ThreadPoolExecutor(threads or settings.threads) as pool, Progress("sampling tiles", len(drawn), "tiles") as progress:
-        tables = [_noted(table, progress) for table in pool.map(lambda t: _objects(img, t, find or by_segment), drawn)]
+        tables = []
+        for found in pool.map(lambda t: _objects(img, t, find or by_segment), drawn):
+            tables.append(found)
+            progress.advance()
     table = _within(pd.concat(tables, ignore_index=True), place)
     sizes = {t.index: size for t, size in zip(grid, _sizes(plane, recipe, grid, place), strict=True)}
     whole = len(grid), sum(sizes.values())
@@ -150,11 +153,6 @@ def _within(table: pd.DataFrame, place: Region | None) -> pd.DataFrame:
     inside = place.contains(table["centroid_y_px"].to_numpy(), table["centroid_x_px"].to_numpy())
     kept: pd.DataFrame = table[inside].reset_index(drop=True)
     return kept
-
-
-def _noted(table: pd.DataFrame, progress: Progress) -> pd.DataFrame:
-    progress.advance()
-    return table
 
 
 def _sizes(plane: MicroImage, recipe: Recipe, grid: TileGrid, place: Region | None) -> list[float]:

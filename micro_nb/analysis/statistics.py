@@ -1,4 +1,4 @@
-"""From a sample to the whole, with an honest interval; densities; and whether points cluster."""
+"""From a sample to the whole, with an honest interval; and whether points cluster."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from scipy import stats
 from scipy.spatial import cKDTree
 
 from ..errors import PlanError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Numbers = Sequence[float] | np.ndarray
 
@@ -51,11 +48,6 @@ class Estimate:
     def interval(self) -> tuple[float, float]:
         """``(low, high)``."""
         return self.low, self.high
-
-    @property
-    def relative_error(self) -> float:
-        """Half the interval over the value; inf where the value is 0."""
-        return (self.high - self.low) / 2 / self.value if self.value else math.inf
 
     def contains(self, truth: float) -> bool:
         """Whether the interval covers ``truth``."""
@@ -127,36 +119,6 @@ def estimate_total(
     )
 
 
-def estimate_stratified(
-    counts: Sequence[Numbers], n_tiles: Sequence[int], *, confidence: float = 0.95, unit: str = "count"
-) -> Estimate:
-    """The total over strata, each sampled on its own.
-
-    Parameters
-    ----------
-    counts : for each stratum, what its drawn tiles hold.
-    n_tiles : for each stratum, how many tiles it has.
-
-    Notes
-    -----
-    Cochran 1977, §5.3, degrees of freedom after Satterthwaite (§5.4).
-    """
-    if len(counts) != len(n_tiles) or not counts:
-        raise PlanError(f"{len(counts)} strata of counts but {len(n_tiles)} numbers of tiles")
-    _check_confidence(confidence)
-    value, variance, spread, seen = 0.0, 0.0, 0.0, 0.0
-    for stratum, N in zip(counts, n_tiles, strict=True):
-        y = _sample(stratum, N)
-        n, s2 = len(y), float(y.var(ddof=1)) if len(y) > 1 else 0.0
-        part = N * (N - n) * s2 / n
-        value, variance, seen = value + N * float(y.mean()), variance + part, seen + float(y.sum())
-        spread += part**2 / max(n - 1, 1)
-    freedom = variance**2 / spread if spread else math.inf
-    half = float(stats.t.ppf(0.5 + confidence / 2, freedom)) * math.sqrt(variance)
-    n_all, N_all = sum(len(np.atleast_1d(c)) for c in counts), int(sum(n_tiles))
-    return Estimate(value, max(value - half, seen), value + half, n_all, N_all, unit, confidence, "stratified, t interval")
-
-
 def bootstrap(
     values: Numbers,
     statistic: Callable[..., Any] = np.mean,
@@ -210,22 +172,6 @@ def _resampled(
     return float(found.confidence_interval[0]), float(found.confidence_interval[1])
 
 
-def density_per_mm2(count: int, area_um2: float, *, confidence: float = 0.95) -> Estimate:
-    """Objects per mm² with the exact Poisson interval (Garwood 1936, Biometrika 28:437).
-
-    >>> str(density_per_mm2(100, 1e6).low)[:4]
-    '81.3'
-    """
-    _check_confidence(confidence)
-    if count < 0 or not area_um2 > 0:
-        raise PlanError(f"count={count} must be at least 0 and area_um2={area_um2} above 0")
-    tail = (1 - confidence) / 2
-    low = float(stats.chi2.ppf(tail, 2 * count)) / 2 if count else 0.0
-    high = float(stats.chi2.ppf(1 - tail, 2 * count + 2)) / 2
-    per = 1e6 / area_um2
-    return Estimate(count * per, low * per, high * per, count, None, "per mm2", confidence, "Poisson, exact")
-
-
 @dataclass(frozen=True)
 class ClarkEvans:
     """Mean distance to the nearest neighbour over what chance would give: below 1 clustered, above 1 regular.
@@ -269,37 +215,6 @@ def clark_evans(y: Numbers, x: Numbers, *, height: float, width: float) -> Clark
     error = math.sqrt(0.0703 * area / n**2 + 0.037 * rim * math.sqrt(area / n**5))
     p = 2 * float(stats.norm.sf(abs(nearest - chance) / error))
     return ClarkEvans(nearest / chance, p, nearest, n)
-
-
-def ripley(y: Numbers, x: Numbers, radii: Numbers, *, height: float, width: float) -> pd.DataFrame:
-    """Ripley's K and L over distances: at which scales points cluster (L - r above 0) or avoid each other (below).
-
-    Parameters
-    ----------
-    y, x : ``(n,)`` positions inside ``0..height``, ``0..width``, any unit.
-    radii : distances, same unit.
-
-    Returns
-    -------
-    DataFrame with ``r``, ``K``, ``L``, ``L_minus_r`` and ``n`` (points far enough from the rim to count at that distance; K is
-    nan where there is none).
-
-    Notes
-    -----
-    Ripley 1977 (J R Stat Soc B 39:172) with the border correction; ``L = sqrt(K / pi)`` (Besag 1977).
-    """
-    import pandas as pd
-
-    points = np.stack([np.asarray(y, float), np.asarray(x, float)], 1)
-    tree, per_area = cKDTree(points), len(points) / (height * width)
-    rim = np.minimum(np.minimum(points[:, 0], height - points[:, 0]), np.minimum(points[:, 1], width - points[:, 1]))
-    rows = []
-    for r in np.asarray(radii, float):
-        inner = points[rim >= r]
-        found = tree.query_ball_point(inner, r, return_length=True) - 1 if len(inner) else np.zeros(0)
-        k = float(found.mean()) / per_area if len(inner) else float("nan")
-        rows.append((float(r), k, math.sqrt(k / math.pi), math.sqrt(k / math.pi) - float(r), len(inner)))
-    return pd.DataFrame(rows, columns=["r", "K", "L", "L_minus_r", "n"])
 
 
 def _sample(counts: Numbers, n_tiles_total: int) -> np.ndarray:

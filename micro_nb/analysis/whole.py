@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage as ndi
 
 from ..data.image import MicroImage
 from .foreground import shrink
@@ -37,6 +38,15 @@ class Whole:
     def chroma(self) -> np.ndarray:
         """``(y, x) float32``, largest less smallest of the colours; 0 where a pixel is grey."""
         return np.asarray(self.colours.max(axis=0) - self.colours.min(axis=0))
+
+    def small(self, side: int) -> tuple[np.ndarray, float]:
+        """:attr:`grey` at about ``side`` pixels along the longer side, where it is larger; pixels of it along one of these."""
+        grey, factor = self.grey, max(self.colours.shape[1:]) / side
+        if factor <= 1:
+            return grey, 1.0
+        fine = ndi.gaussian_filter(grey, factor / 4)
+        rows, cols = (np.minimum((np.arange(int(n / factor)) + 0.5) * factor, n - 1).astype(int) for n in grey.shape)
+        return np.asarray(fine[np.ix_(rows, cols)]), factor
 
     def box(self, rows: slice, cols: slice) -> tuple[float, float, float, float]:
         """``(x0, y0, x1, y1)`` in pixels of level 0."""

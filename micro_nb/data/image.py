@@ -266,8 +266,10 @@ class MicroImage:
         return tuple(int(i) + (size if i < 0 else 0) for i in wanted)
 
     def _channel_positions(self, c: Any) -> Any:
+        names = [channel.name for channel in self.channels]
+        if isinstance(c, int) and not -len(names) <= c < len(names):
+            raise AxesError(f"channel {c} is not one of {', '.join(names)}")
         if isinstance(c, str):
-            names = [channel.name for channel in self.channels]
             matches = [i for i, n in enumerate(names) if n == c] or [i for i, n in enumerate(names) if n.lower() == c.lower()]
             if not matches:
                 raise AxesError(f"channel {c!r} is not one of {', '.join(names)}")
@@ -275,5 +277,5 @@ class MicroImage:
                 raise AxesError(f"channel {c!r} occurs {len(matches)} times; select it by position")
             return matches[0]
         if isinstance(c, list | tuple):
-            return [self._channel_positions(item) if isinstance(item, str) else item for item in c]
+            return [self._channel_positions(item) for item in c]
         return c

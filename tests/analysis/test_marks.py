@@ -1,4 +1,4 @@
-"""What is drawn or lies on a picture, rims, gaps and white cells are found where they are, and not where they are not."""
+"""What is drawn or lies on a picture, rims and white cells are found where they are, and not where they are not."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from skimage import data
 
 import micro_nb as mnb
 from micro_nb.analysis.field_edges import dark_corners, edge_bands
-from micro_nb.analysis.gaps import gaps, specimen
 from micro_nb.analysis.marks import marks
-from micro_nb.analysis.membranes import membranes
 from micro_nb.analysis.white_cells import kind, nucleus
 from micro_nb.analysis.whole import whole
 
@@ -71,33 +69,6 @@ def test_corners_outside_a_lit_field_are_dark():
     lit = np.where((y - 150) ** 2 + (x - 150) ** 2 < 180**2, 200, 5).astype("uint8")
     assert len(dark_corners(seen(lit)).names) == 4
     assert dark_corners(seen(np.full((300, 300), 200, "uint8"))).names == ()
-
-
-def test_the_gap_of_a_scratched_layer_is_measured():
-    rng = np.random.default_rng(0)
-    picture = rng.normal(128, 40, (400, 400))
-    picture[:, 150:250] = rng.normal(128, 2, (400, 100))
-    found = gaps(seen(picture.clip(0, 255).astype("uint8")))
-    assert found.percent == pytest.approx(25, abs=6)
-    assert found.widths_px(found.areas()[0][1]).mean() == pytest.approx(100, abs=25)
-
-
-def test_a_specimen_lies_where_the_glass_ends():
-    picture = np.full((200, 200, 3), 220, "uint8")
-    picture[120:, 120:] = (160, 80, 140)
-    mask, apart = specimen(seen(picture))
-    assert mask[-40:, -40:].mean() > 0.9
-    assert mask[:90, :90].mean() < 0.05
-    assert apart > 0.1
-
-
-def test_dark_lines_are_membranes():
-    picture = np.full((200, 200), 180, "uint8")
-    picture[::40] = 40
-    picture[1::40] = 40
-    picture[2::40] = 40
-    share = membranes(seen(picture)).mean()
-    assert 0.03 < share < 0.2
 
 
 def test_a_lobed_nucleus_is_a_granulocyte_and_a_round_full_one_a_lymphocyte():

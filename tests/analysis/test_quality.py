@@ -8,8 +8,8 @@ from scipy import ndimage
 
 import micro_nb as mnb
 from micro_nb import samples
+from micro_nb.analysis.background import estimate_illumination
 from micro_nb.analysis.focus import best_focus, noise_sd, sharpness
-from micro_nb.analysis.preprocess import denoise, estimate_illumination
 from micro_nb.analysis.quality import filter_folder, quality
 from micro_nb.errors import AxesError, PlanError
 
@@ -192,10 +192,3 @@ def test_illumination_is_found_and_evened_out_whichever_tiles_are_read():
     assert whole[:150].std() / whole[:150].mean() < 0.02
     part = found.flatten((flat * light)[100:200, 50:90], slice(100, 200), slice(50, 90))
     assert np.array_equal(part, whole[100:200, 50:90])
-
-
-@pytest.mark.parametrize("method", ["gaussian", "median", "nl_means"])
-def test_denoising_brings_a_noisy_plane_nearer_to_the_clean_one(method):
-    clean = ndimage.gaussian_filter(NUCLEI[:200, :200].astype(float), 1)
-    noisy = clean + np.random.default_rng(0).normal(0, 400, clean.shape)
-    assert np.abs(denoise(noisy, method=method) - clean).mean() < 0.75 * np.abs(noisy - clean).mean()
