@@ -178,6 +178,13 @@ class Bands:
         return rows, cols
 
 
+def shut(*pools: Executor) -> None:
+    """Stops pools: what has not begun is called off; returns when all of their threads have ended."""
+    for wait in (False, True):
+        for pool in pools:
+            pool.shutdown(wait=wait, cancel_futures=True)
+
+
 def lane_tiles(plane: Plane, grid: TileGrid) -> int:
     """How many tiles wide a lane may be: about two and a quarter rows of chunks of it are in memory at a time.
 

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
-from .geojson import layered, made
+from .geojson import made, painted
 from .objects import Objects
-from .polygons import BOX, Cutout, box_ring, cutouts, fill, label_dtype, layer_names, paint
+from .polygons import BOX, Cutout, box_ring, cutouts, fill, layer_names
 from .records import about, described, plain, typed
 
 
@@ -62,16 +61,10 @@ def from_coco(document: Mapping[str, Any]) -> Objects:
             entry["bbox"] = [cols_at.min(), rows_at.min(), np.ptp(cols_at) + 1, np.ptp(rows_at) + 1]
     rows = [_row(entry, k, names) for k, entry in enumerate(entries, 1)]
     dtypes = note.get("dtypes", {})
-    table = typed(
-        pd.DataFrame(rows, columns=list(dtypes) or ["label", "layer", "name", "score", *BOX] if not rows else None), dtypes
-    )
+    columns = list(dtypes) or ["label", "layer", "name", "score", *BOX]
+    table = typed(pd.DataFrame(rows, columns=None if rows else columns), dtypes)
     layers = list(note.get("layers") or sorted(set(map(str, table["layer"]))) or ["object"])
-    planes = np.zeros((len(layers), *shape), label_dtype(table))
-    for row, cutout in zip(table.to_dict("records"), shapes, strict=True):
-        if cutout is not None:
-            paint(planes[layers.index(str(row["layer"])) if str(row["layer"]) in layers else 0], cutout, int(row["label"]))
-    labels: xr.DataArray = layered(planes, layers, planar=bool(note.get("planar")))
-    return Objects(table, labels, **made(note))
+    return Objects(table, painted(table, shapes, {**note, "layers": layers, "shape": shape}), **made(note))
 
 
 def _mask(cutout: Cutout | None, shape: tuple[int, int]) -> dict[str, Any]:
@@ -122,12 +115,8 @@ def _counts(text: str) -> list[int]:
 
 def _row(entry: Mapping[str, Any], number: int, names: Mapping[Any, str]) -> dict[str, Any]:
     x, y, w, h = entry.get("bbox") or (0, 0, 0, 0)
-    own = {
-        "label": number,
-        "layer": "object",
-        "name": names.get(entry.get("category_id"), "object"),
-        "score": entry.get("score", 1.0),
-    }
+    name = names.get(entry.get("category_id"), "object")
+    own = {"label": number, "layer": "object", "name": name, "score": entry.get("score", 1.0)}
     box = dict(zip(BOX, (y, x, y + h, x + w), strict=True))
     attributes = entry.get("attributes")
     return own | box | dict(attributes) if isinstance(attributes, Mapping) else own | box

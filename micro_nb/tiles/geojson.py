@@ -69,13 +69,16 @@ def from_geojson(document: Any) -> Objects:
             continue
         row, drawn = _row(feature, len(rows) + 1)
         shapes.append(fill(parts) if parts and drawn else None)
-        rows.append(row if "shape" in note or not parts else _place(shapes[-1] or fill(parts)) | row | {OUTLINE: _listed(parts)})
+        if "shape" not in note and parts:
+            row = _place(shapes[-1] or fill(parts)) | row | {OUTLINE: [[ring.tolist() for ring in part] for part in parts]}
+        rows.append(row)
     if left:
         note["made_by"] = {**(note.get("made_by") or {}), "left_out": f"{left} points or lines"}
     table = typed(pd.DataFrame(rows, columns=list(note.get("dtypes", {})) or None), note.get("dtypes", {}))
     for column in set(_KEPT) - set(table.columns):
         table[column] = pd.Series(dtype=object)
-    return Objects(table, _labels(note, table, shapes), **made(note))
+    labels = painted(table, shapes, note) if "shape" in note else None
+    return Objects(table, labels, **made(note))
 
 
 def _features(document: Any) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
@@ -93,15 +96,8 @@ def _place(cutout: Cutout) -> dict[str, Any]:
     if not len(rows):  # thinner than a pixel
         rows, cols = np.zeros(1, int), np.zeros(1, int)
     box = y0 + rows.min(), x0 + cols.min(), y0 + rows.max() + 1, x0 + cols.max() + 1
-    return {
-        "area_px2": float(cutout.mask.sum()),
-        "centroid_y_px": y0 + float(rows.mean()),
-        "centroid_x_px": x0 + float(cols.mean()),
-    } | {column: int(v) for column, v in zip(BOX, box, strict=True)}
-
-
-def _listed(parts: list[list[np.ndarray]]) -> list[Any]:
-    return [[ring.tolist() for ring in part] for part in parts]
+    middle = {"centroid_y_px": y0 + float(rows.mean()), "centroid_x_px": x0 + float(cols.mean())}
+    return {"area_px2": float(cutout.mask.sum())} | middle | {column: int(v) for column, v in zip(BOX, box, strict=True)}
 
 
 def _feature(row: dict[str, Any], parts: list[list[np.ndarray]], image_id: str | None, *, drawn: bool) -> dict[str, Any]:
@@ -133,11 +129,8 @@ def _row(feature: Mapping[str, Any], number: int) -> tuple[dict[str, Any], bool]
     kept = dict(properties.get("micro_nb") or {})
     drawn = bool(kept.pop("drawn", True))
     told = properties.get("classification") or {}
-    named = (
-        told
-        if isinstance(told, str)
-        else told.get("name") or ": ".join(told.get("names") or ()) or properties.get("name") or "object"
-    )
+    told = {"name": told} if isinstance(told, str) else told
+    named = told.get("name") or ": ".join(told.get("names") or ()) or properties.get("name") or "object"
     return {"label": number, "layer": "object", "name": named, "score": 1.0} | kept | measured, drawn
 
 
@@ -154,22 +147,16 @@ def _parts(geometry: Mapping[str, Any] | None) -> list[list[np.ndarray]] | None:
     return [[np.asarray(ring, float)[:, 1::-1] - 0.5 for ring in part] for part in polygons]
 
 
-def _labels(note: Mapping[str, Any], table: pd.DataFrame, shapes: list[Cutout | None]) -> xr.DataArray | None:
-    if "shape" not in note:
-        return None
-    names = list(note["layers"])
-    planes = np.zeros((len(names), *note["shape"]), label_dtype(table))
-    for row, cutout in zip(table.to_dict("records"), shapes, strict=True):
+def painted(table: pd.DataFrame, shapes: list[Cutout | None], note: Mapping[str, Any]) -> xr.DataArray:
+    """Labels ``(layer, y, x)`` of a table's objects, of the noted ``shape`` and ``layers``; ``(y, x)`` where noted ``planar``."""
+    layers = list(note["layers"])
+    planes = np.zeros((len(layers), *note["shape"]), label_dtype(table))
+    for layer, label, cutout in zip(table["layer"], table["label"], shapes, strict=True):
         if cutout is not None:
-            paint(planes[names.index(row["layer"]) if row["layer"] in names else 0], cutout, int(row["label"]))
-    return layered(planes, names, planar=bool(note.get("planar")))
-
-
-def layered(planes: np.ndarray, names: list[str], *, planar: bool) -> xr.DataArray:
-    """Labels with their layer names, or a single plane without."""
-    if planar:
+            paint(planes[layers.index(str(layer)) if str(layer) in layers else 0], cutout, int(label))
+    if note.get("planar"):
         return xr.DataArray(planes[0], dims=("y", "x"), name="labels")
-    return xr.DataArray(planes, dims=("layer", "y", "x"), coords={"layer": names}, name="labels")
+    return xr.DataArray(planes, dims=("layer", "y", "x"), coords={"layer": layers}, name="labels")
 
 
 def made(note: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,31 +64,21 @@ class ZarrLabels:
 
     def finish(self, name: str, *, pixel_size: Mapping[str, float] | None, attrs: Mapping[str, Any]) -> None:
         """Writes OME-NGFF 0.5 metadata, and ``attrs`` beside it."""
-        info = _info(self.array, pixel_size)
-        attributes = label_attributes(info, paths=["0"], factor=2, name=name, layers=())
+        attributes = label_attributes(label_info(self.array, pixel_size), paths=["0"], factor=2, name=name, layers=())
         attributes["ome"]["image-label"] = {}
         put_group(self.store, "", attributes | {_FOUND: dict(attrs)})
 
 
 def label_array(labels: Any, *, pixel_size: Mapping[str, float] | None, attrs: Mapping[str, Any] | None = None) -> xr.DataArray:
     """Labels ``(y, x)`` as a DataArray named ``labels`` with pixel-centre coordinates; a zarr array stays lazy."""
-    lazy = level_array(ArraySource((labels,), _info(labels, pixel_size)))
-    out = xr.DataArray(labels, dims=("y", "x"), coords=lazy.coords) if isinstance(labels, np.ndarray) else lazy
-    out.name, out.attrs = "labels", dict(attrs or {})
+    out = layer_array(labels, (), pixel_size=pixel_size)
+    out.attrs = dict(attrs or {})
     return out
 
 
 def layer_array(labels: Any, layers: Sequence[str], *, pixel_size: Mapping[str, float] | None) -> xr.DataArray:
     """Labels ``(layer, y, x)``, or ``(y, x)``, as a DataArray named ``labels`` with pixel-centre coordinates; zarr stays lazy."""
-    axes = ("c", "y", "x")[-labels.ndim :]
-    size = {axis: float(pixel_size[axis]) for axis in ("y", "x")} if pixel_size else None
-    level = Level(
-        tuple(labels.shape), tuple(getattr(labels, "chunks", None) or labels.shape), (1.0,) * labels.ndim, (0.0,) * labels.ndim
-    )
-    lazy = level_array(
-        ArraySource((labels,), ImageInfo(axes=axes, dtype=np.dtype(labels.dtype), levels=(level,), pixel_size=size))
-    )
-    out = lazy
+    out = level_array(ArraySource((labels,), label_info(labels, pixel_size)))
     if labels.ndim == 3:
         out = out.drop_vars("c", errors="ignore").rename({"c": "layer"})
         out = out.assign_coords(layer=list(layers)) if layers else out
@@ -98,6 +88,14 @@ def layer_array(labels: Any, layers: Sequence[str], *, pixel_size: Mapping[str, 
     return out
 
 
+def label_info(labels: Any, pixel_size: Mapping[str, float] | None) -> ImageInfo:
+    """What is known of a label array ``(y, x)`` or ``(c, y, x)`` of one level."""
+    shape, n = tuple(int(n) for n in labels.shape), labels.ndim
+    level = Level(shape, tuple(getattr(labels, "chunks", None) or shape), (1.0,) * n, (0.0,) * n)
+    size = {axis: float(pixel_size[axis]) for axis in ("y", "x")} if pixel_size else None
+    return ImageInfo(axes=("c", "y", "x")[-n:], dtype=np.dtype(labels.dtype), levels=(level,), pixel_size=size)
+
+
 def open_labels(path: str | os.PathLike[str]) -> xr.DataArray:
     """The labels that :class:`ZarrLabels` wrote, lazy, with their ``attrs``."""
     img = open_image(path)
@@ -105,13 +103,6 @@ def open_labels(path: str | os.PathLike[str]) -> xr.DataArray:
     out = img.data
     out.name, out.attrs = "labels", dict(attrs.get(_FOUND, {}))
     return out
-
-
-def _info(labels: Any, pixel_size: Mapping[str, float] | None) -> ImageInfo:
-    shape = (int(labels.shape[0]), int(labels.shape[1]))
-    level = Level(shape, tuple(getattr(labels, "chunks", None) or shape), (1.0, 1.0), (0.0, 0.0))
-    size = {axis: float(pixel_size[axis]) for axis in ("y", "x")} if pixel_size else None
-    return ImageInfo(axes=("y", "x"), dtype=np.dtype(labels.dtype), levels=(level,), pixel_size=size)
 
 
 def enlarge(

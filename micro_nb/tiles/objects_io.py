@@ -105,25 +105,21 @@ def _checked(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _write_geojson(objects: Objects, path: Path) -> None:
-    path.write_text(json.dumps(to_geojson(objects), ensure_ascii=False), encoding="utf-8")
+_Pair = tuple[Callable[[Objects, Path], None], Callable[[Path], Objects]]
 
 
-def _read_geojson(path: Path) -> Objects:
-    return from_geojson(json.loads(path.read_text(encoding="utf-8")))
+def _json(document: Callable[[Objects], dict[str, Any]], objects: Callable[[Any], Objects]) -> _Pair:
+    """Writes and reads a JSON document."""
+
+    def write(given: Objects, path: Path) -> None:
+        path.write_text(json.dumps(document(given), ensure_ascii=False), encoding="utf-8")
+
+    return write, lambda path: objects(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _write_coco(objects: Objects, path: Path) -> None:
-    path.write_text(json.dumps(to_coco(objects), ensure_ascii=False), encoding="utf-8")
-
-
-def _read_coco(path: Path) -> Objects:
-    return from_coco(json.loads(path.read_text(encoding="utf-8")))
-
-
-_FILES: dict[str, tuple[Callable[[Objects, Path], None], Callable[[Path], Objects]]] = {
+_FILES: dict[str, _Pair] = {
     ".csv": (_write_csv, _read_csv),
     ".parquet": (_write_parquet, _read_parquet),
-    ".geojson": (_write_geojson, _read_geojson),
-    ".json": (_write_coco, _read_coco),
+    ".geojson": _json(to_geojson, from_geojson),
+    ".json": _json(to_coco, from_coco),
 }

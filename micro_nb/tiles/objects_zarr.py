@@ -10,17 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 import zarr
 
 from ..data.atomic import writing, writing_file
 from ..data.location import Location
 from ..data.save_labels import save_labels
-from ..data.source import ImageInfo, Level
 from ..data.sources.ngff_attrs import label_attributes
 from ..data.sources.stores import put_bytes, put_group
 from ..errors import CorruptImageError, WriteError
-from .labels import layer_array
+from .labels import label_info, layer_array
 from .objects import Objects
 from .polygons import layer_names
 from .records import about, described, plain, typed
@@ -67,7 +65,7 @@ def load_zarr(path: Path, *, name: str) -> Objects:
         note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
         array = zarr.open_array(str(folder / "0"), mode="r")
         tables = {key: _table(note[key]) if note[key] else None for key in ("table", "presence")}
-        labels = _labels(array, note)
+        labels = layer_array(array, note["layers"] or (), pixel_size=note["pixel_size"])
     except (ValueError, KeyError, TypeError, FileNotFoundError) as error:
         raise CorruptImageError(f"{folder}: its objects cannot be read ({type(error).__name__}: {error})") from error
     if tables["table"] is None:
@@ -87,10 +85,8 @@ def _write_alone(store: Any, objects: Objects, name: str) -> None:
         for x in range(0, shape[-1], _CHUNK):
             place = (..., slice(y, min(y + _CHUNK, shape[-2])), slice(x, min(x + _CHUNK, shape[-1])))
             array[place] = np.asarray(labels[place])
-    size = {a: float(objects.pixel_size[a]) for a in ("y", "x")} if objects.pixel_size else None
-    level = Level(shape, chunks, (1.0,) * len(shape), (0.0,) * len(shape))
-    info = ImageInfo(axes=axes, dtype=np.dtype(labels.dtype), levels=(level,), pixel_size=size)
-    attributes = label_attributes(info, paths=["0"], factor=2, name=name, layers=layer_names(labels) if layered else ())
+    info, layers = label_info(array, objects.pixel_size), layer_names(labels) if layered else ()
+    attributes = label_attributes(info, paths=["0"], factor=2, name=name, layers=layers)
     attributes["ome"]["image-label"] = {}
     put_bytes(store, _NOTE, _note(objects))
     put_group(store, "", attributes)
@@ -112,10 +108,6 @@ def _text(table: pd.DataFrame) -> dict[str, Any]:
 
 def _table(note: Mapping[str, Any]) -> pd.DataFrame:
     return typed(pd.DataFrame(note["columns"], columns=list(note["dtypes"])), note["dtypes"])
-
-
-def _labels(array: Any, note: Mapping[str, Any]) -> xr.DataArray:
-    return layer_array(array, note["layers"] or (), pixel_size=note["pixel_size"])
 
 
 def _is_image(path: Path) -> bool:

@@ -102,7 +102,10 @@ def map_tiles(
             raise PlanError("client= needs out='somewhere.zarr': workers on other machines cannot write into this memory")
         array = _in_memory(job, threads, dtype)
         return _with_coords(array, plane, job.box, chosen)
-    path = _local(out)
+    target = Location.of(out)
+    if not target.is_local:
+        raise WriteError(f"{target.uri}: map_tiles writes to a local folder; write there, then copy it with fsspec")
+    path = target.path.absolute()
     if client is not None:
         _must_travel(plane)
     parameters = _parameters(job, norm, dtype, key)
@@ -195,13 +198,6 @@ def _bytes(n: float) -> str:
             return f"{n:.3g} {unit}"
         n /= 1000
     return f"{n:,.3g} TB"
-
-
-def _local(out: str | os.PathLike[str]) -> Path:
-    place = Location.of(out)
-    if not place.is_local:
-        raise WriteError(f"{place.uri}: map_tiles writes to a local folder; write there, then copy it with fsspec")
-    return place.path.absolute()
 
 
 def _must_travel(plane: Plane) -> None:

@@ -26,11 +26,6 @@ def trim(result: np.ndarray, tile: Tile, grid: TileGrid) -> np.ndarray:
     return result[(..., *tile.inner)]
 
 
-def place(core: np.ndarray, tile: Tile, out: np.ndarray, origin: tuple[int, int] = (0, 0)) -> None:
-    """Writes a core into ``out (..., y, x)`` whose first pixel lies at ``origin`` of the plane."""
-    out[(..., *shift(tile.core, origin))] = core
-
-
 def shift(box: Slices, origin: tuple[int, int]) -> Slices:
     """A box of the plane in coordinates that begin at ``origin``."""
     (y, x), (dy, dx) = box, origin

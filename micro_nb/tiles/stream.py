@@ -22,7 +22,7 @@ from ..data.view import Projection
 from ..errors import PlanError
 from ..progress import Progress
 from ..settings import settings
-from .bands import Bands, Piece, Plane, cut, lane_tiles
+from .bands import Bands, Piece, Plane, cut, lane_tiles, shut
 from .normalise import Kind, Normalisation, fix
 from .plan import Tile, TileGrid
 
@@ -89,15 +89,12 @@ class TileStream:
     def __iter__(self) -> Iterator[TileBatch]:
         run = _Run(self.recipe)
         self._running.add(run)
-        megapixels = self.grid.tile**2 / 1e6
-        bar = (
-            Progress("streaming", len(self.grid), "tiles", scale=megapixels, rate_unit="MPx") if self._progress else nullcontext()
-        )
-        with closing(run), bar as shown:
+        bar = Progress("streaming", len(self.grid), "tiles", scale=self.grid.tile**2 / 1e6, rate_unit="MPx")
+        with closing(run), bar if self._progress else nullcontext():
             for batch in run.batches():
                 yield batch
-                if shown is not None:
-                    shown.advance(len(batch))
+                if self._progress:
+                    bar.advance(len(batch))
 
     def __enter__(self) -> TileStream:
         return self
@@ -214,10 +211,7 @@ class _Run:
             yield from ((tile, pieces) for tile in block.tiles)
 
     def close(self) -> None:
-        for pool in (self._readers, self._cutters):
-            pool.shutdown(wait=False, cancel_futures=True)
-        for pool in (self._readers, self._cutters):
-            pool.shutdown(wait=True)
+        shut(self._readers, self._cutters)
 
 
 class _Buffers:

@@ -6,6 +6,7 @@ import ast
 import operator
 import re
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import pandas as pd
@@ -70,7 +71,8 @@ class _Reader:
 
     def value(self, node: ast.expr) -> Any:
         if isinstance(node, ast.BoolOp):
-            return self._joined(node)
+            both_or_one = operator.and_ if isinstance(node.op, ast.And) else operator.or_
+            return reduce(both_or_one, map(self.truth, node.values))
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return ~self.truth(node.operand)
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
@@ -87,12 +89,6 @@ class _Reader:
             return abs(self.number(node.args[0]))
         raise self.refusal(node)
 
-    def _joined(self, node: ast.BoolOp) -> pd.Series:
-        out = self.truth(node.values[0])
-        for part in node.values[1:]:
-            out = out & self.truth(part) if isinstance(node.op, ast.And) else out | self.truth(part)
-        return out
-
     def compared(self, node: ast.Compare) -> Any:
         left, out = self.value(node.left), None
         for op, right_node in zip(node.ops, node.comparators, strict=True):
@@ -101,7 +97,8 @@ class _Reader:
                 step, right = (found if isinstance(op, ast.In) else ~found), None
             elif type(op) in _COMPARE:
                 right = self.value(right_node)
-                self.comparable(left, right, node)
+                if _is_text(left) != _is_text(right):
+                    raise ValueError(f"condition {self.text!r} compares text with a number in {ast.unparse(node)!r}")
                 step = _COMPARE[type(op)](left, right)
             else:
                 raise self.refusal(node)
@@ -113,10 +110,6 @@ class _Reader:
         if not isinstance(left, pd.Series) or not isinstance(node, ast.List | ast.Tuple):
             raise self.refusal(whole)
         return left.isin([self.value(item) for item in node.elts])
-
-    def comparable(self, left: Any, right: Any, node: ast.expr) -> None:
-        if _is_text(left) != _is_text(right):
-            raise ValueError(f"condition {self.text!r} compares text with a number in {ast.unparse(node)!r}")
 
     def number(self, node: ast.expr) -> Any:
         value = self.value(node)

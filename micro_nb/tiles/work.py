@@ -14,10 +14,10 @@ import numpy as np
 
 from ..errors import PlanError
 from ..settings import settings
-from .bands import LANE_BYTES, Bands, Box, Piece, Plane, cut, lane_tiles
+from .bands import LANE_BYTES, Bands, Box, Piece, Plane, cut, lane_tiles, shut
 from .normalise import Normalisation
 from .plan import Block, Tile, TileGrid
-from .stitch import place, shift, trim, where
+from .stitch import shift, trim, where
 from .workfolder import BlockWriter, Layout
 
 
@@ -106,7 +106,7 @@ class _Unfinished:
             if self._data is None:
                 shape = (s.stop - s.start for s in self._box)
                 self._data = np.empty((*job.output.shape[:-2], *shape), job.output.dtype)
-        place(core, tile, self._data, (self._box[0].start, self._box[1].start))
+        self._data[(..., *shift(tile.core, (self._box[0].start, self._box[1].start)))] = core
         with self._lock:
             self._left -= 1
             if self._left:
@@ -167,10 +167,7 @@ def run_blocks(job: Job, blocks: Iterator[Block] | list[Block], writer: Writer, 
         while pending:
             yield from _settled(pending.popleft())
     finally:
-        for pool in (readers, workers):
-            pool.shutdown(wait=False, cancel_futures=True)
-        for pool in (readers, workers):
-            pool.shutdown(wait=True)
+        shut(readers, workers)
 
 
 def _settled(futures: list[Future[Done | None]]) -> Iterator[Done]:

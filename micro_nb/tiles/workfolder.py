@@ -18,9 +18,8 @@ from typing import IO, Any
 import numpy as np
 import zarr
 from zarr.codecs import BloscCodec
-from zarr.core.codec_pipeline import BatchedCodecPipeline
-from zarr.core.metadata import ArrayV3Metadata
 
+from ..data.sources.zarr_source import with_plain_codecs
 from ..errors import WriteError
 from .plan import Slices
 
@@ -78,11 +77,8 @@ class BlockWriter:
     """Writes whole blocks into an output; safe from several threads, as each block is a file of its own."""
 
     def __init__(self, path: Path) -> None:
-        array = zarr.open_array(path, mode="r+")
-        self._path, self._array = path, array.with_config({"write_empty_chunks": True})  # else every pixel is compared with 0
-        assert isinstance(self._array.metadata, ArrayV3Metadata)
-        pipeline = BatchedCodecPipeline.from_codecs(self._array.metadata.codecs)  # its bytes are deterministic
-        object.__setattr__(self._array.async_array, "codec_pipeline", pipeline)
+        array = zarr.open_array(path, mode="r+").with_config({"write_empty_chunks": True})  # else every pixel is compared with 0
+        self._path, self._array = path, with_plain_codecs(array)  # their bytes are deterministic
 
     def write(self, box: Slices, data: np.ndarray, key: tuple[int, int]) -> str:
         """Writes one block ``(..., y, x)`` and returns what the log says of it."""
