@@ -11,24 +11,9 @@ from PIL import ExifTags, Image
 
 from ..errors import WriteError
 from .atomic import writing_file
+from .deidentify_tiff import LISTED
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_PNG_KEPT = (
-    b"IHDR",
-    b"PLTE",
-    b"IDAT",
-    b"IEND",
-    b"tRNS",
-    b"gAMA",
-    b"cHRM",
-    b"sRGB",
-    b"sBIT",
-    b"bKGD",
-    b"pHYs",
-    b"acTL",
-    b"fcTL",
-    b"fdAT",
-)
 _PROFILE, _JFIF, _ADOBE = b"ICC_PROFILE\0", b"JFIF\0", b"Adobe"
 _ALONE = (0x01, *range(0xD0, 0xD8))
 
@@ -64,7 +49,7 @@ def _png(data: bytes, turned: int, removed: dict[str, None]) -> Iterator[bytes]:
         block = data[at : at + 12 + size]
         if len(block) < 12 + size:
             raise IndexError
-        if kind in _PNG_KEPT:
+        if kind.decode("latin-1") in LISTED["png_chunks"]:
             yield block
             if kind == b"IHDR" and turned != 1:
                 exif = _orientation(turned)

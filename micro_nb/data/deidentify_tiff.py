@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import IO, Any
 from xml.etree import ElementTree
@@ -16,35 +18,14 @@ from ..errors import WriteError
 from .atomic import writing_file
 from .sources.ome_xml import parse_ome
 
-_KEPT = frozenset(
-    [254, 255, 256, 257, 258, 259, 262, 266, 273, 274, 277, 278, 279, 280, 281, 282, 283, 284, 296, 317, 318, 319, 320, 322, 323,
-     324, 325, 330, 332, 334, 336, 338, 339, 340, 341, 347, 529, 530, 531, 532, 32997, 32998, 34675]
-)  # fmt: skip
+LISTED = tomllib.loads(files(__package__).joinpath("deidentify.toml").read_text(encoding="utf-8"))
+_KEPT, _OME = frozenset(LISTED["tiff_tags"]), LISTED["ome"]
 _PIXELS = {273: 279, 324: 325}
 _DESCRIPTION, _SUBIFDS = 270, 330
 _KINDS = ("ome", "svs", "imagej", "shaped", "uniform", "generic")
 _PRIVATE = ("ndpi", "scn", "bif", "philips", "qpi", "lsm", "stk", "fluoview", "sis", "avs")
 _IMAGEJ = re.compile(r"-?[\d.E+-]+|true|false|composite|color|grayscale|micron|um|nm|mm|\\u00B5m|µm|pixel|sec|inch|cm")
 _SIDE_PICTURES = ("label", "macro")
-_APERIO = frozenset(
-    ["AppMag", "MPP", "OriginalWidth", "OriginalHeight", "StripeWidth", "Left", "Top", "LineAreaXOffset", "LineAreaYOffset"]
-)
-_OME = {
-    "OME": {"UUID"}, "Instrument": {"ID"}, "Microscope": {"Manufacturer", "Model", "Type"},
-    "Objective": {"ID", "Manufacturer", "Model", "NominalMagnification", "CalibratedMagnification", "LensNA", "Immersion",
-                  "Correction", "WorkingDistance", "WorkingDistanceUnit"},
-    "Detector": {"ID", "Manufacturer", "Model", "Type"}, "Image": {"ID"}, "InstrumentRef": {"ID"},
-    "ObjectiveSettings": {"ID", "Medium", "RefractiveIndex", "CorrectionCollar"},
-    "Pixels": {"ID", "DimensionOrder", "Type", "SignificantBits", "Interleaved", "BigEndian", "TimeIncrement",
-               "TimeIncrementUnit",
-               *(f"Size{a}" for a in "XYZCT"), *(f"PhysicalSize{a}{u}" for a in "XYZ" for u in ("", "Unit"))},
-    "Channel": {"ID", "Name", "Color", "SamplesPerPixel", "EmissionWavelength", "EmissionWavelengthUnit", "ExcitationWavelength",
-                "ExcitationWavelengthUnit", "Fluor", "AcquisitionMode", "ContrastMethod", "IlluminationType", "PinholeSize",
-                "PinholeSizeUnit", "NDFilter"},
-    "DetectorSettings": {"ID", "Gain", "Offset", "Binning", "Voltage", "VoltageUnit", "ReadOutRate", "ReadOutRateUnit"},
-    "TiffData": {"IFD", "FirstC", "FirstZ", "FirstT", "PlaneCount"},
-    "Plane": {"TheC", "TheZ", "TheT", "ExposureTime", "ExposureTimeUnit", "DeltaT", "DeltaTUnit", "PositionZ", "PositionZUnit"},
-}  # fmt: skip
 _REMEDY = "write it as OME-Zarr, which is made anew from pixels, scale and channels: give a name that ends in .ome.zarr"
 
 
@@ -119,8 +100,8 @@ def _aperio(text: str, said: _Said) -> str:
     kept = []
     for pair in pairs:
         name = pair.partition("=")[0].strip()
-        (said.kept if name in _APERIO else said.removed)[f"Aperio {name}"] = None
-        kept += [pair] if name in _APERIO else []
+        (said.kept if name in LISTED["aperio"] else said.removed)[f"Aperio {name}"] = None
+        kept += [pair] if name in LISTED["aperio"] else []
     lines = head.splitlines() or [""]
     size = next((m[0] for line in lines[1:] if (m := re.search(r"\d+x\d+.*", line))), "")
     return "|".join(["\r\n".join(filter(None, (re.sub(r"[^\w .]", "", lines[0]), size))), *kept])

@@ -18,12 +18,12 @@ from typing import Any, Literal
 import numpy as np
 import zarr
 from zarr.abc.store import Store
-from zarr.core.codec_pipeline import BatchedCodecPipeline
-from zarr.core.metadata import ArrayV3Metadata
 
 from ..errors import PlanError
 from ..settings import settings
 from .shard import compressor, write_shards
+from .sources.stores import join
+from .sources.zarr_source import with_plain_codecs
 
 Reduce = Literal["mean", "nearest"]
 Block = tuple[slice, ...]
@@ -129,10 +129,7 @@ def create_level_array(
         compressors=compressor(kind),
         fill_value=0, dimension_names=list(axes) if axes else None, zarr_format=3, config={"write_empty_chunks": True},
     )  # fmt: skip
-    assert isinstance(array.metadata, ArrayV3Metadata)
-    pipeline = BatchedCodecPipeline.from_codecs(array.metadata.codecs)
-    object.__setattr__(array.async_array, "codec_pipeline", pipeline)
-    return array
+    return with_plain_codecs(array)
 
 
 def halve(block: np.ndarray, how: Reduce = "mean") -> np.ndarray:
@@ -201,14 +198,14 @@ class PyramidWalk:
     ----------
     plan : shapes and shards.
     read : gives the pixels of a block of level 0 (slices over all dimensions).
-    arrays : one a level; level 0 is None where it is written already.
+    arrays : one a level.
     how : ``mean`` for images, ``nearest`` for labels.
     advance : told the pixels finished at level 0.
     """
 
     plan: PyramidPlan
     read: Callable[[Block], np.ndarray]
-    arrays: Sequence[zarr.Array[Any] | None]
+    arrays: Sequence[zarr.Array[Any]]
     how: Reduce = "mean"
     advance: Callable[[float], None] = lambda pixels: None
 
@@ -244,7 +241,7 @@ class PyramidWalk:
             return np.empty(0)
         place = lead + self.plan.block(0, at)
         pixels = self.read(place)
-        self._write(0, place, pixels)
+        write_shards(self.arrays[0], place, pixels)
         self.advance(pixels.size)
         return halve(pixels, self.how) if self.plan.levels > 1 else pixels[..., :0, :0]
 
@@ -262,34 +259,15 @@ class PyramidWalk:
             y, x = (child[0] % 2) * half, (child[1] % 2) * half
             out[..., y : y + part.shape[-2], x : x + part.shape[-1]] = part
         assert out is not None
-        self._write(level, lead + (rows, cols), out)
+        write_shards(self.arrays[level], lead + (rows, cols), out)
         return halve(out, self.how) if level < self.plan.levels - 1 else out[..., :0, :0]
 
-    def _write(self, level: int, place: Block, pixels: np.ndarray) -> None:
-        array = self.arrays[level]
-        if array is not None:
-            write_shards(array, place, pixels)
 
-
-def create_levels(
-    store: Store, plan: PyramidPlan, *, dtype: Any, axes: Sequence[str], root: str = "", first: int = 0
-) -> list[zarr.Array[Any]]:
-    """Empty arrays for the levels ``first`` and coarser, at the paths ``0``, ``1``, ... below ``root``."""
+def create_levels(store: Store, plan: PyramidPlan, *, dtype: Any, axes: Sequence[str], root: str = "") -> list[zarr.Array[Any]]:
+    """Empty arrays for all levels, at the paths ``0``, ``1``, ... below ``root``."""
     out = []
-    for level in range(first, plan.levels):
+    for level in range(plan.levels):
         chunks, shards = plan.array_chunks(level)
-        path = "/".join(p for p in (root, str(level)) if p)
-        out.append(
-            create_level_array(store, path, shape=plan.level_shape(level), dtype=dtype, chunks=chunks, shards=shards, axes=axes)
-        )
+        shape, path = plan.level_shape(level), join(root, str(level))
+        out.append(create_level_array(store, path, shape=shape, dtype=dtype, chunks=chunks, shards=shards, axes=axes))
     return out
-
-
-def build_pyramid(
-    level0: zarr.Array[Any], store: Store, plan: PyramidPlan, *, axes: Sequence[str], how: Reduce = "mean", root: str = "",
-    advance: Callable[[float], None] = lambda pixels: None, threads: int | None = None,
-) -> list[zarr.Array[Any]]:  # fmt: skip
-    """Levels 1 and coarser of a level 0 that is already written; returns all arrays, finest first."""
-    coarser = create_levels(store, plan, dtype=level0.dtype, axes=axes, root=root, first=1)
-    PyramidWalk(plan, lambda place: np.asarray(level0[place]), [None, *coarser], how, advance).run(threads=threads)
-    return [level0, *coarser]

@@ -1,20 +1,18 @@
-"""``save_image`` and its kin: OME-NGFF 0.5, sharded, with a pyramid, in bounded memory; a valid file or no file."""
+"""``save_image``: OME-NGFF 0.5, sharded, with a pyramid, in bounded memory; a valid file or no file."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import zarr
 from zarr.abc.store import Store
 
-from ..errors import AxesError
 from ..progress import Progress
 from .atomic import writing
 from .image import MicroImage
@@ -22,8 +20,7 @@ from .location import Location
 from .open import open_image
 from .pyramid import PyramidPlan, PyramidWalk, create_levels
 from .save_labels import LabelImage
-from .shard import covers_shards, write_shards
-from .source import ImageInfo, Index
+from .source import ImageInfo
 from .sources.ngff_attrs import VERSION, image_attributes
 from .sources.stores import put_group
 
@@ -75,8 +72,9 @@ def save_image(
     target = Location.of(path)
     kept = {name: LabelImage.of(v, image, name) for name, v in (image.labels if labels is None else labels).items()}
     with writing(target, overwrite=overwrite) as store:
-        plan = _plan(image.info, chunk, shard, levels)
-        attributes = _write_image(image, store, plan)
+        together = (image.axes.index("c"),) if image.rgb else ()
+        plan = PyramidPlan.of(image.shape, chunk=chunk, shard=shard, levels=levels, together=together)
+        attributes = _write_pixels(image, store, plan)
         for name, label in kept.items():
             path_in, alike = f"labels/{name}", plan.levels if label.info.shape[-2:] == image.plane_shape else None
             put_group(store, path_in, label.write(store, path_in, chunk=chunk, shard=shard, levels=alike))
@@ -86,107 +84,12 @@ def save_image(
     return target.path if target.is_local else target.uri
 
 
-class ImageWriter:
-    """An image written piece by piece, in any order; the pyramid and the metadata follow when the block ends well.
-
-    ``write`` may be called from several threads as long as no two of them write into one shard (see ``shard``).
-    """
-
-    def __init__(self, path: str | os.PathLike[str], info: ImageInfo, plan: PyramidPlan, *, overwrite: bool = False) -> None:
-        self.target, self.info, self.plan = Location.of(path), info, plan
-        self._whole = writing(self.target, overwrite=overwrite)
-        self._store: Store | None = None
-        self._arrays: list[zarr.Array[Any]] = []
-
-    @property
-    def shard(self) -> int:
-        """Edge in pixels of the squares that are best written at once."""
-        return self.plan.shard
-
-    def __enter__(self) -> ImageWriter:
-        self._store = self._whole.__enter__()
-        self._arrays = create_levels(self._store, self.plan, dtype=self.info.dtype, axes=self.info.axes)
-        return self
-
-    def write(self, index: Index, pixels: np.ndarray) -> None:
-        """Pixels of a box of level 0: one slice an axis, each box once; the dtype is that of ``info``.
-
-        Raises
-        ------
-        AxesError : the pixels do not fill the box, or are of another dtype.
-        """
-        place = tuple(slice(*s.indices(n)) for s, n in zip(index, self.info.shape, strict=True))
-        expected = tuple(s.stop - s.start for s in place)
-        if pixels.shape != expected or pixels.dtype != self.info.dtype:
-            raise AxesError(
-                f"pixels of shape {pixels.shape}, {pixels.dtype} do not fill a box of shape {expected}, {self.info.dtype}"
-            )
-        if covers_shards(self._arrays[0], place):
-            write_shards(self._arrays[0], place, pixels)
-        elif pixels.any():  # zero is what is there already
-            self._arrays[0][place] = pixels
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            if kind is None:
-                assert self._store is not None
-                _finish(self._store, self.info, self.plan, self._arrays, _stem(self.target.name))
-        except BaseException as failed:
-            if not self._whole.__exit__(type(failed), failed, failed.__traceback__):
-                raise
-        else:
-            self._whole.__exit__(kind, error, trace)
-
-
-def create_image(
-    path: str | os.PathLike[str],
-    info: ImageInfo,
-    *,
-    chunk: int = 512,
-    shard: int | None = None,
-    levels: int | None = None,
-    overwrite: bool = False,
-) -> ImageWriter:
-    """A writer for an image that is made piece by piece; of ``info`` the first level's shape counts.
-
-    Examples
-    --------
-    >>> import tempfile, micro_nb as mnb
-    >>> info = mnb.open_image(np.zeros((64, 64), "uint8"), pixel_size=0.5).info
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with create_image(folder + "/a.ome.zarr", info) as writer:
-    ...         writer.write((slice(0, 64), slice(0, 32)), np.ones((64, 32), "uint8"))
-    ...     int(mnb.open_image(folder + "/a.ome.zarr").read().sum())
-    2048
-    """
-    return ImageWriter(path, info, _plan(info, chunk, shard, levels), overwrite=overwrite)
-
-
-def _plan(info: ImageInfo, chunk: int, shard: int | None, levels: int | None) -> PyramidPlan:
-    together = (info.axes.index("c"),) if info.rgb else ()
-    return PyramidPlan.of(info.shape, chunk=chunk, shard=shard, levels=levels, together=together)
-
-
-def _write_image(image: MicroImage, store: Store, plan: PyramidPlan) -> dict[str, Any]:
-    info = image.info
-    arrays = create_levels(store, plan, dtype=info.dtype, axes=info.axes)
+def _write_pixels(image: MicroImage, store: Store, plan: PyramidPlan) -> dict[str, Any]:
+    """Writes all levels; returns the attributes of their group."""
+    info, arrays = image.info, create_levels(store, plan, dtype=image.dtype, axes=image.axes)
     with Progress(f"saving {image.name}", math.prod(image.shape) / 1e6, "MPx") as progress:
         PyramidWalk(plan, lambda place: image.read(0, place), arrays, "mean", lambda n: progress.advance(n / 1e6)).run()
-    return _attributes(info, plan, arrays, str(image.metadata.get("name") or _stem(image.name)))
-
-
-def _finish(store: Store, info: ImageInfo, plan: PyramidPlan, arrays: list[zarr.Array[Any]], name: str) -> None:
-    total = math.prod(info.shape) / 1e6
-    with Progress("building the pyramid", total, "MPx") as progress:
-        walk = PyramidWalk(
-            plan, lambda place: np.asarray(arrays[0][place]), [None, *arrays[1:]], "mean", lambda n: progress.advance(n / 1e6)
-        )
-        walk.run()
-    put_group(store, "", _attributes(info, plan, arrays, name))
-
-
-def _attributes(info: ImageInfo, plan: PyramidPlan, arrays: Sequence[zarr.Array[Any]], name: str) -> dict[str, Any]:
-    paths = [str(k) for k in range(plan.levels)]
+    paths, name = [str(k) for k in range(plan.levels)], str(image.metadata.get("name") or _stem(image.name))
     ranges = list(_grey_ranges(info, arrays[-1])) if _says_channels(info) else None
     return image_attributes(info, paths=paths, factor=2, name=name, ranges=ranges)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -124,6 +124,16 @@ class ImageInfo:
             "channels": [asdict(channel) for channel in self.channels],
             "rgb": self.rgb,
         }
+
+
+def paste(out: np.ndarray, box: Sequence[slice], array: np.ndarray, corner: Sequence[int]) -> None:
+    """Copies into ``out``, which holds ``box``, what of ``array`` lies in it; its first pixel is at ``corner``. Leading axes."""
+    here, there = [], []
+    for b, start, n in zip(box, corner, array.shape, strict=False):
+        low, high = max(b.start, start), min(b.stop, start + n)
+        here.append(slice(low - start, high - start))
+        there.append(slice(low - b.start, high - b.start))
+    out[tuple(there)] = array[tuple(here)]
 
 
 class Source(ABC):

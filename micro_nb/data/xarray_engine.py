@@ -21,48 +21,28 @@ class MicroNBBackend(BackendEntrypoint):
     """Any image micro_nb opens, lazily: a tree of its levels ``s0``, ``s1``, ..., or a dataset of level 0, variable ``image``."""
 
     description = "Open microscope images of any format and size with micro_nb"
-    open_dataset_parameters: ClassVar[tuple[str, ...]] = (
-        "filename_or_obj",
-        "drop_variables",
-        "pixel_size",
-        "axes",
-        "series",
-        "level",
-    )
+    open_dataset_parameters: ClassVar = ("filename_or_obj", "drop_variables", "pixel_size", "axes", "series", "level")
     supports_groups = True
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:
         return False
 
-    def open_dataset(
-        self,
-        filename_or_obj: Any,
-        *,
-        drop_variables: str | Iterable[str] | None = None,
-        pixel_size: Any = None,
-        axes: Any = None,
-        series: int = 0,
-        level: int = 0,
+    def open_dataset(  # type: ignore[override]
+        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None, level: int = 0, **options: Any
     ) -> xr.Dataset:
-        """One level as the variable ``image``; keywords as in :func:`micro_nb.open_image`."""
-        image = _open(filename_or_obj, pixel_size=pixel_size, axes=axes, series=series)
+        """One level as the variable ``image``; further keywords as in :func:`micro_nb.open_image`."""
+        image = _open(filename_or_obj, **options)
         if not 0 <= level < len(image.levels):
             raise ValueError(f"{filename_or_obj}: level {level} is not one of 0..{len(image.levels) - 1}")
         dataset = image.levels[level].to_dataset(name="image")
         dataset.set_close(image.source.close)
         return dataset.drop_vars(_names(drop_variables), errors="ignore")
 
-    def open_datatree(
-        self,
-        filename_or_obj: Any,
-        *,
-        drop_variables: str | Iterable[str] | None = None,
-        pixel_size: Any = None,
-        axes: Any = None,
-        series: int = 0,
+    def open_datatree(  # type: ignore[override]
+        self, filename_or_obj: Any, *, drop_variables: str | Iterable[str] | None = None, **options: Any
     ) -> xr.DataTree:
         """All levels, as :meth:`micro_nb.MicroImage.to_datatree` gives them."""
-        image = _open(filename_or_obj, pixel_size=pixel_size, axes=axes, series=series)
+        image = _open(filename_or_obj, **options)
         tree = image.to_datatree()
         tree.set_close(image.source.close)
         unwanted = _names(drop_variables)

@@ -23,8 +23,8 @@ from yaozarrs import validate_zarr_store
 
 import micro_nb as mnb
 from micro_nb.data.location import Location
-from micro_nb.data.pyramid import PyramidPlan, PyramidWalk, build_pyramid, create_levels, halve
-from micro_nb.data.save import create_image, save_image
+from micro_nb.data.pyramid import PyramidPlan, PyramidWalk, create_levels, halve
+from micro_nb.data.save import save_image
 from micro_nb.data.save_labels import save_labels
 from micro_nb.data.sources.zarr import open_zarr
 from micro_nb.errors import AxesError, PlanError, WriteError
@@ -110,19 +110,6 @@ def test_the_walk_equals_halving_level_by_level(shape, levels, threads):
         np.testing.assert_array_equal(arrays[level][...], expected)
         expected = halve(expected)
     assert sum(seen) == image.size
-
-
-def test_a_pyramid_is_built_on_a_level_that_stands(tmp_path):
-    import zarr
-
-    image = gradient(100, 70)
-    plan = PyramidPlan.of(image.shape, chunk=16)
-    [level0] = create_levels(
-        zarr.storage.LocalStore(tmp_path), PyramidPlan.of(image.shape, chunk=16, levels=1), dtype="uint16", axes="yx"
-    )
-    level0[...] = image
-    arrays = build_pyramid(level0, zarr.storage.LocalStore(tmp_path), plan, axes="yx")
-    np.testing.assert_array_equal(arrays[-1][...], halve(halve(halve(image))))
 
 
 def test_bytes_do_not_depend_on_threads(tmp_path, monkeypatch):
@@ -299,27 +286,6 @@ def test_plans_that_cannot_be_are_refused(tmp_path, kwargs):
     with pytest.raises(PlanError):
         save_image(gradient(20, 20), tmp_path / "a.ome.zarr", **kwargs)
     assert os.listdir(tmp_path) == []
-
-
-def test_an_image_is_written_piece_by_piece(tmp_path):
-    whole = gradient(2, 100, 130)
-    info = mnb.open_image(whole, axes="cyx", pixel_size=0.5).info
-    with create_image(tmp_path / "a.ome.zarr", info, chunk=16, shard=32) as writer:
-        assert writer.shard == 32
-        for y in range(0, 100, 32):
-            for x in range(0, 130, 32):
-                for c, height in ((0, 32), (1, 20)):  # whole shards, and boxes that end inside of them
-                    for top in range(y, min(y + 32, 100), height):
-                        place = (slice(c, c + 1), slice(top, min(top + height, y + 32, 100)), slice(x, min(x + 32, 130)))
-                        writer.write(place, whole[place])
-        assert not (tmp_path / "a.ome.zarr").exists()
-    img = mnb.open_image(tmp_path / "a.ome.zarr")
-    np.testing.assert_array_equal(img.read(), whole)
-    np.testing.assert_array_equal(img.read(1), halve(whole))
-    assert img.pixel_size == {"y": 0.5, "x": 0.5}
-    with pytest.raises(AxesError, match="do not fill"), create_image(tmp_path / "b.ome.zarr", info) as writer:
-        writer.write((slice(0, 1), slice(0, 1), slice(0, 1)), whole)
-    assert os.listdir(tmp_path) == ["a.ome.zarr"]
 
 
 def test_empty_regions_cost_no_files(tmp_path):

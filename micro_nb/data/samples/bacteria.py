@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from math import inf
 from typing import ClassVar
 
 import numpy as np
@@ -12,8 +13,8 @@ from scipy import ndimage
 from ...errors import PlanError
 from ..source import Channel
 from .colonies import Rods, grown
-from .lattice import Box, Lattice, SmoothNoise
-from .scene import Model, Scene
+from .lattice import Box, Lattice, SmoothNoise, around
+from .scene import NOTHING, Model, maker
 from .sprites import Library, Placed, Sprite, add
 from .texture import BLOCK, block_nodes, normal_block, spread
 
@@ -23,18 +24,8 @@ _BLUR_UM, _GLOW = 0.09, 0.9
 """Of the optics; the halo reaches so many widths of a rod."""
 
 
-def bacteria(
-    shape: tuple[int, int] = (2048, 2048),
-    *,
-    seed: int = 0,
-    pixel_size: float = 0.065,
-    width: float = 0.9,
-    length: float = 3.2,
-    cells: int = 60,
-    density: float = 0.8,
-    halo: float = 0.7,
-    noise: float = 0.03,
-) -> Scene:
+@dataclass(frozen=True, kw_only=True)
+class Colonies(Model):
     """Rods side by side with exact truth: dark bodies, paler where many lie together, in a bright halo.
 
     Parameters
@@ -62,30 +53,25 @@ def bacteria(
     >>> bacteria((64, 64)).image.channels[0].name
     'phase contrast'
     """
-    for name, value in (("density", density), ("halo", halo)):
-        if not 0 <= value <= 1:
-            raise PlanError(f"{name}={value} must lie in 0..1")
-    if width < 4 * pixel_size or length < 1.5 * width:
-        raise PlanError(f"width={width} µm must be at least 4 px of {pixel_size} µm, and length={length} at least 1.5 widths")
-    if not 2 <= cells <= 400 or noise < 0:
-        raise PlanError(f"cells={cells} must lie in 2..400, and noise={noise} be no less than 0")
-    return Scene(Colonies(shape, seed, pixel_size, width, length, cells, density, halo, noise))
 
-
-@dataclass(frozen=True)
-class Colonies(Model):
-    """The plan behind :func:`bacteria`."""
-
-    width: float
-    length: float
-    cells: int
-    density: float
-    halo: float
-    noise: float
+    pixel_size: float = 0.065
+    width: float = 0.9
+    length: float = 3.2
+    cells: int = 60
+    density: float = 0.8
+    halo: float = 0.7
+    noise: float = 0.03
 
     kind: ClassVar[str] = "bacteria"
     dtype: ClassVar[type] = np.uint16
     channels: ClassVar[tuple[Channel, ...]] = (Channel("phase contrast", "#ffffff"),)
+    limits = (("density", 0, 1), ("halo", 0, 1), ("cells", 2, 400), ("noise", 0, inf))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width < 4 * self.pixel_size or self.length < 1.5 * self.width:
+            said = f"width={self.width} µm must be at least 4 px of {self.pixel_size} µm"
+            raise PlanError(f"{said}, and length={self.length} at least 1.5 widths")
 
     @property
     def library(self) -> Library:
@@ -102,17 +88,13 @@ class Colonies(Model):
 
     def plan(self, box: Box) -> Placed:
         far = int(self._grown.reach) + 2
-        around = (box[0] - far, box[1] + far, box[2] - far, box[3] + far)
-        p = self._lattice.points(around, lambda y, x: np.full(np.shape(y), self.density))
+        p = self._lattice.points(around(box, far), lambda y, x: np.full(np.shape(y), self.density))
         u = [self._lattice.uniform(k, p.row, p.col) for k in (10, 11)]
         wide = int(self.shape[1] / self._lattice.pitch) + 40
         first = ((p.row + 8) * wide + p.col + 9) * self._grown.most
         which, turned = (u[0] * len(_SIZES)).astype(int), (u[1] * 8).astype(int)
-        everyone = Placed.join(
-            [self._grown.placed(*colony) for colony in zip(which, turned, p.y, p.x, first, strict=True)] or [_NONE]
-        )
-        mine = (everyone.y >= box[0]) & (everyone.y < box[1]) & (everyone.x >= box[2]) & (everyone.x < box[3])
-        return everyone.where(mine)
+        colonies = zip(which, turned, p.y, p.x, first, strict=True)
+        return Placed.join([self._grown.placed(*colony) for colony in colonies] or [NOTHING]).inside(box)
 
     def paint(self, level: int, row: int, col: int) -> np.ndarray:
         canvas = np.zeros((2, BLOCK, BLOCK), np.float32)
@@ -124,7 +106,7 @@ class Colonies(Model):
         return np.asarray(np.clip(30000 + 12000 * image + 0.5, 0, 65535), np.uint16)
 
 
-_NONE = Placed(*(np.zeros(0, np.int64) for _ in range(6)))
+bacteria = maker(Colonies)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from ...errors import PlanError
 from ..source import Channel
 from .blood_cells import PLATELETS, RED_CELLS, WHITE_CELLS, blood_library
-from .lattice import Box, Lattice, SmoothNoise
-from .scene import Model, Scene
+from .lattice import Box, Lattice, SmoothNoise, around
+from .scene import RGB, Model, maker
 from .sprites import Library, Placed, add
 from .texture import BLOCK, block_nodes, normal_block, spread
 
@@ -20,14 +19,8 @@ _WHITE = (243.0, 239.0, 233.0)
 _STEPS = 4000
 
 
-def blood(
-    shape: tuple[int, int] = (2048, 2048),
-    *,
-    seed: int = 0,
-    pixel_size: float = 0.125,
-    crowding: float = 0.7,
-    white_cells: float = 0.5,
-) -> Scene:
+@dataclass(frozen=True, kw_only=True)
+class Smear(Model):
     """A blood smear with exact truth for every cell.
 
     Parameters
@@ -53,25 +46,16 @@ def blood(
     >>> blood((64, 64)).image.pixel_size["x"]
     0.125
     """
-    for name, value in (("crowding", crowding), ("white_cells", white_cells)):
-        if not 0 <= value <= 1:
-            raise PlanError(f"{name}={value} must lie in 0..1")
-    return Scene(Smear(shape, seed, pixel_size, crowding, white_cells))
 
-
-@dataclass(frozen=True)
-class Smear(Model):
-    """The plan behind :func:`blood`."""
-
-    crowding: float
-    white_cells: float
+    pixel_size: float = 0.125
+    crowding: float = 0.7
+    white_cells: float = 0.5
 
     kind: ClassVar[str] = "blood"
     dtype: ClassVar[type] = np.uint8
     rgb: ClassVar[bool] = True
-    channels: ClassVar[tuple[Channel, ...]] = tuple(
-        Channel(n, c) for n, c in (("red", "#ff0000"), ("green", "#00ff00"), ("blue", "#0000ff"))
-    )
+    channels: ClassVar[tuple[Channel, ...]] = RGB
+    limits = (("crowding", 0, 1), ("white_cells", 0, 1))
 
     @property
     def library(self) -> Library:
@@ -79,11 +63,10 @@ class Smear(Model):
 
     def plan(self, box: Box) -> Placed:
         far = int(self.px(16.0))
-        whites = self._white((box[0] - far, box[1] + far, box[2] - far, box[3] + far))
+        whites = self._white(around(box, far))
         reds = _clear_of(self._red(box), whites, self.px(9.3))
         plates = _clear_of(self._platelets(box), whites, self.px(9.0))
-        mine = (whites.y >= box[0]) & (whites.y < box[1]) & (whites.x >= box[2]) & (whites.x < box[3])
-        return Placed.join([reds, plates, whites.where(mine)])
+        return Placed.join([reds, plates, whites.inside(box)])
 
     def paint(self, level: int, row: int, col: int) -> np.ndarray:
         density = np.zeros((3, BLOCK, BLOCK), np.float32)
@@ -135,6 +118,9 @@ class Smear(Model):
         variant = variants[0] + (u[0] * (variants[1] - variants[0])).astype(np.int64)
         strength = (0.86 + 0.28 * u[2]).astype(np.float32)
         return Placed(label.astype(np.int32), p.y, p.x, variant, (u[1] * 8).astype(np.int64), strength)
+
+
+blood = maker(Smear)
 
 
 def _clear_of(placed: Placed, others: Placed, distance: float) -> Placed:

@@ -9,10 +9,9 @@ from typing import ClassVar
 import numpy as np
 from scipy import ndimage
 
-from ...errors import PlanError
 from ..source import Channel
 from .lattice import Box, Lattice, SmoothNoise
-from .scene import Model, Scene
+from .scene import Model, maker
 from .sprites import Library, Placed, Sprite, add, grain, outline, polar
 from .texture import BLOCK, block_nodes, normal_block, spread
 
@@ -21,17 +20,8 @@ _BLUR_UM, _DEFOCUS_UM, _HALO_UM = 0.25, 2.0, 2.6
 _OFFSET, _GAIN, _READ = 100.0, 3.0, 6.0  # camera: grey values, grey values per photoelectron, grey values
 
 
-def fluorescence(
-    shape: tuple[int, int] = (2048, 2048),
-    *,
-    seed: int = 0,
-    pixel_size: float = 0.325,
-    density: float = 0.7,
-    brightness: float = 4000.0,
-    background: float = 250.0,
-    uneven: float = 0.15,
-    out_of_focus: float = 0.0,
-) -> Scene:
+@dataclass(frozen=True, kw_only=True)
+class Nuclei(Model):
     """Fluorescent nuclei with exact truth: blur, shot and read noise, uneven illumination, touching clusters.
 
     Parameters
@@ -59,25 +49,18 @@ def fluorescence(
     >>> fluorescence((128, 128)).image.dtype
     dtype('uint16')
     """
-    for name, value in (("density", density), ("uneven", uneven), ("out_of_focus", out_of_focus)):
-        if not 0 <= value <= 1:
-            raise PlanError(f"{name}={value} must lie in 0..1")
-    return Scene(Nuclei(shape, seed, pixel_size, density, brightness, background, uneven, out_of_focus))
 
-
-@dataclass(frozen=True)
-class Nuclei(Model):
-    """The plan behind :func:`fluorescence`."""
-
-    density: float
-    brightness: float
-    background: float
-    uneven: float
-    out_of_focus: float
+    pixel_size: float = 0.325
+    density: float = 0.7
+    brightness: float = 4000.0
+    background: float = 250.0
+    uneven: float = 0.15
+    out_of_focus: float = 0.0
 
     kind: ClassVar[str] = "fluorescence"
     dtype: ClassVar[type] = np.uint16
     channels: ClassVar[tuple[Channel, ...]] = (Channel("DAPI", "#4d8dff", None, 461.0, 358.0),)
+    limits = (("density", 0, 1), ("uneven", 0, 1), ("out_of_focus", 0, 1))
 
     @property
     def library(self) -> Library:
@@ -123,6 +106,9 @@ class Nuclei(Model):
     def _illumination(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         v, u = (2 * a / n - 1 for a, n in zip((y, x), self.shape, strict=True))
         return np.asarray(1 - self.uneven * np.minimum(((v + 0.1) ** 2 + (u - 0.15) ** 2) / 2.0, 1.0))
+
+
+fluorescence = maker(Nuclei)
 
 
 @lru_cache(maxsize=4)

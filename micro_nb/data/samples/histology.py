@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import ClassVar
 
 import numpy as np
@@ -12,10 +13,10 @@ from scipy.spatial import cKDTree
 
 from ..source import Channel
 from .crypts import GLAND_NUCLEI, GLANDS, gland_library, gland_nuclei, tissue_library
-from .lattice import Box, Lattice, SmoothNoise
-from .scene import Model, Scene
+from .lattice import Box, Lattice, SmoothNoise, around
+from .scene import RGB, Model, maker
 from .sprites import Library, Placed, add, cover, turn
-from .texture import BLOCK, Texture, block_nodes, fibres, normal_block, spectral, spread
+from .texture import BLOCK, Texture, block_box, block_nodes, fibres, normal_block, spectral, spread
 
 _STAINS = ((0.65, 0.704, 0.286), (0.075, 0.80, 0.40))  # optical density of haematoxylin and eosin in red, green, blue
 _WHITE = (246.0, 244.0, 247.0)
@@ -26,14 +27,8 @@ _SAFE_UM = 7.0  # nuclei keep this far from the frayed rim
 _BANDS = (0.47, 0.49, 0.76)  # where mucosa, muscularis mucosae and submucosa end, from the lumen (0) to the outside (1)
 
 
-def histology(
-    shape: tuple[int, int] = (2048, 2048),
-    *,
-    seed: int = 0,
-    pixel_size: float = 0.25,
-    stain: float = 1.0,
-    glass: bool = True,
-) -> Scene:
+@dataclass(frozen=True, kw_only=True)
+class Colon(Model):
     """H&E-like colon tissue with exact truth for every nucleus.
 
     Parameters
@@ -57,22 +52,15 @@ def histology(
     >>> histology((64, 64)).image.rgb
     True
     """
-    return Scene(Colon(shape, seed, pixel_size, stain, glass))
 
-
-@dataclass(frozen=True)
-class Colon(Model):
-    """The plan behind :func:`histology`."""
-
-    stain: float
-    glass: bool
+    pixel_size: float = 0.25
+    stain: float = 1.0
+    glass: bool = True
 
     kind: ClassVar[str] = "histology"
     dtype: ClassVar[type] = np.uint8
     rgb: ClassVar[bool] = True
-    channels: ClassVar[tuple[Channel, ...]] = tuple(
-        Channel(n, c) for n, c in (("red", "#ff0000"), ("green", "#00ff00"), ("blue", "#0000ff"))
-    )
+    channels: ClassVar[tuple[Channel, ...]] = RGB
 
     @property
     def library(self) -> Library:
@@ -88,9 +76,8 @@ class Colon(Model):
             return self._develop(np.zeros((2, BLOCK, BLOCK), np.float32), level, row, col)
         textures = [t.window(level, row, col) for t in _textures(self.pixel_size)]
         canvas, origin = self._matrix(textures, y, x), (row * BLOCK, col * BLOCK)
-        span, glands = BLOCK << level, gland_library(self.pixel_size)
-        reach = glands.reach + (2 << level)
-        near = (row * span - reach, (row + 1) * span + reach, col * span - reach, (col + 1) * span + reach)
+        glands = gland_library(self.pixel_size)
+        near = around(block_box(level, row, col), glands.reach + (2 << level))
         cover(canvas, glands.views(level), self._glands(near), origin, level)
         if inset.min() < 6:
             frayed = spread(inset) + 1.5 * textures[0] + 0.6 * textures[3]
@@ -173,15 +160,9 @@ class Colon(Model):
         return np.asarray(np.where(inside >= 1, np.clip((0.74 - follicle) * 12, 0, 0.96), 0))
 
     def _glands(self, box: Box) -> Placed:
-        y0, y1, x0, x1 = box
         step = 4096
-        parts = [
-            _crypt_district(self, r, c, step)
-            for r in range(y0 // step, -(-y1 // step))
-            for c in range(x0 // step, -(-x1 // step))
-        ]
-        glands = Placed.join(parts)
-        return glands.where((glands.y >= y0) & (glands.y < y1) & (glands.x >= x0) & (glands.x < x1))
+        spans = (range(low // step, -(-high // step)) for low, high in (box[:2], box[2:]))
+        return Placed.join([_crypt_district(self, r, c, step) for r, c in product(*spans)]).inside(box)
 
     def plan_crypts(self, box: Box) -> Placed:
         """The crypts whose middle lies in ``box``; they may lie outside the image and reach into it."""
@@ -194,9 +175,8 @@ class Colon(Model):
 
     def _epithelium(self, box: Box) -> Placed:
         """Nuclei of the crypts; each crypt variant carries its own ring."""
-        reach = gland_library(self.pixel_size).reach
-        y0, y1, x0, x1 = box
-        glands = self._glands((y0 - reach, y1 + reach, x0 - reach, x1 + reach))
+        (y0, y1, x0, x1), reach = box, gland_library(self.pixel_size).reach
+        glands = self._glands(around(box, reach))
         dy, dx, variant, turned, number = gland_nuclei(self.pixel_size)
         pick = glands.variant * 8 + glands.turn
         y, x = glands.y[:, None] + dy[pick], glands.x[:, None] + dx[pick]
@@ -243,7 +223,7 @@ class Colon(Model):
         """Whether points lie in a crypt: their place in the pictures of the crypts of the cells around them."""
         reach = gland_library(self.pixel_size).reach
         masks, pad = _gland_masks(self.pixel_size)
-        glands = self._glands((box[0] - reach, box[1] + reach, box[2] - reach, box[3] + reach))
+        glands = self._glands(around(box, reach))
         inside = np.zeros(len(y), bool)
         order = np.argsort(y, kind="stable")
         ys = y[order]
@@ -252,6 +232,9 @@ class Colon(Model):
             some = some[np.abs(x[some] - gx) < reach]
             inside[some] |= masks[which][y[some] - gy + pad, x[some] - gx + pad]
         return inside
+
+
+histology = maker(Colon)
 
 
 @lru_cache(maxsize=128)

@@ -20,6 +20,11 @@ _NEIGHBOURS = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != 
 _K1, _K2, _K3 = (np.uint64(k) for k in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
+def around(box: Box, by: int) -> Box:
+    """The box with ``by`` px more on every side."""
+    return box[0] - by, box[1] + by, box[2] - by, box[3] + by
+
+
 def hash_uniform(seed: int, stream: int, row: np.ndarray, col: np.ndarray) -> np.ndarray:
     """Uniform numbers in [0, 1) that depend on nothing but their arguments (the finaliser of SplitMix64, Steele 2014).
 

@@ -13,25 +13,16 @@ from scipy.special import ndtri
 
 from ...errors import PlanError
 from ..source import Channel
-from .lattice import Box, Lattice, SmoothNoise, hash_uniform
-from .scene import Model, Scene
+from .lattice import Box, Lattice, SmoothNoise, around, hash_uniform
+from .scene import Model, maker
 from .sprites import Library, Placed, Sprite, cover, grain, outline, polar
 from .texture import BLOCK, Texture, block_nodes, normal_block, spectral, spread
 
 _VARIANTS, _SATELLITES, _CLASSES = 96, 24, 8
 
 
-def particles(
-    shape: tuple[int, int] = (2048, 2048),
-    *,
-    seed: int = 0,
-    pixel_size: float = 0.02,
-    diameter: float = 1.2,
-    spread_of_sizes: float = 0.22,
-    coverage: float = 0.5,
-    satellites: float = 0.15,
-    dose: float = 300.0,
-) -> Scene:
+@dataclass(frozen=True, kw_only=True)
+class Powder(Model):
     """Nearly round powder particles with exact truth: bright edges, shadows, a size distribution, shot noise.
 
     Parameters
@@ -58,29 +49,25 @@ def particles(
     >>> particles((64, 64)).image.channels[0].name
     'secondary electrons'
     """
-    bounds = {"spread_of_sizes": 0.6, "coverage": 1.0, "satellites": 1.0}
-    for name, top in bounds.items():
-        value = {"spread_of_sizes": spread_of_sizes, "coverage": coverage, "satellites": satellites}[name]
-        if not 0 <= value <= top:
-            raise PlanError(f"{name}={value} must lie in 0..{top:g}")
-    if diameter < 6 * pixel_size or dose <= 0:
-        raise PlanError(f"diameter={diameter} µm must be at least 6 px of {pixel_size} µm, and dose={dose} above 0")
-    return Scene(Powder(shape, seed, pixel_size, diameter, spread_of_sizes, coverage, satellites, dose))
 
-
-@dataclass(frozen=True)
-class Powder(Model):
-    """The plan behind :func:`particles`."""
-
-    diameter: float
-    spread_of_sizes: float
-    coverage: float
-    satellites: float
-    dose: float
+    pixel_size: float = 0.02
+    diameter: float = 1.2
+    spread_of_sizes: float = 0.22
+    coverage: float = 0.5
+    satellites: float = 0.15
+    dose: float = 300.0
 
     kind: ClassVar[str] = "particles"
     dtype: ClassVar[type] = np.uint8
     channels: ClassVar[tuple[Channel, ...]] = (Channel("secondary electrons", "#ffffff"),)
+    limits = (("spread_of_sizes", 0, 0.6), ("coverage", 0, 1), ("satellites", 0, 1))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.diameter < 6 * self.pixel_size or self.dose <= 0:
+            raise PlanError(
+                f"diameter={self.diameter} µm must be at least 6 px of {self.pixel_size} µm, and dose={self.dose} above 0"
+            )
 
     @property
     def library(self) -> Library:
@@ -88,10 +75,8 @@ class Powder(Model):
 
     def plan(self, box: Box) -> Placed:
         far = 2 * self.library.reach
-        parents = self._particles((box[0] - 2 * far, box[1] + 2 * far, box[2] - 2 * far, box[3] + 2 * far))
-        everyone = Placed.join([parents, self._stuck(parents)])
-        mine = (everyone.y >= box[0]) & (everyone.y < box[1]) & (everyone.x >= box[2]) & (everyone.x < box[3])
-        return everyone.where(mine)
+        parents = self._particles(around(box, 2 * far))
+        return Placed.join([parents, self._stuck(parents)]).inside(box)
 
     def paint(self, level: int, row: int, col: int) -> np.ndarray:
         y, x = block_nodes(level, row, col)
@@ -140,6 +125,9 @@ class Powder(Model):
         close = cKDTree(np.stack([placed.y, placed.x], 1)).query_pairs(0.45 * self.px(self.diameter), output_type="ndarray")
         later = np.where(placed.label[close[:, 0]] > placed.label[close[:, 1]], close[:, 0], close[:, 1])
         return placed.where(~np.isin(np.arange(len(placed)), later))
+
+
+particles = maker(Powder)
 
 
 def _radii(diameter_px: float, spread_of_sizes: float) -> np.ndarray:

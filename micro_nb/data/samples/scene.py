@@ -6,11 +6,12 @@ import json
 import os
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from dataclasses import KW_ONLY, asdict, dataclass, fields
+from functools import cached_property, lru_cache, wraps
+from itertools import product
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec
 
 import numpy as np
 
@@ -18,14 +19,15 @@ from ...errors import PlanError, UnitsError
 from ...settings import settings
 from ..image import MicroImage
 from ..region import Region
-from ..source import Channel, ImageInfo, Index, Level, Source
-from .lattice import Box
+from ..source import Channel, ImageInfo, Index, Level, Source, paste
+from .lattice import Box, around
 from .sprites import Library, Placed, paint_labels
-from .texture import BLOCK
+from .texture import BLOCK, block_box
 
 if TYPE_CHECKING:
     import pandas as pd
 
+P = ParamSpec("P")
 _KEPT_BLOCKS = 48
 _MAX_LEVEL = 5
 _DISTRICT = 2048
@@ -35,6 +37,8 @@ _DISTRICT = 2048
 class Model(ABC):
     """What a kind of scene decides: where objects lie and how a block is painted. Frozen: it is the whole plan.
 
+    A kind says its ``limits`` (parameter, lowest, highest), its dtype and its channels; :func:`maker` makes its function.
+
     Attributes
     ----------
     shape : ``(y, x)`` px.
@@ -42,16 +46,21 @@ class Model(ABC):
     pixel_size : µm per px.
     """
 
-    shape: tuple[int, int]
-    seed: int
-    pixel_size: float
+    shape: tuple[int, int] = (2048, 2048)
+    _: KW_ONLY
+    seed: int = 0
+    pixel_size: float = 1.0
 
     kind: ClassVar[str]
     dtype: ClassVar[type]
     rgb: ClassVar[bool] = False
     channels: ClassVar[tuple[Channel, ...]] = ()
+    limits: ClassVar[tuple[tuple[str, float, float], ...]] = ()
 
     def __post_init__(self) -> None:
+        for name, low, high in self.limits:
+            if not low <= getattr(self, name) <= high:
+                raise PlanError(f"{name}={getattr(self, name)} must lie in {low:g}..{high:g}")
         if len(self.shape) != 2 or min(self.shape) < 1:
             raise PlanError(f"shape {self.shape} must be (y, x), both at least 1")
         if not 0 < self.pixel_size < 100:
@@ -69,13 +78,9 @@ class Model(ABC):
 
     def place(self, box: Box) -> Placed:
         """As :meth:`plan`, for the part of ``box`` inside the image; remembers what it planned."""
-        y0, y1, x0, x1 = max(box[0], 0), min(box[1], self.shape[0]), max(box[2], 0), min(box[3], self.shape[1])
-        districts = [
-            _district(self, r, c)
-            for r in range(y0 // _DISTRICT, -(-y1 // _DISTRICT))
-            for c in range(x0 // _DISTRICT, -(-x1 // _DISTRICT))
-        ]
-        placed = Placed.join([d.where((d.y >= y0) & (d.y < y1) & (d.x >= x0) & (d.x < x1)) for d in districts] or [_NOTHING])
+        y0, y1, x0, x1 = box = max(box[0], 0), min(box[1], self.shape[0]), max(box[2], 0), min(box[3], self.shape[1])
+        spans = (range(low // _DISTRICT, -(-high // _DISTRICT)) for low, high in ((y0, y1), (x0, x1)))
+        placed = Placed.join([_district(self, *at).inside(box) for at in product(*spans)] or [NOTHING])
         return placed.where(np.argsort(placed.label, kind="stable"))
 
     @abstractmethod
@@ -88,8 +93,7 @@ class Model(ABC):
 
     def around(self, level: int, row: int, col: int) -> Placed:
         """The objects of the image that may reach into a block."""
-        span, margin = BLOCK << level, self.library.reach + (2 << level)
-        return self.place((row * span - margin, (row + 1) * span + margin, col * span - margin, (col + 1) * span + margin))
+        return self.place(around(block_box(level, row, col), self.library.reach + (2 << level)))
 
     def label_block(self, row: int, col: int) -> np.ndarray:
         """Truth of a block of level 0, ``(BLOCK, BLOCK)`` int32."""
@@ -102,7 +106,8 @@ class Model(ABC):
         return {"generator": f"micro_nb.samples.{self.kind}", **asdict(self), "shape": list(self.shape)}
 
 
-_NOTHING = Placed(*(np.zeros(0, np.int64) for _ in range(6)))
+RGB = tuple(Channel(n, c) for n, c in (("red", "#ff0000"), ("green", "#00ff00"), ("blue", "#0000ff")))
+NOTHING = Placed(*(np.zeros(0, np.int64) for _ in range(6)))
 
 
 @lru_cache(maxsize=128)
@@ -112,44 +117,51 @@ def _district(model: Model, row: int, col: int) -> Placed:
     return model.plan((y0, min(y0 + _DISTRICT, model.shape[0]), x0, min(x0 + _DISTRICT, model.shape[1])))
 
 
-class _BlockSource(Source):
-    """Reads any window by painting the blocks it touches; blocks are the same whatever window asks for them."""
+class SceneSource(Source):
+    """The picture of a scene, or its truth (int32 labels, level 0 alone). Any window is cut from the blocks it touches, which
+    are the same whatever window asks for them."""
 
-    def __init__(self, model: Model, *, levels: int) -> None:
-        self.model = model
-        self._levels = tuple(self._level(k) for k in range(levels))
+    def __init__(self, model: Model, *, truth: bool = False) -> None:
+        self.model, self._truth, coarsest = model, truth, 0
+        while not truth and max(model.shape) >> coarsest > BLOCK and coarsest < _MAX_LEVEL:
+            coarsest += 1
+        rgb = model.rgb and not truth
         self._block = lru_cache(_KEPT_BLOCKS)(self._paint)
-        self.format = "generated"
+        self._labels = {} if truth else {"truth": SceneSource(model, truth=True)}
+        self._info = ImageInfo(
+            axes=("c", "y", "x") if rgb else ("y", "x"), dtype=np.dtype(np.int32 if truth else model.dtype), rgb=rgb,
+            levels=tuple(self._level(k, (3,) if rgb else ()) for k in range(coarsest + 1)),
+            pixel_size={"y": model.pixel_size, "x": model.pixel_size}, pixel_size_source="generator",
+            channels=(Channel("truth"),) if truth else model.channels, facts=model.describe(),
+        )  # fmt: skip
+        self.format = f"generated ({model.kind}{' truth' if truth else ''})"
+        if not truth:
+            self.uri = pkgutil.resolve_name("micro_nb.data.samples.address:scene_address")(model)  # it knows all generators
 
-    def _level(self, k: int) -> Level:
-        lead = (3,) if self.model.rgb and self._coloured else ()
+    @property
+    def info(self) -> ImageInfo:
+        return self._info
+
+    def labels(self) -> Mapping[str, Source]:
+        return self._labels
+
+    def _level(self, k: int, lead: tuple[int, ...]) -> Level:
         plane = tuple(-(-n // 2**k) for n in self.model.shape)
-        chunks = tuple(min(n, BLOCK) for n in plane)
-        one, zero = (1.0,) * len(lead), (0.0,) * (len(lead) + 2)
-        return Level(lead + plane, lead + chunks, (*one, 2.0**k, 2.0**k), zero)
+        chunks, ones = tuple(min(n, BLOCK) for n in plane), (1.0,) * len(lead)
+        return Level(lead + plane, lead + chunks, (*ones, 2.0**k, 2.0**k), (0.0,) * (len(lead) + 2))
 
-    _coloured: ClassVar[bool] = True
-
-    @abstractmethod
     def _paint(self, level: int, row: int, col: int) -> np.ndarray:
-        """Block ``(row, col)`` of a level."""
+        return self.model.label_block(row, col) if self._truth else self.model.paint(level, row, col)
 
     def read(self, level: int, index: Index) -> np.ndarray:
-        index = self.check(level, index)
-        rows, cols = index[-2:]
+        *lead, rows, cols = index = self.check(level, index)
         out = np.empty([s.stop - s.start for s in index], self.info.dtype)
-        wanted = [
-            (r, c)
-            for r in range(rows.start // BLOCK, (rows.stop - 1) // BLOCK + 1)
-            for c in range(cols.start // BLOCK, (cols.stop - 1) // BLOCK + 1)
-        ]
+        spans = (range(s.start // BLOCK, (s.stop - 1) // BLOCK + 1) for s in (rows, cols))
+        wanted = list(product(*spans))
 
-        def fill(place: tuple[int, int]) -> None:
-            (r, c), block = place, self._block(level, *place)
-            y0, y1 = max(rows.start, r * BLOCK), min(rows.stop, (r + 1) * BLOCK)
-            x0, x1 = max(cols.start, c * BLOCK), min(cols.stop, (c + 1) * BLOCK)
-            piece = block[..., y0 - r * BLOCK : y1 - r * BLOCK, x0 - c * BLOCK : x1 - c * BLOCK]
-            out[..., y0 - rows.start : y1 - rows.start, x0 - cols.start : x1 - cols.start] = piece[index[:-2]]
+        def fill(place: tuple[int, ...]) -> None:
+            block = self._block(level, place[0], place[1])[tuple(lead)]
+            paste(out.T, (cols, rows), block.T, (place[1] * BLOCK, place[0] * BLOCK))
 
         if len(wanted) == 1 or settings.threads == 1:
             for place in wanted:
@@ -161,59 +173,9 @@ class _BlockSource(Source):
 
     def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
         yield json.dumps(self.model.describe(), sort_keys=True).encode()
-        rows, cols = (-(-n // BLOCK) for n in self.model.shape)
-        for r in range(rows if full else 1):
-            for c in range(cols if full else 1):
-                yield np.ascontiguousarray(self._block(0, r, c)).tobytes()
-
-
-class SceneSource(_BlockSource):
-    """The picture of a scene."""
-
-    def __init__(self, model: Model) -> None:
-        coarsest = 0
-        while max(model.shape) >> coarsest > BLOCK and coarsest < _MAX_LEVEL:
-            coarsest += 1
-        super().__init__(model, levels=coarsest + 1)
-        self._truth = LabelSource(model)
-        self._info = ImageInfo(
-            axes=("c", "y", "x") if model.rgb else ("y", "x"), dtype=np.dtype(model.dtype), levels=self._levels,
-            pixel_size={"y": model.pixel_size, "x": model.pixel_size}, pixel_size_source="generator",
-            channels=model.channels, rgb=model.rgb, facts=model.describe(),
-        )  # fmt: skip
-        self.format = f"generated ({model.kind})"
-        self.uri = pkgutil.resolve_name("micro_nb.data.samples.address:scene_address")(model)  # it knows all generators
-
-    @property
-    def info(self) -> ImageInfo:
-        return self._info
-
-    def labels(self) -> Mapping[str, Source]:
-        return {"truth": self._truth}
-
-    def _paint(self, level: int, row: int, col: int) -> np.ndarray:
-        return self.model.paint(level, row, col)
-
-
-class LabelSource(_BlockSource):
-    """The truth of a scene: int32 labels at level 0."""
-
-    _coloured = False
-
-    def __init__(self, model: Model) -> None:
-        super().__init__(model, levels=1)
-        self._info = ImageInfo(
-            axes=("y", "x"), dtype=np.dtype(np.int32), levels=self._levels, channels=(Channel("truth"),),
-            pixel_size={"y": model.pixel_size, "x": model.pixel_size}, pixel_size_source="generator", facts=model.describe(),
-        )  # fmt: skip
-        self.format = f"generated ({model.kind} truth)"
-
-    @property
-    def info(self) -> ImageInfo:
-        return self._info
-
-    def _paint(self, level: int, row: int, col: int) -> np.ndarray:
-        return self.model.label_block(row, col)
+        rows, cols = (-(-n // BLOCK) if full else 1 for n in self.model.shape)
+        for place in np.ndindex(rows, cols):
+            yield np.ascontiguousarray(self._block(0, *place)).tobytes()
 
 
 @dataclass(frozen=True)
@@ -306,7 +268,7 @@ class Scene:
             yield placed if inside is None else placed.where(inside.contains(placed.y, placed.x))
 
     def _placed(self, region: Region | str | None) -> Placed:
-        placed = Placed.join([*self._bands(region), _NOTHING])
+        placed = Placed.join([*self._bands(region), NOTHING])
         return placed.where(np.argsort(placed.label, kind="stable"))
 
     def _moments(self, placed: Placed) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -335,3 +297,14 @@ class Scene:
         at = np.searchsorted(wanted, found)
         known = (at < len(wanted)) & (wanted[np.minimum(at, len(wanted) - 1)] == found)
         return at[known], sums[:, known]
+
+
+def maker(model: Callable[P, Model]) -> Callable[P, Scene]:
+    """The function that plans scenes of one kind: with the parameters of its model, and what its docstring says of them."""
+
+    @wraps(model, updated=())
+    def make(*args: P.args, **kwargs: P.kwargs) -> Scene:
+        return Scene(model(*args, **kwargs))
+
+    make.__name__ = make.__qualname__ = vars(model)["kind"]
+    return make

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import tomllib
+from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +18,10 @@ from ..source import Channel
 from ..sources.arrays import ArraySource
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """What scikit-image's documentation says of one image."""
-
-    axes: str
-    what: str
-    licence: str
-    file: str
-    pixel_size: tuple[float, ...] | None = None  # µm, in the order of the z, y, x that ``axes`` holds
-    channels: tuple[Channel, ...] = ()
-
-
-_RGB = "yxc"
-_CELLS = (Channel("membrane", "#ff4dd2"), Channel("nuclei", "#4d8dff"))
-_KIDNEY = tuple(Channel(f"{nm} nm", c, None, float(nm)) for nm, c in ((450, "#4d8dff"), (515, "#33d17a"), (605, "#ff5a4d")))
-_PUBLIC, _NONE = "CC0", "no known copyright restrictions"
-_IMAGES = {
-    "immunohistochemistry": _Entry(
-        _RGB, "colonic glands: FHL2 by DAB, haematoxylin counterstain (CMMI)", _NONE, "ihc.png"
-    ),
-    "cell": _Entry("yx", "quantitative phase of a cell in saline (Müller et al. 2018)", _PUBLIC, "cell.png", (0.107, 0.107)),
-    "microaneurysms": _Entry("yx", "detail of a retina with lesions (HRF database)", _PUBLIC, "microaneurysms.png"),
-    "retina": _Entry(_RGB, "fundus photograph of a human retina (Häggström 2014)", _PUBLIC, "retina.jpg"),
-    "human_mitosis": _Entry("yx", "human cells undergoing mitosis (Moffat et al. 2006)", _PUBLIC, "mitosis.tif"),
-    "cells3d": _Entry(
-        "zcyx", "cells in 3D, membranes and nuclei (Allen Institute for Cell Science)", "not stated", "cells3d.tif",
-        (0.29, 0.26, 0.26), _CELLS,
-    ),
-    "kidney": _Entry("zyxc", "mouse kidney, confocal (G. Buckley)", _PUBLIC, "kidney.tif", (1.25, 1.24, 1.24), _KIDNEY),
-    "lily": _Entry("yxc", "stem of lily of the valley, confocal (G. Buckley)", _PUBLIC, "lily.tif", (1.24, 1.24)),
-    "skin": _Entry(_RGB, "dermis and epidermis with a naevus, H&E, 10x (Kilbad)", "public domain", "skin.jpg"),
-    "protein_transport": _Entry("tcyx", "protein re-localising to the nuclear envelope", "not stated", "protein_transport.tif"),
-    "nickel_solidification": _Entry("tyx", "X-radiographs of a solidifying nickel alloy", "not stated", "solidification.tif"),
-    "palisades_of_vogt": _Entry("tyx", "palisades of Vogt in vivo", "not stated", "palisades_of_vogt.tif"),
-}  # fmt: skip
+@cache
+def _images() -> dict[str, dict[str, Any]]:
+    """What scikit-image's documentation says of its images, by name."""
+    return tomllib.loads(files(__package__).joinpath("scikit.toml").read_text(encoding="utf-8"))
 
 
 def names(*, bundled: bool | None = None) -> tuple[str, ...]:
@@ -58,7 +30,7 @@ def names(*, bundled: bool | None = None) -> tuple[str, ...]:
     >>> "immunohistochemistry" in names(bundled=True)
     True
     """
-    return tuple(sorted(n for n in _IMAGES if bundled is None or _is_here(n) == bundled))
+    return tuple(sorted(n for n in _images() if bundled is None or _is_here(n) == bundled))
 
 
 def load(name: str, *, download: bool = False) -> MicroImage:
@@ -74,7 +46,7 @@ def load(name: str, *, download: bool = False) -> MicroImage:
     ImageNotFoundError : an unknown name, or one that needs a download that was not allowed or did not succeed.
     MissingExtraError : a download needs the package pooch.
     """
-    if name not in _IMAGES:
+    if name not in _images():
         raise ImageNotFoundError(f"no sample is called {name!r}; there are {', '.join(names())}")
     if not _is_here(name) and not download:
         raise ImageNotFoundError(
@@ -96,14 +68,13 @@ def _fetch(name: str) -> np.ndarray:
 
 
 def _source(name: str, array: np.ndarray) -> ArraySource:
-    entry = _IMAGES[name]
-    source = ArraySource.of(array, axes=entry.axes)
-    spatial = [a for a in "zyx" if a in entry.axes]
-    facts: dict[str, Any] = {"what": entry.what, "licence": entry.licence, "source": f"scikit-image {version('scikit-image')}"}
+    entry = _images()[name]
+    source = ArraySource.of(array, axes=entry["axes"])
+    sizes = dict(zip([a for a in "zyx" if a in entry["axes"]], entry.get("pixel_size", ()), strict=False))
+    facts = {k: entry[k] for k in ("what", "licence")} | {"source": f"scikit-image {version('scikit-image')}"}
     info = replace(
-        source.described, channels=entry.channels or source.described.channels, facts=facts,
-        pixel_size=dict(zip(spatial, entry.pixel_size, strict=True)) if entry.pixel_size else None,
-        pixel_size_source="scikit-image documentation" if entry.pixel_size else None,
+        source.described, channels=tuple(Channel(**c) for c in entry.get("channels", ())) or source.described.channels,
+        facts=facts, pixel_size=sizes or None, pixel_size_source="scikit-image documentation" if sizes else None,
     )  # fmt: skip
     return replace(source, described=info, uri=f"sample:{name}", format="scikit-image sample")
 
@@ -113,5 +84,5 @@ def _is_here(name: str) -> bool:
     import skimage
     from skimage import data
 
-    file = _IMAGES[name].file
-    return (Path(skimage.__file__).parent / "data" / file).exists() or (Path(data.data_dir) / file).exists()
+    file = str(_images()[name]["file"])
+    return any((folder / file).exists() for folder in (Path(skimage.__file__).parent / "data", Path(data.data_dir)))

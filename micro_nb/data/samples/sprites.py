@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .lattice import Box
 from .texture import spectral
 
 
@@ -96,6 +97,10 @@ class Placed:
     def where(self, keep: np.ndarray) -> Placed:
         """The objects where ``keep`` is True (or at these positions), in that order."""
         return Placed(*(getattr(self, f)[keep] for f in self.__dataclass_fields__))
+
+    def inside(self, box: Box) -> Placed:
+        """The objects whose middle pixel lies in ``box``, in that order."""
+        return self.where((self.y >= box[0]) & (self.y < box[1]) & (self.x >= box[2]) & (self.x < box[3]))
 
     @classmethod
     def join(cls, parts: Sequence[Placed]) -> Placed:

@@ -88,6 +88,12 @@ def normal_block(seed: int, stream: int, level: int, row: int, col: int) -> np.n
     return field[y : y + BLOCK, x : x + BLOCK]
 
 
+def block_box(level: int, row: int, col: int) -> tuple[int, int, int, int]:
+    """``(y0, y1, x0, x1)`` of a block in pixels of level 0."""
+    span = BLOCK << level
+    return row * span, (row + 1) * span, col * span, (col + 1) * span
+
+
 def block_nodes(level: int, row: int, col: int, *, nodes: int = 33) -> tuple[np.ndarray, np.ndarray]:
     """Level-0 coordinates ``y (nodes, 1)``, ``x (1, nodes)`` of a coarse grid over a block, edges included."""
     span = BLOCK * 2.0**level

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import UnknownFormatError
 from ..location import Location
-from ..source import Channel, Index
+from ..source import Channel, Index, paste
 from .library import Boxes, Described, LibrarySource, chosen, need, opening, planes
 
 _BESIDE = 512
@@ -79,11 +79,7 @@ def _matrix(library: Any, path: str, h: Any) -> Boxes:
                     frame = places.get((c.start + at[0], z.start + at[1], r, k))
                     if frame is not None:  # a sparse slide leaves tiles out
                         tile = frames[slice(frame, frame + 1), slice(0, rows), slice(0, cols), s][0]
-                        y0, x0 = max(r * rows, ys.start), max(k * cols, xs.start)
-                        y1, x1 = min((r + 1) * rows, ys.stop), min((k + 1) * cols, xs.stop)
-                        out[at][y0 - ys.start : y1 - ys.start, x0 - xs.start : x1 - xs.start] = tile[
-                            y0 - r * rows : y1 - r * rows, x0 - k * cols : x1 - k * cols
-                        ]
+                        paste(out[at], (ys, xs), tile, (r * rows, k * cols))
         return out
 
     return Boxes((channels, depth, height, width, h.SamplesPerPixel), _dtype(h), read)

@@ -19,6 +19,7 @@ from ...errors import AxesError, CorruptImageError, ImageNotFoundError, MicroNBE
 from ..axes import PLANE, SPATIAL, canonical, check_axes
 from ..location import Location
 from ..source import MAX_CHANNELS, Channel, ImageInfo, Index, Level, Source, factor
+from .guard import brief, reading
 
 Read = Callable[[Index], np.ndarray]
 _MEANING = {"T": "t", "C": "c", "S": "c", "Z": "z", "Y": "y", "X": "x"}
@@ -45,17 +46,9 @@ def opening(location: Location, what: str) -> Iterator[None]:
     """Turns the many ways in which a library refuses a file into one error that names it."""
     if not location.is_local:
         raise MissingExtraError(f"{location.uri}: {what} files are read from this machine only; download the file and open that")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # libraries warn of what they then refuse, or read
-            yield
-    except (MicroNBError, KeyboardInterrupt):
-        raise
-    except MemoryError as error:
-        raise UnsafeImageError(f"{location.uri}: its header asks for more memory than there is") from error
-    except Exception as error:  # every library has its own
-        detail = " ".join(str(error).split())[:160]
-        raise CorruptImageError(f"{location.uri}: not a readable {what} file ({type(error).__name__}: {detail})") from error
+    with reading(location.uri, f"{what} file"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # libraries warn of what they then refuse, or read
+        yield
 
 
 class Boxes:
@@ -104,6 +97,7 @@ class Described:
     ----------
     arrays : anything with ``shape``, ``dtype`` and slices.
     axes : a letter a stored dimension, of ``T C Z Y X`` and ``S`` for colour samples; others must be 1 long.
+    rgb : whether three samples are red, green and blue; None: where they are bytes.
     pixel_size : µm by axis; what is not positive is left out.
     chunk : ``(y, x)`` that are read together; None for whole planes.
     shut : closes the file.
@@ -118,6 +112,7 @@ class Described:
     facts: Mapping[str, Any] = field(default_factory=dict)
     chunk: tuple[int, int] | None = None
     shut: Callable[[], None] | None = None
+    rgb: bool | None = None
 
 
 class LibrarySource(Source):
@@ -155,7 +150,8 @@ class LibrarySource(Source):
         n = shape[names.index("c")] if "c" in names else 1
         if n > MAX_CHANNELS:
             raise UnsafeImageError(f"{location.uri}: claims {n} channels; its header is damaged")
-        rgb = axes is None and "S" in found.axes and n == 3 and np.dtype(first.dtype) == np.uint8
+        color = axes is None and "S" in found.axes and np.dtype(first.dtype) == np.uint8 if found.rgb is None else found.rgb
+        rgb = color and n == 3
         info = ImageInfo(
             axes=used, dtype=np.dtype(first.dtype).newbyteorder("="), rgb=rgb,
             levels=tuple(_level(array, shape, names, used, found.chunk) for array in found.arrays),
@@ -168,6 +164,8 @@ class LibrarySource(Source):
 
     def read(self, level: int, index: Index) -> np.ndarray:
         asked = dict(zip(self._order, self.check(level, index), strict=True))
+        if not self._arrays:
+            raise ValueError(f"{self.uri}: the image is closed; open it again to read")
         array = self._arrays[level]
         box = tuple(asked.get(k, slice(0, 1)) for k in range(len(array.shape)))
         try:
@@ -175,8 +173,7 @@ class LibrarySource(Source):
         except (MicroNBError, KeyboardInterrupt):
             raise
         except Exception as error:
-            detail = " ".join(str(error).split())[:160]
-            raise CorruptImageError(f"{self.uri}: {box} cannot be read ({type(error).__name__}: {detail})") from error
+            raise CorruptImageError(f"{self.uri}: {box} cannot be read ({brief(error)})") from error
         out = out.transpose(*self._order, *(k for k in range(out.ndim) if k not in self._order))
         return np.array(out.reshape(out.shape[: len(self._order)]), self.info.dtype, order="C")
 
@@ -184,7 +181,7 @@ class LibrarySource(Source):
         return self._location.sample(full=full)
 
     def close(self) -> None:
-        shut, self._shut = self._shut, None
+        shut, self._shut, self._arrays = self._shut, None, ()
         if shut is not None:
             shut()
 

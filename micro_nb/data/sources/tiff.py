@@ -15,6 +15,7 @@ from ...errors import CorruptImageError, ImageNotFoundError
 from ..location import Location
 from ..source import Channel, ImageInfo, Index, Level, Source, factor
 from ..turned import turned
+from .guard import brief, reading
 from .ome_xml import (
     Element,
     companion_name,
@@ -31,7 +32,6 @@ from .ome_xml import (
 )
 from .tiff_bytes import OpenFiles, header_file
 from .tiff_frames import Frames
-from .tiff_guard import reading
 from .tiff_layout import Dim, Layout, arrange
 from .tiff_metadata import find_metadata, format_name, is_signed_imagej
 
@@ -58,7 +58,7 @@ def open_tiff(location: Location, *, series: int = 0, axes: tuple[str, ...] | No
     UnsafeImageError : a strip or tile that would unpack to more than 1 GiB, or XML that declares entities.
     AxesError : neither the file nor ``axes`` says what a dimension is.
     """
-    with reading(location.uri) as notes:
+    with reading(location.uri, "TIFF") as notes:
         source = TiffSource(location, series, axes, notes)
     return turned(source, source.orientation, "TIFF")
 
@@ -292,10 +292,8 @@ def _choose(tif: tifffile.TiffFile, series: int, uri: str, notes: list[str]) -> 
         flags = {f"is_{name}": False for name in _KINDS if getattr(tif, f"is_{name}")}
         if not flags:
             raise
-        detail = " ".join(str(error).split())[:120]
-        notes.append(
-            f"what {', '.join(k[3:] for k in flags)} metadata say of the pages cannot be ({detail}); pages are as stored"
-        )
+        kinds = ", ".join(k[3:] for k in flags)
+        notes.append(f"what {kinds} metadata say of the pages cannot be ({brief(error)}); pages are as stored")
         for flag in flags:
             setattr(tif, flag, False)
     if not 0 <= series < len(tif.series):

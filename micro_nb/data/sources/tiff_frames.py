@@ -15,8 +15,9 @@ import numpy as np
 
 from ...errors import CorruptImageError, UnsafeImageError
 from ...settings import settings
+from ..source import paste
+from .guard import brief, reading
 from .tiff_bytes import ByteRanges, OpenFiles
-from .tiff_guard import reading
 
 MAX_SEGMENT_BYTES = 1 << 30
 _KEEP_BYTES = 64 << 20
@@ -133,7 +134,7 @@ class Frames:
                     self._main.close()
                     self._main.open()
             if frame not in self._pages:
-                with reading(self.uri):
+                with reading(self.uri, "TIFF"):
                     self._pages[frame] = self.series[frame]
                 if len(self._pages) > _KEEP_PAGES:
                     self._pages.popitem(last=False)
@@ -203,7 +204,7 @@ class Frames:
                 array = np.full((*self.segment, self.shaped[4]), self.page.nodata, self.dtype)
             else:
                 return
-            _paste(out[s - box[0].start], box[1:], array, corner)
+            paste(out[s - box[0].start], box[1:], array, corner)
 
         if len(wanted) < 4 or settings.threads == 1:
             for job in wanted:
@@ -233,7 +234,7 @@ class Frames:
         try:
             array = self.decode(data, index, **more)[0]
         except Exception as error:  # each codec has its own exceptions, and damaged bytes reach all of them
-            raise CorruptImageError(f"{self.uri}: strip or tile {index} cannot be decoded ({_brief(error)})") from error
+            raise CorruptImageError(f"{self.uri}: strip or tile {index} cannot be decoded ({brief(error)})") from error
         return _rgb_of_ycbcr(array) if self.page.compression == _APERIO_YCBCR else array  # type: ignore[no-any-return]
 
 
@@ -279,27 +280,12 @@ def encoded_pixels(data: bytes) -> int:
     return 0
 
 
-def _paste(out: np.ndarray, box: tuple[slice, ...], array: np.ndarray, corner: list[int]) -> None:
-    """Copies the part of ``array`` (d, y, x, c), whose first pixel is ``corner``, that lies inside ``box``."""
-    here, there = [], []
-    for b, start, n in zip(box, corner, array.shape, strict=False):
-        low, high = max(b.start, start), min(b.stop, start + n)
-        here.append(slice(low - start, high - start))
-        there.append(slice(low - b.start, high - b.start))
-    out[tuple(there)] = array[tuple(here)]
-
-
 def _rgb_of_ycbcr(array: np.ndarray) -> np.ndarray:
     """Full-range ITU-R BT.601 YCbCr uint8 ``(..., 3)`` as RGB: Aperio's JPEG 2000 variant leaves this to the reader."""
     y, cb, cr = (array[..., k].astype(np.float32) for k in range(3))
     rgb = np.stack([y + 1.402 * (cr - 128), y - 0.344136 * (cb - 128) - 0.714136 * (cr - 128), y + 1.772 * (cb - 128)], axis=-1)
     colors: np.ndarray = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
     return colors
-
-
-def _brief(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:120]}" if text else type(error).__name__
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What a damaged TIFF makes its parser raise or log, as one error and a list of notes."""
+"""What damaged bytes make a library raise or log, as one error and a list of notes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ class _Notes(logging.Handler):
 
 
 @contextmanager
-def reading(uri: str) -> Iterator[list[str]]:
-    """Turns what a damaged header makes the parser raise into one error, and collects its warnings instead of printing them."""
+def reading(uri: str, what: str) -> Iterator[list[str]]:
+    """Turns the many ways in which a library refuses a damaged file into one error that says what the file was to be.
+
+    Warnings that tifffile logs are collected instead of printed.
+    """
     notes: list[str] = []
-    handler = _Notes(notes)
-    logger = logging.getLogger("tifffile")
+    handler, logger = _Notes(notes), logging.getLogger("tifffile")
     logger.addHandler(handler)
     try:
         yield notes
@@ -35,10 +37,17 @@ def reading(uri: str) -> Iterator[list[str]]:
         raise
     except MemoryError as error:
         raise UnsafeImageError(f"{uri}: its header asks for more memory than there is; it is damaged or hostile") from error
-    except Exception as error:  # tifffile raises many kinds on damaged headers
-        detail = " ".join(str(error).split())[:160]
-        raise CorruptImageError(
-            f"{uri}: not a readable TIFF ({type(error).__name__}: {detail}); copy or export it again"
-        ) from error
+    except Exception as error:  # every library has its own
+        raise CorruptImageError(f"{uri}: not a readable {what} ({brief(error)}); copy or export it again") from error
     finally:
         logger.removeHandler(handler)
+
+
+def brief(error: Exception) -> str:
+    """An error in one short line.
+
+    >>> brief(ValueError("no\\n such"))
+    'ValueError: no such'
+    """
+    text = " ".join(str(error).split())[:160]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
