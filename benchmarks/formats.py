@@ -34,7 +34,7 @@ print("took", time.perf_counter() - start, peak() - before, img.source.format.re
 """
 MODULES = (
     "micro_nb.data.sources.zarr_source", "micro_nb.data.sources.tiff", "micro_nb.data.sources.library",
-    "micro_nb.data.sources.coded", "pylibCZIrw.czi", "nd2", "pydicom.pixels", "imagecodecs",
+    "micro_nb.data.sources.pictures", "pylibCZIrw.czi", "nd2", "pydicom.pixels", "imagecodecs",
 )  # fmt: skip
 
 

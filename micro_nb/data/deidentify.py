@@ -91,14 +91,9 @@ def _as_zarr(source: Location, target: Path, overwrite: bool) -> Deidentified:
         raise WriteError(f"{source.uri}: a channel's name holds an address or a person; rename the channel first")
     save_image(MicroImage(_Bare(img.source)), target, overwrite=overwrite)
     removed = [f"metadata: {name.replace('_', ' ')}" for name in img.metadata if name not in _INSTRUMENT]
-    kept = (
-        "pixels",
-        "pixel size",
-        "channels",
-        *(n for n in _INSTRUMENT if n in img.metadata),
-        *(f"labels {n}" for n in img.labels),
-    )
-    return Deidentified(target, (*removed, "name of the file", "everything else that it holds"), kept)
+    kept = (*(n for n in _INSTRUMENT if n in img.metadata), *(f"labels {n}" for n in img.labels))
+    removed += ["name of the file", "everything else that it holds"]
+    return Deidentified(target, tuple(removed), ("pixels", "pixel size", "channels", *kept))
 
 
 class _Bare(SourceOver):

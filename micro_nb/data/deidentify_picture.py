@@ -34,7 +34,7 @@ def clean_picture(path: Path, target: Path) -> tuple[tuple[str, ...], tuple[str,
         with Image.open(path) as image:
             turned = image.getexif().get(ExifTags.Base.Orientation, 1)
         blocks = list(_png(data, turned, removed) if png else _jpeg(data, turned, removed))
-    except (struct.error, IndexError, OSError, SyntaxError):
+    except (struct.error, IndexError, ValueError, OSError, SyntaxError):
         raise WriteError(f"{path}: is cut short or damaged, so it cannot be cleaned") from None
     with writing_file(target) as partial:
         partial.write_bytes(b"".join(blocks))
@@ -82,7 +82,8 @@ def _jpeg(data: bytes, turned: int, removed: dict[str, None]) -> Iterator[bytes]
             return
         end = at + 2 + (0 if marker in _ALONE else struct.unpack_from(">H", data, at + 2)[0])
         body = data[at + 4 : end]
-        if _kept(marker, body):
+        application = 0xE0 <= marker <= 0xEF
+        if (not application and marker != 0xFE) or body.startswith((_PROFILE, _JFIF, _ADOBE)):
             jfif = b"\xff\xe0\x00\x10" + body[:12] + b"\0\0"  # without its thumbnail
             yield jfif if marker == 0xE0 else data[at:end]
         else:
@@ -94,30 +95,16 @@ def _jpeg(data: bytes, turned: int, removed: dict[str, None]) -> Iterator[bytes]
             at = stop
 
 
-def _kept(marker: int, body: bytes) -> bool:
-    application = 0xE0 <= marker <= 0xEF
-    return (not application and marker != 0xFE) or body.startswith((_PROFILE, _JFIF, _ADOBE))
-
-
 def _name(body: bytes) -> str:
     return body.split(b"\0")[0][:24].decode("latin-1") or "application data"
 
 
 def _scan_end(data: bytes, at: int) -> int:
     """Where the entropy-coded data end: at a marker that is neither stuffing nor a restart."""
-    while True:
-        at = _next(data, at)
-        if data[at + 1] == 0 or data[at + 1] in _ALONE or data[at + 1] == 0xFF:
-            at += 1 if data[at + 1] == 0xFF else 2
-            continue
-        return at
-
-
-def _next(data: bytes, at: int) -> int:
-    found = data.find(b"\xff", at)
-    if found < 0:
-        raise IndexError
-    return found
+    at = data.index(b"\xff", at)
+    while data[at + 1] in (0, 0xFF, *_ALONE):
+        at = data.index(b"\xff", at + (1 if data[at + 1] == 0xFF else 2))
+    return at
 
 
 def _orientation(turned: int) -> bytes:

@@ -62,22 +62,22 @@ def _named(*suffixes: str) -> Callable[[Location, bytes], bool]:
 _SAMPLES = "micro_nb.data.samples.address:open_sample"
 _HERE = "micro_nb.data.sources"
 BUILTIN = (
-    Format("Nikon ND2", _named(".nd2"), f"{_HERE}.nd2:open_nd2"),
-    Format("slide", _named(*_SLIDES), f"{_HERE}.slide:open_slide"),
+    Format("Nikon ND2", _named(".nd2"), f"{_HERE}.microscopes:open_nd2"),
+    Format("slide", _named(*_SLIDES), f"{_HERE}.others:open_slide"),
     Format("TIFF", lambda _, head: head[:4] in TIFF_MAGIC, f"{_HERE}.tiff:open_tiff"),
     Format("Zeiss CZI", lambda _, head: head.startswith(b"ZISRAWFILE"), f"{_HERE}.czi:open_czi"),
-    Format("Leica LIF", _named(".lif", ".lof", ".xlif", ".xlef"), f"{_HERE}.leica:open_lif"),
-    Format("Olympus OIF", _named(".oif", ".oib"), f"{_HERE}.olympus:open_oif"),
+    Format("Leica LIF", _named(".lif", ".lof", ".xlif", ".xlef"), f"{_HERE}.microscopes:open_lif"),
+    Format("Olympus OIF", _named(".oif", ".oib"), f"{_HERE}.microscopes:open_oif"),
     Format("DICOM", lambda _, head: head[128:132] == b"DICM", f"{_HERE}.dicom:open_dicom"),
     Format("electron microscopy", _named(*ELECTRON), f"{_HERE}.electron:open_electron"),
     Format("MRC", lambda _, head: head[208:212] == b"MAP ", f"{_HERE}.electron:open_mrc"),
     Format("HDF5", lambda _, head: head.startswith(b"\x89HDF\r\n\x1a\n"), f"{_HERE}.hdf5:open_hdf5"),
-    Format("NumPy", lambda _, head: head.startswith(b"\x93NUMPY"), f"{_HERE}.library:open_npy"),
-    Format("picture", lambda _, head: head.startswith(PICTURE_MAGIC) or head[8:12] == b"WEBP", f"{_HERE}.picture:open_picture"),
-    Format("JPEG 2000, JPEG XL", lambda _, head: head.startswith(_CODED), f"{_HERE}.coded:open_coded"),
+    Format("NumPy", lambda _, head: head.startswith(b"\x93NUMPY"), f"{_HERE}.others:open_npy"),
+    Format("picture", lambda _, head: head.startswith(PICTURE_MAGIC) or head[8:12] == b"WEBP", f"{_HERE}.pictures:open_picture"),
+    Format("JPEG 2000, JPEG XL", lambda _, head: head.startswith(_CODED), f"{_HERE}.pictures:open_coded"),
     Format("Zarr", _is_zarr, f"{_HERE}.zarr:open_zarr"),
 )
-_BIOIO = Format("bioio", lambda location, _: location.is_local and find_spec("bioio") is not None, f"{_HERE}.bioio:open_bioio")
+_BIOIO = Format("bioio", lambda location, _: location.is_local and find_spec("bioio") is not None, f"{_HERE}.others:open_bioio")
 
 
 def formats() -> Iterator[Format]:

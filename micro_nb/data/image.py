@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import AxesError
-from .lazy import level_array
+from .lazy import from_datatree, level_array, to_datatree
 from .region import Region
 from .source import Channel, ImageInfo, Source
 from .view import Pick, Projection, ProjectionView, SourceView
@@ -207,21 +207,12 @@ class MicroImage:
 
     def to_datatree(self) -> xr.DataTree:
         """A DataTree with siblings ``s0``, ``s1``, ... each holding the variable ``image``; lazy."""
-        from .datatree import to_datatree
-
-        facts = {
-            "pixel_size_source": self.pixel_size_source,
-            "facts": dict(self.metadata),
-            "uri": self.uri,
-            "format": self.source.format,
-        }
-        return to_datatree(self.levels, self.info.to_dict() | facts, self.name)
+        facts = {"pixel_size_source": self.pixel_size_source, "facts": dict(self.metadata), "uri": self.uri}
+        return to_datatree(self.levels, self.info.to_dict() | facts | {"format": self.source.format}, self.name)
 
     @classmethod
     def from_datatree(cls, tree: xr.DataTree) -> MicroImage:
         """The image that :meth:`to_datatree` described."""
-        from .datatree import from_datatree
-
         return cls(from_datatree(tree))
 
     def __repr__(self) -> str:

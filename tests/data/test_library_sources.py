@@ -287,7 +287,7 @@ def test_a_jpeg_2000_that_unpacks_to_too_much_is_refused(tmp_path):
 def test_a_slide_is_read_by_openslide(tmp_path):
     tifffile = pytest.importorskip("tifffile")
     pytest.importorskip("openslide")
-    from micro_nb.data.sources.slide import open_slide
+    from micro_nb.data.sources.others import open_slide
 
     tifffile.imwrite(tmp_path / "a.tif", np.tile(RGB, (8, 8, 1)), tile=(64, 64), photometric="rgb", compression="deflate")
     source = open_slide(Location.of(tmp_path / "a.tif"))

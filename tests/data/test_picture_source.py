@@ -10,7 +10,7 @@ from source_contract import Case, SourceContract
 
 from micro_nb import open_image
 from micro_nb.data.location import Location
-from micro_nb.data.sources.picture import open_picture
+from micro_nb.data.sources.pictures import open_picture
 from micro_nb.errors import AxesError, CorruptImageError, ImageNotFoundError, UnsafeImageError
 
 

@@ -14,13 +14,7 @@ from .sprites import Library, Sprite, grain, outline, polar
 RED_CELLS, PLATELETS, WHITE_CELLS = (0, 64), (64, 88), (88, 148)
 _HAEMOGLOBIN = (0.12, 0.50, 0.50)
 _AZURE = (0.92, 1.55, 0.62)  # nuclei: purple
-_MIX = {
-    "neutrophil": 30,
-    "lymphocyte": 16,
-    "monocyte": 6,
-    "eosinophil": 5,
-    "basophil": 3,
-}  # of 60
+_MIX = {"neutrophil": 30, "lymphocyte": 16, "monocyte": 6, "eosinophil": 5, "basophil": 3}  # of 60
 
 Rng = np.random.Generator
 
@@ -87,11 +81,8 @@ def _white(rng: Rng, px: float, name: str) -> Sprite:
     y, x = r * np.sin(theta), r * np.cos(theta)
     nucleus = np.clip(_NUCLEUS[name](rng, y, x, radius) / 0.25 + 0.5, 0, 1) * inside
     n = len(r)
-    chromatin = (
-        0.92
-        + 0.17 * grain(n, rng, shortest=0.6 / px, longest=2.5 / px)
-        + 0.05 * grain(n, rng, shortest=0.25 / px, longest=1 / px)
-    )
+    chromatin = 0.92 + 0.17 * grain(n, rng, shortest=0.6 / px, longest=2.5 / px)
+    chromatin = chromatin + 0.05 * grain(n, rng, shortest=0.25 / px, longest=1 / px)
     rim = 1 + 0.5 * np.exp(-(((edge - r) / 0.35) ** 2))
     cytoplasm, speck, amount = _CYTOPLASM[name]
     granules = np.clip(grain(n, rng, shortest=0.35 / px, longest=0.9 / px) - 0.3, 0, 2)

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import ndimage
 
-from .sprites import Library, Sprite, grain, outline, polar
+from .sprites import Library, Sprite, grain, outline, polar, turn_points
 
 GLANDS = 10
 GLAND_NUCLEI = 64
@@ -76,19 +76,12 @@ def gland_nuclei(pixel_size: float) -> tuple[np.ndarray, ...]:
         ring = _gland(k, pixel_size)[1]
         pick = np.random.default_rng((77, k)).integers(0, 8, len(ring))
         for t in range(8):
-            y, x = _turned(ring[:, 0], ring[:, 1], t)
+            y, x = turn_points(ring[:, 0], ring[:, 1], t)
             lean = np.rint(np.arctan2(y, x) % np.pi * 12 / np.pi).astype(int) % 12
             at = slice(0, len(ring))
             dy[8 * k + t, at], dx[8 * k + t, at] = np.rint(y), np.rint(x)
             variant[8 * k + t, at], there[8 * k + t, at] = lean * 8 + pick, 1
     return dy, dx, variant, np.zeros_like(dy), there
-
-
-def _turned(y: np.ndarray, x: np.ndarray, t: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where the point ``(y, x)`` relative to the middle goes when the picture is turned by ``t``."""
-    for _ in range(t % 4):
-        y, x = -x, y
-    return (y, -x) if t >= 4 else (y, x)
 
 
 @lru_cache(maxsize=64)

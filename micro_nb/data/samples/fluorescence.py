@@ -117,7 +117,7 @@ def _library(pixel_size: float) -> Library:
     names = ["mitotic"] * 3 + ["apoptotic"] * 2 + ["interphase"] * (_VARIANTS - 5)
     flat = [_NUCLEUS[name](rng, pixel_size) for name in names]
     edge = max(f.shape[0] for f, _ in flat)
-    drawn = [(_centre(f, edge), _centre(m, edge)) for f, m in flat]
+    drawn = [tuple(np.pad(a, (edge - len(a)) // 2) for a in pair) for pair in flat]
     sprites = []
     for blur in (_BLUR_UM, _DEFOCUS_UM):
         for name, (light, mask) in zip(names, drawn, strict=True):
@@ -125,11 +125,6 @@ def _library(pixel_size: float) -> Library:
             haze = ndimage.gaussian_filter(light, _HALO_UM / pixel_size)
             sprites.append(Sprite((0.88 * sharp + 0.12 * haze)[None].astype(np.float32), mask > 0, name))
     return Library(sprites)
-
-
-def _centre(a: np.ndarray, edge: int) -> np.ndarray:
-    lead = (edge - a.shape[0]) // 2
-    return np.pad(a, lead)
 
 
 def _canvas(pixel_size: float, radius_um: float) -> tuple[np.ndarray, np.ndarray]:

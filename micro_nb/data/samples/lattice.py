@@ -73,15 +73,11 @@ class SmoothNoise:
         step = self.wavelength / 2**k
         v, u = np.asarray(y, float) / step, np.asarray(x, float) / step
         i, j = np.floor(v), np.floor(u)
-        fy, fx = _ease(v - i), _ease(u - j)
+        fy, fx = (t * t * (3 - 2 * t) for t in (v - i, u - j))
         stream = self.stream * 31 + k
         a, b, c, d = (hash_uniform(self.seed, stream, i + di, j + dj) for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)))
         top, bottom = a + (b - a) * fx, c + (d - c) * fx
         return np.asarray(top + (bottom - top) * fy)
-
-
-def _ease(t: np.ndarray) -> np.ndarray:
-    return np.asarray(t * t * (3 - 2 * t))
 
 
 @dataclass(frozen=True)

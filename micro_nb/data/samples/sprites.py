@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -80,6 +80,13 @@ def turn(a: np.ndarray, t: int) -> np.ndarray:
     return a[..., ::-1] if t >= 4 else a
 
 
+def turn_points(y: np.ndarray, x: np.ndarray, t: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where points ``(y, x)`` relative to the middle go when their picture is turned by ``t``."""
+    for _ in range(t % 4):
+        y, x = -x, y
+    return (y, -x) if t >= 4 else (y, x)
+
+
 @dataclass(frozen=True)
 class Placed:
     """Objects in painting order, all ``(n,)``: label (unique, > 0), place in level-0 px, variant, orientation and strength."""
@@ -108,52 +115,38 @@ class Placed:
         return cls(*(np.concatenate([getattr(p, f) for p in parts]) for f in cls.__dataclass_fields__))
 
 
-Cut = tuple[slice, slice, slice, slice]
-
-
-def cut(y: int, x: int, edge: int, shape: tuple[int, int]) -> Cut | None:
-    """Where a sprite of ``edge`` px centred at ``(y, x)`` meets a canvas: canvas rows, columns, sprite rows, columns."""
-    top, left = y - edge // 2, x - edge // 2
-    y0, x0, y1, x1 = max(top, 0), max(left, 0), min(top + edge, shape[0]), min(left + edge, shape[1])
-    if y1 <= y0 or x1 <= x0:
-        return None
-    return slice(y0, y1), slice(x0, x1), slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
-
-
 def add(canvas: np.ndarray, views: list[np.ndarray], placed: Placed, origin: tuple[int, int], level: int) -> None:
     """Adds objects times their strength onto ``(k, h, w)``: light that adds up, or stain that absorbs."""
-    for view, y, x, strength in _each(views, placed, origin, level):
-        where = cut(y, x, view.shape[-1], canvas.shape[-2:])
-        if where:
-            cy, cx, sy, sx = where
-            canvas[:, cy, cx] += view[:, sy, sx] * strength
+    for part, view, strength in _each(canvas, views, placed, origin, level):
+        part += view * strength
 
 
 def cover(canvas: np.ndarray, views: list[np.ndarray], placed: Placed, origin: tuple[int, int], level: int) -> None:
     """Lays objects over ``(k, h, w)``: the sprites' last layer is their opacity, premultiplied into the others."""
-    for view, y, x, strength in _each(views, placed, origin, level):
-        where = cut(y, x, view.shape[-1], canvas.shape[-2:])
-        if where:
-            cy, cx, sy, sx = where
-            part = canvas[:, cy, cx]
-            part *= 1 - view[-1, sy, sx]
-            part += view[:-1, sy, sx] * strength
+    for part, view, strength in _each(canvas, views, placed, origin, level):
+        part *= 1 - view[-1]
+        part += view[:-1] * strength
 
 
 def paint_labels(canvas: np.ndarray, masks: list[np.ndarray], placed: Placed, origin: tuple[int, int]) -> None:
     """Writes each object's label where its mask is True; later objects lie on top."""
-    for mask, y, x, label in _each(masks, placed, origin, 0, field="label"):
-        where = cut(y, x, mask.shape[-1], canvas.shape)
-        if where:
-            cy, cx, sy, sx = where
-            canvas[cy, cx][mask[sy, sx]] = label
+    for part, mask, label in _each(canvas, masks, placed, origin, 0, field="label"):
+        part[mask] = label
 
 
-def _each(views: list[np.ndarray], placed: Placed, origin: tuple[int, int], level: int, field: str = "strength"):  # type: ignore[no-untyped-def]
-    pictures = (placed.variant * 8 + placed.turn).tolist()
+def _each(
+    canvas: np.ndarray, views: list[np.ndarray], placed: Placed, origin: tuple[int, int], level: int, field: str = "strength"
+) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """The part of the canvas that an object meets, what of its picture lies there, and its strength (or another field)."""
+    height, width = canvas.shape[-2:]
     y, x = (placed.y >> level) - origin[0], (placed.x >> level) - origin[1]
-    for picture, cy, cx, value in zip(pictures, y.tolist(), x.tolist(), getattr(placed, field).tolist(), strict=True):
-        yield views[picture], cy, cx, value
+    pictures, values = (placed.variant * 8 + placed.turn).tolist(), getattr(placed, field).tolist()
+    for picture, cy, cx, value in zip(pictures, y.tolist(), x.tolist(), values, strict=True):
+        view, edge = views[picture], views[picture].shape[-1]
+        top, left = cy - edge // 2, cx - edge // 2
+        y0, x0, y1, x1 = max(top, 0), max(left, 0), min(top + edge, height), min(left + edge, width)
+        if y1 > y0 and x1 > x0:
+            yield canvas[..., y0:y1, x0:x1], view[..., y0 - top : y1 - top, x0 - left : x1 - left], value
 
 
 def polar(n: int) -> tuple[np.ndarray, np.ndarray]:

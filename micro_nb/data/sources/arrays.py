@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import AxesError
-from ..axes import canonical, check_axes, is_length_unit, to_um
+from ..axes import PLANE, canonical, check_axes, is_length_unit, to_um
 from ..source import Channel, ImageInfo, Index, Level, Source
 
 _CHUNK = 512
@@ -66,8 +66,10 @@ class ArraySource(Source):
             facts["alpha"] = "the alpha channel is left out"
         data = _transposed(data, [order.index(a) for a in canonical(order)])
         shape, sizes = tuple(int(n) for n in data.shape), {a: n for a, n in (given.pixel_size or {}).items() if a in order}
-        level = Level(shape, _chunks(canonical(order), shape), (1.0,) * len(shape), (0.0,) * len(shape))
-        named = given.channels if given.channels and not rgb and len(given.channels) == _channel_count(shape, order) else None
+        chunks = tuple(min(n, _CHUNK) if a in PLANE else 1 for a, n in zip(canonical(order), shape, strict=True))
+        level = Level(shape, chunks, (1.0,) * len(shape), (0.0,) * len(shape))
+        count = dict(zip(canonical(order), shape, strict=True)).get("c", 1)
+        named = given.channels if given.channels and not rgb and len(given.channels) == count else None
         info = ImageInfo(
             axes=canonical(order), dtype=np.dtype(data.dtype).newbyteorder("="), levels=(level,), rgb=rgb,
             pixel_size=sizes or None, pixel_size_source=given.says_size if sizes else None,
@@ -81,14 +83,13 @@ class ArraySource(Source):
         return self.described
 
     def read(self, level: int, index: Index) -> np.ndarray:
-        return np.array(
-            self.arrays[level][self.check(level, index)], self.info.dtype
-        )  # a copy: what is read belongs to the caller
+        return np.array(self.arrays[level][self.check(level, index)], self.info.dtype)  # a copy: it belongs to the caller
 
     def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
         *lead, height, width = self.info.shape
         side = _CHUNK if full else _CHUNK // 2
-        rows, cols = (range(0, n, side) if full else _spread(n, side) for n in (height, width))
+        few = (sorted({int(i) for i in np.linspace(0, max(n - side, 0), 4)}) for n in (height, width))
+        rows, cols = (range(0, height, side), range(0, width, side)) if full else few
         for at in np.ndindex(*(lead if full else [min(n, 3) for n in lead])):
             for y in rows:
                 for x in cols:
@@ -109,7 +110,8 @@ def _given(array: Any) -> _Given:
             raise AxesError(f"a layer of {type(array).__name__.lower()} is no image; pass a layer of pixels or labels")
         return _layer(array)
     if hasattr(array, "children") and hasattr(array, "to_dataset"):  # a tree of levels, as spatialdata keeps them
-        return _given(_first_level(array))
+        finest = next((array[k] for k in ("scale0", "s0", "0") if k in array.children), None)
+        return _given((finest or next(iter(array.children.values()), array)).to_dataset())
     if hasattr(array, "data_vars"):
         if len(array.data_vars) != 1:
             raise AxesError(
@@ -142,19 +144,14 @@ def _labelled(array: Any) -> _Given:
         attrs.get("transform"), Mapping) else []  # fmt: skip
     if moved:
         cautions.append(f"its place in the coordinate system {', '.join(moved)} is not applied: pixels are as stored")
-    back = [
-        str(d) for d in array.dims if d in coords and _MEANS.get(str(d).lower()) in ("y", "x") and _runs_back(coords[d].values)
-    ]
+    spatial = {str(d): coords[d].values for d in array.dims if d in coords and _MEANS.get(str(d).lower()) in ("y", "x")}
+    back = [d for d, v in spatial.items() if v.size > 1 and v.dtype.kind in "iuf" and v[-1] < v[0]]
     if back:
         cautions.append(f"coordinates along {', '.join(back)} run backwards: pixels are in the order of the array")
     return _Given(
         array.variable if hasattr(array, "variable") else array, None if unnamed else dims, _scale_of(array), channels=names,
         rgb=bool(attrs.get("rgb")), cautions=cautions,
     )  # fmt: skip
-
-
-def _runs_back(values: np.ndarray) -> bool:
-    return values.size > 1 and values.dtype.kind in "iuf" and bool(values[-1] < values[0])
 
 
 def _layer(layer: Any) -> _Given:
@@ -177,12 +174,6 @@ def _layer(layer: Any) -> _Given:
         found.says_size = "scale of the layer"
     found.rgb = rgb
     return found
-
-
-def _first_level(tree: Any) -> Any:
-    """The finest node of a DataTree."""
-    node = next((tree[k] for k in ("scale0", "s0", "0") if k in tree.children), next(iter(tree.children.values()), tree))
-    return node.to_dataset()
 
 
 def _unmasked(given: _Given) -> _Given:
@@ -222,7 +213,8 @@ def _axes(given: _Given, shape: tuple[int, ...], stated: tuple[str, ...] | None)
             return ("y", "x"), False
         if len(shape) == 3 and bytes_ and shape[-1] in (3, 4) and shape[0] not in (3, 4):
             return ("y", "x", "c"), True
-        raise AxesError(f"shape {shape} has {len(shape)} dimensions; say what they are, e.g. axes={_suggest(shape)!r}")
+        likely = ("yxc" if shape[-1] in (3, 4) else "cyx") if len(shape) == 3 else "tczyx"[-len(shape) :]
+        raise AxesError(f"shape {shape} has {len(shape)} dimensions; say what they are, e.g. axes={likely!r}")
     means = [_MEANS.get(d.lower(), "") for d in given.dims]
     if "s" in means:  # colour samples, beside a channel axis of one
         means = ["" if m == "c" and n == 1 else "c" if m == "s" else m for m, n in zip(means, shape, strict=True)]
@@ -245,15 +237,6 @@ def _transposed(data: Any, order: list[int]) -> Any:
     return data.transpose(*([data.dims[i] for i in order] if hasattr(data, "dims") else order))
 
 
-def _channel_count(shape: tuple[int, ...], axes: tuple[str, ...]) -> int:
-    """Channels of an array whose canonical axes are those of ``axes``."""
-    return shape[canonical(axes).index("c")] if "c" in axes else 1
-
-
-def _chunks(axes: tuple[str, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(min(n, _CHUNK) if a in "yx" else 1 for a, n in zip(axes, shape, strict=True))
-
-
 def scaled_values(attrs: Mapping[str, Any]) -> list[str]:
     """What attributes say of values that nobody applied: scale, offset and fill value, as CF and others write them."""
     found = {str(k): v for k, v in dict(attrs).items() if k in ("scale_factor", "add_offset", "_FillValue", "missing_value")}
@@ -265,17 +248,6 @@ def scaled_values(attrs: Mapping[str, Any]) -> list[str]:
 def _positive(sizes: Mapping[str, Any]) -> dict[str, float] | None:
     known = {a: float(v) for a, v in sizes.items() if isinstance(v, int | float) and 0 < v < float("inf")}
     return known if {"y", "x"} <= set(known) else None
-
-
-def _spread(n: int, side: int) -> list[int]:
-    """Up to four starts of windows of ``side`` along ``n``, first and last included."""
-    return sorted({int(i) for i in np.linspace(0, max(n - side, 0), 4)})
-
-
-def _suggest(shape: tuple[int, ...]) -> str:
-    if len(shape) == 3:
-        return "yxc" if shape[-1] in (3, 4) else "cyx"
-    return "tczyx"[-len(shape) :]
 
 
 def _scale_of(array: Any) -> dict[str, float] | None:

@@ -11,47 +11,45 @@ import numpy as np
 from ..axes import to_number
 from ..location import Location
 from ..source import Channel, Index
-from .library import Boxes, Described, LibrarySource, chosen, need, opening
+from .library import Boxes, Described, chosen, reader
 
 _DTYPES = {"Gray8": "u1", "Gray16": "u2", "Gray32Float": "f4", "Bgr24": "u1", "Bgr48": "u2", "Bgr96Float": "f4"}
 _COARSEST = 1024
 
 
-def open_czi(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> LibrarySource:
+@reader("Zeiss CZI", needs="pylibCZIrw.czi")
+def open_czi(library: Any, location: Location, series: int) -> Described:
     """A scene of a CZI file; ``series`` is its number."""
-    with opening(location, "Zeiss CZI"):
-        library = need("pylibCZIrw.czi", extra="formats", what="Zeiss CZI")
-        file = library.CziReader(str(location.path))
-        scenes = file.scenes_bounding_rectangle_no_pyramid or {None: file.total_bounding_rectangle_no_pyramid}
-        scene = chosen(sorted(scenes, key=str), series, location.uri)
-        place, box = scenes[scene], file.total_bounding_box_no_pyramid
-        kind = file.get_channel_pixel_type(box.get("C", (0, 1))[0])  # asking for all of them takes long where a header is damaged
-        lead = [(a, box[a][0], box[a][1] - box[a][0]) for a in "TCZ" if a in box]
-        samples, dtype, lock = 3 if kind.startswith("Bgr") else 1, np.dtype(_DTYPES[kind]), threading.Lock()
+    file = library.CziReader(str(location.path))
+    scenes = file.scenes_bounding_rectangle_no_pyramid or {None: file.total_bounding_rectangle_no_pyramid}
+    scene = chosen(sorted(scenes, key=str), series, location.uri)
+    place, box = scenes[scene], file.total_bounding_box_no_pyramid
+    kind = file.get_channel_pixel_type(box.get("C", (0, 1))[0])  # asking for all of them takes long where a header is damaged
+    lead = [(a, box[a][0], box[a][1] - box[a][0]) for a in "TCZ" if a in box]
+    samples, dtype, lock = 3 if kind.startswith("Bgr") else 1, np.dtype(_DTYPES[kind]), threading.Lock()
 
-        def read(index: Index, step: int) -> np.ndarray:
-            ys, xs = index[-3:-1]
-            roi = place.x + xs.start * step, place.y + ys.start * step, (xs.stop - xs.start) * step, (ys.stop - ys.start) * step
-            out = np.empty([s.stop - s.start for s in index[:-1]] + [samples], dtype)
-            for at in np.ndindex(*out.shape[:-3]):
-                plane = {a: start + s.start + i for (a, start, _), s, i in zip(lead, index, at, strict=False)}
-                with lock:
-                    pixels = file.read(roi=roi, plane=plane, scene=scene, zoom=1 / step)
-                out[at] = pixels[: out.shape[-3], : out.shape[-2], ::-1]  # blue, green, red
-            return out[..., index[-1]]
+    def read(index: Index, step: int) -> np.ndarray:
+        ys, xs = index[-3:-1]
+        roi = place.x + xs.start * step, place.y + ys.start * step, (xs.stop - xs.start) * step, (ys.stop - ys.start) * step
+        out = np.empty([s.stop - s.start for s in index[:-1]] + [samples], dtype)
+        for at in np.ndindex(*out.shape[:-3]):
+            plane = {a: start + s.start + i for (a, start, _), s, i in zip(lead, index, at, strict=False)}
+            with lock:
+                pixels = file.read(roi=roi, plane=plane, scene=scene, zoom=1 / step)
+            out[at] = pixels[: out.shape[-3], : out.shape[-2], ::-1]  # blue, green, red
+        return out[..., index[-1]]
 
-        def level(step: int) -> Boxes:
-            shape = *(n for *_, n in lead), place.h // step, place.w // step, samples
-            return Boxes(shape, dtype, lambda index: read(index, step))
+    def level(step: int) -> Boxes:
+        shape = *(n for *_, n in lead), place.h // step, place.w // step, samples
+        return Boxes(shape, dtype, lambda index: read(index, step))
 
-        steps = [1]
-        while max(place.w, place.h) // steps[-1] > _COARSEST:
-            steps.append(2 * steps[-1])
-        found = Described(
-            "Zeiss CZI", [level(s) for s in steps], "".join(a for a, *_ in lead) + "YXS", said_by="CZI Scaling", chunk=(512, 512),
-            shut=file.close, **_said(file.metadata.get("ImageDocument", {}).get("Metadata", {})),
-        )  # fmt: skip
-        return LibrarySource.of(location, found, axes)
+    steps = [1]
+    while max(place.w, place.h) // steps[-1] > _COARSEST:
+        steps.append(2 * steps[-1])
+    return Described(
+        "Zeiss CZI", [level(s) for s in steps], "".join(a for a, *_ in lead) + "YXS", said_by="CZI Scaling", chunk=(512, 512),
+        shut=file.close, **_said(file.metadata.get("ImageDocument", {}).get("Metadata", {})),
+    )  # fmt: skip
 
 
 def _said(meta: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,36 +12,36 @@ import numpy as np
 from ...errors import UnknownFormatError
 from ..location import Location
 from ..source import Channel, Index, paste
-from .library import Boxes, Described, LibrarySource, chosen, need, opening, planes
+from .library import Boxes, Described, chosen, planes, reader
 
 _BESIDE = 512
 _SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
 
-def open_dicom(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> LibrarySource:
+@reader("DICOM", needs="pydicom")
+def open_dicom(library: Any, location: Location, series: int) -> Described:
     """A DICOM file; for a level of a whole slide, all levels of its series in the folder."""
-    with opening(location, "DICOM"):
-        library = need("pydicom", extra="formats", what="DICOM")
-        chosen([0], series, location.uri)
-        head = library.dcmread(str(location.path), stop_before_pixels=True)
-        if "Rows" not in head:
-            raise UnknownFormatError(
-                f"{location.uri}: this DICOM file ({head.SOPClassUID.name}) holds no pixels; open the image it is about"
-            )
-        arrays = _levels(library, location, head)
-        letters = "CZYXS" if "TotalPixelMatrixRows" in head else ("T" if "FrameTime" in head else "Q") + "YXS"
-        about = arrays[0][0]
-        found = Described(
-            "DICOM", [array for _, array in arrays], letters, _size(about), "DICOM PixelSpacing", _channels(about), _facts(about),
-            (about.Rows, about.Columns),
-        )  # fmt: skip
-        return LibrarySource.of(location, found, axes)
+    chosen([0], series, location.uri)
+    head = library.dcmread(str(location.path), stop_before_pixels=True)
+    if "Rows" not in head:
+        raise UnknownFormatError(
+            f"{location.uri}: this DICOM file ({head.SOPClassUID.name}) holds no pixels; open the image it is about"
+        )
+    arrays = _levels(library, location, head)
+    letters = "CZYXS" if "TotalPixelMatrixRows" in head else ("T" if "FrameTime" in head else "Q") + "YXS"
+    about = arrays[0][0]
+    return Described(
+        "DICOM", [array for _, array in arrays], letters, _size(about), "DICOM PixelSpacing", _channels(about), _facts(about),
+        (about.Rows, about.Columns),
+    )  # fmt: skip
 
 
 def _levels(library: Any, location: Location, head: Any) -> list[tuple[Any, Boxes]]:
     """Headers and pixels of the levels of a slide, finest first; a file beside it that cannot be read is left out."""
     if "TotalPixelMatrixRows" not in head:
-        return [(head, _frames(library, str(location.path), head))]
+        inner = head.Rows, head.Columns, head.SamplesPerPixel  # frames one after another
+        return [(head, planes((int(head.get("NumberOfFrames", 1)),), inner, _dtype(head),
+                              lambda k: library.pixels.pixel_array(str(location.path), index=k)))]  # fmt: skip
     found = [(head, _matrix(library, str(location.path), head))]
     beside = sorted(location.path.parent.iterdir())[:_BESIDE] if head.SOPClassUID == _SLIDE and "VOLUME" in head.ImageType else []
     for path in beside:
@@ -51,12 +51,6 @@ def _levels(library: Any, location: Location, head: Any) -> list[tuple[Any, Boxe
                 if h.get("SeriesInstanceUID") == head.SeriesInstanceUID and "VOLUME" in h.get("ImageType", ()):
                     found.append((h, _matrix(library, str(path), h)))
     return sorted(found, key=lambda level: -int(level[0].TotalPixelMatrixColumns))
-
-
-def _frames(library: Any, path: str, h: Any) -> Boxes:
-    """An image without a matrix: frames one after another."""
-    count, inner = int(h.get("NumberOfFrames", 1)), (h.Rows, h.Columns, h.SamplesPerPixel)
-    return planes((count,), inner, _dtype(h), lambda k: library.pixels.pixel_array(path, index=k))
 
 
 def _matrix(library: Any, path: str, h: Any) -> Boxes:
@@ -93,13 +87,11 @@ def _places(h: Any, channels: int, depth: int, down: int, across: int) -> Mappin
     found = {}
     for k, frame in enumerate(h.PerFrameFunctionalGroupsSequence):
         at = frame.PlanePositionSlideSequence[0]
-        c = (
-            paths.get(str(frame.OpticalPathIdentificationSequence[0].OpticalPathIdentifier), 0)
-            if "OpticalPathIdentificationSequence" in frame
-            else 0
-        )
         if "SegmentIdentificationSequence" in frame:
             c = int(frame.SegmentIdentificationSequence[0].ReferencedSegmentNumber) - 1
+        else:
+            said = (frame.get("OpticalPathIdentificationSequence") or [{}])[0]
+            c = paths.get(str(said.get("OpticalPathIdentifier")), 0)
         row, col = int(at.RowPositionInTotalImagePixelMatrix) - 1, int(at.ColumnPositionInTotalImagePixelMatrix) - 1
         found[c, 0, row // h.Rows, col // h.Columns] = k
     return found

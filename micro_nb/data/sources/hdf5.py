@@ -11,19 +11,19 @@ import numpy as np
 from ..axes import is_length_unit, to_number, to_um
 from ..location import Location
 from ..source import Channel, Index
-from .library import Boxes, Described, LibrarySource, chosen, need, opening
+from .library import Boxes, Described, chosen, reader
 
 
-def open_hdf5(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> LibrarySource:
+@reader("HDF5", needs="h5py")
+def open_hdf5(library: Any, location: Location, series: int) -> Described:
     """An Imaris image, or the data set number ``series`` of an HDF5 file, in the order in which the file lists them."""
-    with opening(location, "HDF5"):
-        file = need("h5py", extra="formats", what="HDF5").File(str(location.path), "r")
-        if "DataSetInfo" in file and "DataSet/ResolutionLevel 0" in file:
-            chosen([0], series, location.uri)
-            return LibrarySource.of(location, _imaris(file), axes)
-        sets: list[Any] = []
-        file.visititems(lambda _, node: sets.append(node) if getattr(node, "ndim", 0) > 1 and node.dtype.kind in "buif" else None)
-        return LibrarySource.of(location, _data_set(chosen(sets, series, location.uri), file), axes)
+    file = library.File(str(location.path), "r")
+    if "DataSetInfo" in file and "DataSet/ResolutionLevel 0" in file:
+        chosen([0], series, location.uri)
+        return _imaris(file)
+    sets: list[Any] = []
+    file.visititems(lambda _, node: sets.append(node) if getattr(node, "ndim", 0) > 1 and node.dtype.kind in "buif" else None)
+    return _data_set(chosen(sets, series, location.uri), file)
 
 
 def _data_set(array: Any, file: Any) -> Described:

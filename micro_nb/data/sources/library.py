@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from itertools import product
 from math import inf
 from typing import Any
@@ -115,6 +116,10 @@ class Described:
     rgb: bool | None = None
 
 
+Describe = Callable[[Any, Location, int], Described]
+Door = Callable[..., "LibrarySource"]
+
+
 class LibrarySource(Source):
     """Arrays that another package reads from a local file; ``order``: where each canonical axis is among the stored ones."""
 
@@ -190,13 +195,25 @@ class LibrarySource(Source):
             self.close()
 
 
-def open_npy(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> LibrarySource:
-    """A NumPy file, mapped into memory; no pixel is read yet."""
-    with opening(location, "NumPy"):
-        chosen([0], series, location.uri)
-        array = np.load(location.path, mmap_mode="r", allow_pickle=False)
-        letters = {2: "YX", 3: "YXS" if array.dtype == np.uint8 and array.shape[-1] in (3, 4) and array.shape[0] > 4 else "QYX"}
-        return LibrarySource.of(location, Described("NumPy file", [array], letters.get(array.ndim, "Q" * array.ndim)), axes)
+def reader(what: str, *, needs: str | None = None) -> Callable[[Describe], Door]:
+    """Makes the door to a format from a function that takes a library, a location and the number of an image.
+
+    Parameters
+    ----------
+    what : the format, as people call it.
+    needs : module that the extra ``formats`` brings; the function gets it (None where nothing is needed).
+    """
+
+    def door(describe: Describe) -> Door:
+        @wraps(describe, assigned=("__module__", "__name__", "__qualname__", "__doc__"))
+        def opened(location: Location, *, series: int = 0, axes: tuple[str, ...] | None = None) -> LibrarySource:
+            with opening(location, what):
+                library = need(needs, extra="formats", what=what) if needs else None
+                return LibrarySource.of(location, describe(library, location, series), axes)
+
+        return opened
+
+    return door
 
 
 def chosen(images: Sequence[Any], series: int, uri: str) -> Any:

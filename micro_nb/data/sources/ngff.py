@@ -67,15 +67,9 @@ class Multiscale:
         order = [self.axes.index(a) for a in canonical(self.axes)]
         out = []
         for k, (shape, chunk) in enumerate(zip(shapes, chunks, strict=True)):
-            placed = [self._place(k, i, shape[i], shapes[0][i]) for i in order]
-            out.append(
-                Level(
-                    tuple(shape[i] for i in order),
-                    tuple(max(1, min(chunk[i], shape[i])) for i in order),
-                    tuple(scale for scale, _ in placed),
-                    tuple(move for _, move in placed),
-                )
-            )
+            scales, moves = zip(*(self._place(k, i, shape[i], shapes[0][i]) for i in order), strict=True)
+            read = tuple(max(1, min(chunk[i], shape[i])) for i in order)
+            out.append(Level(tuple(shape[i] for i in order), read, scales, moves))
         return tuple(out)
 
     def _place(self, level: int, axis: int, n: int, n0: int) -> tuple[float, float]:
@@ -260,9 +254,7 @@ def _step(item: Any, ndim: int) -> _Placed | None:
 
 def parse_channels(ome: Mapping[str, Any], n: int) -> tuple[Channel, ...]:
     """One :class:`Channel` per index of c, from ``omero`` where it speaks and ``channel i`` where it does not."""
-    omero = ome.get("omero")
-    listed = omero.get("channels") if isinstance(omero, Mapping) else None
-    entries = [e if isinstance(e, Mapping) else {} for e in listed] if isinstance(listed, list) else []
+    entries = _omero(ome)
     if (n == 1 and not entries) or len(entries) > n:
         return ()
     return tuple(_channel(entries[i] if i < len(entries) else {}, i) for i in range(n))
@@ -270,18 +262,21 @@ def parse_channels(ome: Mapping[str, Any], n: int) -> tuple[Channel, ...]:
 
 def surplus_channels(ome: Mapping[str, Any], n: int) -> list[str]:
     """A caution where ``omero`` describes more channels than there are: which of them are there is not known."""
-    omero = ome.get("omero")
-    listed = omero.get("channels") if isinstance(omero, Mapping) else None
-    many = isinstance(listed, list) and len(listed) > n
-    return [f"omero describes {len(listed)} channels where the image has {n}; its names and colours are not used"] if many else []  # type: ignore[arg-type]
+    many = len(_omero(ome))
+    said = f"omero describes {many} channels where the image has {n}; its names and colours are not used"
+    return [said] if many > n else []
 
 
 def inactive_channels(ome: Mapping[str, Any], n: int) -> list[int]:
     """Channels that ``omero`` switches off for display."""
+    return [i for i, e in enumerate(_omero(ome)[:n]) if e.get("active") is False]
+
+
+def _omero(ome: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """What ``omero`` says of each channel; an entry that is none says nothing."""
     omero = ome.get("omero")
     listed = omero.get("channels") if isinstance(omero, Mapping) else None
-    entries = listed[:n] if isinstance(listed, list) else []
-    return [i for i, e in enumerate(entries) if isinstance(e, Mapping) and e.get("active") is False]
+    return [e if isinstance(e, Mapping) else {} for e in listed] if isinstance(listed, list) else []
 
 
 def is_rgb(channels: Sequence[Channel], dtype: str) -> bool:

@@ -106,15 +106,15 @@ def _pages(data: Element, root: Element, file: str) -> range:
         own = root.get("UUID") is not None and uuid.text == root.get("UUID")
         if not own and named != file.lower():
             return range(0)
-    first, count = (int(_number(data.get(k)) or 0) for k in ("IFD", "PlaneCount"))
-    count = count or int(_number(data.get("NumPlanes")) or 0) or (1 if data.get("IFD") is not None else 1 << 62)
+    first, count = (int(to_number(data.get(k)) or 0) for k in ("IFD", "PlaneCount"))
+    count = count or int(to_number(data.get("NumPlanes")) or 0) or (1 if data.get("IFD") is not None else 1 << 62)
     return range(first, first + count)
 
 
 def declared_plane(image: Element) -> tuple[int, int]:
     """``(y, x)`` that an image declares."""
     pixels = next(_all(image, "Pixels"))
-    return int(_number(pixels.get("SizeY")) or 0), int(_number(pixels.get("SizeX")) or 0)
+    return int(to_number(pixels.get("SizeY")) or 0), int(to_number(pixels.get("SizeX")) or 0)
 
 
 def redeclare_planes(image: Element, pages: int) -> str | None:
@@ -123,7 +123,7 @@ def redeclare_planes(image: Element, pages: int) -> str | None:
     Only where the planes simply follow each other; planes that are listed one by one keep their places.
     """
     pixels, listed = next(_all(image, "Pixels")), list(_all(image, "TiffData"))
-    sizes = {a: int(_number(pixels.get(f"Size{a}")) or 1) for a in "ZCT"}
+    sizes = {a: int(to_number(pixels.get(f"Size{a}")) or 1) for a in "ZCT"}
     spp = samples_per_channel(image)
     planes = sizes["Z"] * sizes["T"] * (sizes["C"] // (spp[0] if spp else 1) or 1)
     placed = len(listed) > 1 or any(e.get(f"First{a}") is not None or list(_all(e, "UUID")) for e in listed for a in "ZCT")
@@ -166,7 +166,7 @@ def _pixel_size(pixels: Element) -> dict[str, float] | None:
     sizes = {}
     for axis in "zyx":
         name = f"PhysicalSize{axis.upper()}"
-        value, unit = _number(pixels.get(name)), pixels.get(f"{name}Unit", "µm")
+        value, unit = to_number(pixels.get(name)), pixels.get(f"{name}Unit", "µm")
         if value is not None and value > 0 and is_length_unit(unit):
             sizes[axis] = to_um(value, unit)
     return sizes if {"y", "x"} <= set(sizes) else None
@@ -184,7 +184,7 @@ def _channels(pixels: Element) -> Iterator[Channel]:
 
 def samples_per_channel(image: Element) -> list[int]:
     """Colour samples of each channel of an image."""
-    return [max(int(_number(c.get("SamplesPerPixel", "1")) or 1), 1) for c in _all(image, "Channel")]
+    return [max(int(to_number(c.get("SamplesPerPixel", "1")) or 1), 1) for c in _all(image, "Channel")]
 
 
 def _color(text: str | None) -> str | None:
@@ -196,7 +196,7 @@ def _color(text: str | None) -> str | None:
 
 
 def _wavelength(channel: Element, name: str) -> float | None:
-    value, unit = _number(channel.get(name)), channel.get(f"{name}Unit", "nm")
+    value, unit = to_number(channel.get(name)), channel.get(f"{name}Unit", "nm")
     return round(to_um(value, unit) * 1000, 3) if value and is_length_unit(unit) else None
 
 
@@ -211,22 +211,18 @@ def _facts(root: Element, image: Element) -> dict[str, Any]:
     wanted = [o for o in objectives if settings is not None and o.get("ID") == settings.get("ID")] or objectives[:1]
     if wanted and (settings is not None or len(objectives) == 1):
         facts |= {
-            "objective": wanted[0].get("Model"), "magnification": _number(wanted[0].get("NominalMagnification")),
-            "na": _number(wanted[0].get("LensNA")), "immersion": wanted[0].get("Immersion"),
+            "objective": wanted[0].get("Model"), "magnification": to_number(wanted[0].get("NominalMagnification")),
+            "na": to_number(wanted[0].get("LensNA")), "immersion": wanted[0].get("Immersion"),
         }  # fmt: skip
     instruments, told = list(_all(root, "Instrument")), [e.get("ID") for e in _all(image, "InstrumentRef")]
     own = [i for i in instruments if i.get("ID") in told] or (instruments if len(instruments) == 1 else [])
     for microscope in (m for i in own for m in _all(i, "Microscope")):
         facts["microscope"] = " ".join(filter(None, (microscope.get(k) for k in ("Manufacturer", "Model", "Type")))) or None
     pixels = next(_all(image, "Pixels"))
-    interval = _number(pixels.get("TimeIncrement"))
+    interval = to_number(pixels.get("TimeIncrement"))
     facts["interval_s"] = to_seconds(interval, pixels.get("TimeIncrementUnit", "s")) if interval else None
     odd = [f"{k}={v!r}" for k, v in pixels.items() if re.fullmatch("PhysicalSize[XYZ]Unit", k) and not is_length_unit(v)]
     if odd:
         facts["cautions"] = [f"the pixel size is in a unit that is no length ({', '.join(odd)}) and is not used"]
     facts["significant_bits"] = int(b) if (b := pixels.get("SignificantBits", "")).isdigit() else None
     return {k: v for k, v in facts.items() if v is not None}
-
-
-def _number(text: str | None) -> float | None:
-    return to_number(text) if text is not None else None

@@ -14,22 +14,9 @@ import tifffile
 from ...errors import CorruptImageError, ImageNotFoundError
 from ..location import Location
 from ..source import Channel, ImageInfo, Index, Level, Source, factor
-from ..turned import turned
+from ..view import turned
+from . import ome_xml
 from .guard import brief, reading
-from .ome_xml import (
-    Element,
-    companion_name,
-    declared_plane,
-    first_page,
-    image_of_page,
-    images_with_pixels,
-    named_files,
-    parse_ome,
-    redeclare_plane,
-    redeclare_planes,
-    samples_per_channel,
-    xml_text,
-)
 from .tiff_bytes import OpenFiles, header_file
 from .tiff_frames import Frames
 from .tiff_layout import Dim, Layout, arrange
@@ -140,11 +127,11 @@ class TiffSource(Source):
         self._tif.close()
         self._files.close()
 
-    def _image_of(self, page: Any) -> Element | None:
+    def _image_of(self, page: Any) -> ome_xml.Element | None:
         """What the OME-XML says of the image that holds ``page``."""
         assert self._ome is not None
         shape = int(page.imagelength), int(page.imagewidth)
-        return image_of_page(self._ome, page.parent.filename, int(page.index), shape=shape)
+        return ome_xml.image_of_page(self._ome, page.parent.filename, int(page.index), shape=shape)
 
     def _arrange(self, level: Any, axes: tuple[str, ...] | None) -> tuple[Layout, Frames]:
         layout = arrange(level, axes, samples=self._keep, palette=self._lut is not None, uri=str(self.uri))
@@ -226,14 +213,14 @@ def _companion(location: Location) -> tuple[Location, str | None]:
     if not location.name.endswith(".companion.ome"):
         return location, None
     with location.open() as file:
-        text = xml_text(file.read())
-    names = named_files(parse_ome(text, uri=location.uri), uri=location.uri)
+        text = ome_xml.xml_text(file.read())
+    names = ome_xml.named_files(ome_xml.parse_ome(text, uri=location.uri), uri=location.uri)
     if not names:
         raise CorruptImageError(f"{location.uri}: this OME companion names no TIFF file")
     return Location.of(location.uri.rsplit("/", 1)[0] + "/" + names[0] if "/" in location.uri else names[0]), text
 
 
-def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, Element | None, dict[str, Any]]:
+def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, ome_xml.Element | None, dict[str, Any]]:
     """The parsed file, its OME-XML, and facts about a multi-file set."""
     tif = _parsed(location, text)
     xml = tif.ome_metadata
@@ -242,11 +229,11 @@ def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, Elem
     if not xml or tif.pages.first.is_shaped:
         return tif, None, {}
     try:
-        root = parse_ome(xml, uri=location.uri)
+        root = ome_xml.parse_ome(xml, uri=location.uri)
     except CorruptImageError as error:
         return tif, None, {"warnings": [str(error)]}
-    named_files(root, uri=location.uri)
-    beside = companion_name(root)
+    ome_xml.named_files(root, uri=location.uri)
+    beside = ome_xml.companion_name(root)
     if beside is None or text is not None:
         corrected = _as_stored(tif, root)
         if corrected:
@@ -255,7 +242,7 @@ def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, Elem
         return tif, root, {"cautions": corrected} if corrected else {}
     if location.is_local and PurePath(beside).name == beside and (found := location.path.parent / beside).is_file():
         tif.close()
-        return _open(location, xml_text(found.read_bytes()))
+        return _open(location, ome_xml.xml_text(found.read_bytes()))
     return tif, None, {"set": f"part of a multi-file OME-TIFF whose metadata file {beside} is missing; this is one file of it"}
 
 
@@ -263,21 +250,21 @@ def _parsed(location: Location, omexml: str | None) -> tifffile.TiffFile:
     return tifffile.TiffFile(header_file(location), omexml=omexml, name=None if location.is_local else location.name)
 
 
-def _as_stored(tif: tifffile.TiffFile, root: Element) -> list[str]:
+def _as_stored(tif: tifffile.TiffFile, root: ome_xml.Element) -> list[str]:
     """Puts the sizes of the pages where images declare others (as after a crop); says so in sentences."""
     said: list[str] = []
-    images = images_with_pixels(root)[:_CHECKED_IMAGES]
-    if len(images) == 1 and (shorter := redeclare_planes(images[0], len(tif.pages))):
+    images = ome_xml.images_with_pixels(root)[:_CHECKED_IMAGES]
+    if len(images) == 1 and (shorter := ome_xml.redeclare_planes(images[0], len(tif.pages))):
         said.append(shorter)
     for image in images:
-        first = first_page(image, root, tif.filename)
+        first = ome_xml.first_page(image, root, tif.filename)
         if first is None or not 0 <= first < len(tif.pages):
             continue
         page: Any = tif.pages[first].keyframe
-        declared = declared_plane(image)
+        declared = ome_xml.declared_plane(image)
         stored = int(page.imagelength), int(page.imagewidth)
         if declared != stored:
-            redeclare_plane(image, stored)
+            ome_xml.redeclare_plane(image, stored)
             said.append(
                 f"its OME-XML declares {declared[1]} x {declared[0]} pixels (x, y) where the TIFF holds "
                 f"{stored[1]} x {stored[0]}; the TIFF counts"
@@ -333,10 +320,10 @@ def _samples(series: Any, *, palette: bool) -> tuple[int | None, bool]:
     return None, (color and n == 3) or palette
 
 
-def _channels(found: tuple[Channel, ...], n: int, image: Element | None) -> tuple[Channel, ...]:
+def _channels(found: tuple[Channel, ...], n: int, image: ome_xml.Element | None) -> tuple[Channel, ...]:
     """One entry per channel; a channel of several samples is spread; nothing where the counts do not agree."""
     if image is not None and found and len(found) != n:
-        per = samples_per_channel(image)
+        per = ome_xml.samples_per_channel(image)
         found = tuple(Channel(f"{c.name} {k}") for c, m in zip(found, per, strict=True) for k in range(m))
     return found if len(found) == n else ()
 

@@ -87,8 +87,8 @@ def _source(
     at: _At, path: str, info: ImageInfo, format: str, arrays: tuple[zarr.Array[Any], ...], order: tuple[int, ...], series: int = 0
 ) -> ZarrSource:
     return ZarrSource(
-        at.where(path), format, info, arrays=arrays, order=order, where=at.where,
-        recipe=(_open_at, (at.location.absolute, path, at.axes, series)), labels=partial(_labels, at, path),
+        uri=at.where(path), format=format, described=info, arrays=arrays, order=order, where=at.where,
+        recipe=(_open_at, (at.location.absolute, path, at.axes, series)), open_labels=partial(_labels, at, path),
     )  # fmt: skip
 
 
@@ -150,13 +150,8 @@ def _bare(at: _At, path: str, array: zarr.Array[Any]) -> ZarrSource:
         )
     axes = _checked(axes, array.shape, where)
     order = tuple(axes.index(a) for a in canonical(axes))
-    zeros = (0.0,) * array.ndim
-    level = Level(
-        tuple(array.shape[i] for i in order),
-        tuple(min(array.chunks[i], array.shape[i]) for i in order),
-        (1.0,) * array.ndim,
-        zeros,
-    )
+    shape, chunks = (tuple(min(values[i], array.shape[i]) for i in order) for values in (array.shape, array.chunks))
+    level = Level(shape, chunks, (1.0,) * array.ndim, (0.0,) * array.ndim)
     facts = {"cautions": said} if (said := scaled_values(array.attrs)) else {}
     info = ImageInfo(axes=canonical(axes), dtype=array.dtype.newbyteorder("="), levels=(level,), facts=facts)
     return _source(at, path, info, f"Zarr v{array.metadata.zarr_format} array", (array,), order)
@@ -190,8 +185,9 @@ def _multiscale(at: _At, path: str, group: zarr.Group, ome: Mapping[str, Any], s
     stored = _checked(ms.axes, found[0].shape, where)
     kept, cautions = _coarsening(ms, found)
     order = tuple(stored.index(a) for a in canonical(stored))
-    ms = _choose_levels(ms, kept)
-    ms = replace(ms, cautions=(*ms.cautions, *cautions, *scaled_values(found[0].attrs)))
+    cautions = [*ms.cautions, *cautions, *scaled_values(found[0].attrs)]
+    of_levels: dict[str, Any] = {name: tuple(getattr(ms, name)[k] for k in kept) for name in ("paths", "scales", "translations")}
+    ms = replace(ms, **of_levels, cautions=tuple(cautions))
     arrays = tuple(found[k] for k in kept)
     levels = ms.levels([a.shape for a in arrays], [a.chunks for a in arrays])
     info = _info(group.attrs.asdict(), ome, ms, levels, arrays[0].dtype.newbyteorder("="))
@@ -265,13 +261,6 @@ def _is_coarser(ms: Multiscale, shape: tuple[int, ...], full: tuple[int, ...]) -
     return len(shape) == len(full) and all(
         n == m or (n < m and axis not in "tc") for axis, n, m in zip(ms.axes, shape, full, strict=True)
     )
-
-
-def _choose_levels(ms: Multiscale, kept: list[int]) -> Multiscale:
-    def pick(values: Any) -> Any:
-        return tuple(values[k] for k in kept) if values is not None else None
-
-    return replace(ms, paths=pick(ms.paths), scales=pick(ms.scales), translations=pick(ms.translations))
 
 
 def _info(

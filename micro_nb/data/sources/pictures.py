@@ -1,7 +1,8 @@
-"""PNG, JPEG, WebP, BMP and GIF through Pillow: small pictures, decoded whole on the first read."""
+"""PNG, JPEG, WebP, BMP and GIF through Pillow, JPEG 2000 and JPEG XL through imagecodecs: decoded whole on the first read."""
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from PIL import ExifTags, Image, ImageOps
 from ...errors import AxesError, CorruptImageError, UnsafeImageError
 from ..location import Location
 from .guard import reading
-from .library import Described, LibrarySource, chosen, planes
+from .library import MOST_BYTES, Described, LibrarySource, chosen, planes, reader
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 _GREY = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "LA", "La"}
@@ -135,3 +136,39 @@ def _decoding(uri: str) -> Iterator[None]:
                 f"{uri}: {error} Pictures are decoded whole: convert it to a tiled TIFF, or raise PIL.Image.MAX_IMAGE_PIXELS "
                 "if you trust it"
             ) from None
+
+
+@reader("JPEG 2000 or JPEG XL")
+def open_coded(_: Any, location: Location, series: int) -> Described:
+    """A JPEG 2000 picture, whose header is read and whose pixels wait; or a JPEG XL picture, which is decoded at once.
+
+    Raises
+    ------
+    UnsafeImageError : it would unpack to more than 1 GiB.
+    """
+    chosen([0], series, location.uri)
+    head = location.head(1 << 16)
+    if head.startswith((b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")):
+        array = np.asarray(imagecodecs.jpegxl_decode(location.path.read_bytes()))
+        name, shape, dtype = "JPEG XL", array.shape, array.dtype
+        boxes = planes((), shape, dtype, lambda: array)
+    else:
+        name, (shape, dtype) = "JPEG 2000", _jpeg2000_size(head, location.uri)
+        boxes = planes((), shape, dtype, lambda: imagecodecs.jpeg2k_decode(location.path.read_bytes()))
+    letters = "YX" if len(shape) == 2 else "YXS"
+    return Described(name, [boxes], letters)
+
+
+def _jpeg2000_size(head: bytes, uri: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    """Shape and type of a JPEG 2000 codestream, from its first marker."""
+    at = head.find(b"\xff\x4f\xff\x51")
+    if at < 0 or len(head) < at + 43:
+        raise CorruptImageError(f"{uri}: this JPEG 2000 file holds no picture in its first {len(head)} bytes")
+    x1, y1, x0, y0 = struct.unpack(">4I", head[at + 8 : at + 24])
+    samples, bits = int.from_bytes(head[at + 40 : at + 42], "big"), head[at + 42]
+    dtype = np.dtype(f"{'i' if bits & 0x80 else 'u'}{1 if bits & 0x7F < 8 else 2 if bits & 0x7F < 16 else 4}")
+    if max(y1 - y0, 0) * max(x1 - x0, 0) * samples * dtype.itemsize > MOST_BYTES:
+        raise UnsafeImageError(
+            f"{uri}: unpacks to {x1 - x0} x {y1 - y0} x {samples} pixels, more than 1 GiB; convert it to a tiled TIFF"
+        )
+    return (y1 - y0, x1 - x0) + ((samples,) if samples > 1 else ()), dtype
