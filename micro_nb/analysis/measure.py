@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from ..data.image import MicroImage
 from ..data.open import open_image
-from ..data.save_labels import same_field
+from ..data.save import same_field
 from ..data.source import factor
 from ..data.view import Projection
 from ..errors import AxesError

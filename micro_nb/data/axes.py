@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Iterable, Mapping
+from importlib.resources import files
+from typing import Any
 
 from ..errors import AxesError, UnitsError
 
@@ -11,17 +14,7 @@ AXES = ("t", "c", "z", "y", "x")
 SPATIAL = ("z", "y", "x")
 PLANE = ("y", "x")
 
-_UM_PER = {
-    "fm": 1e-9, "femtometer": 1e-9, "pm": 1e-6, "picometer": 1e-6, "å": 1e-4, "angstrom": 1e-4, "nm": 1e-3, "nanometer": 1e-3,
-    "um": 1.0, "µm": 1.0, "μm": 1.0, "\\u00b5m": 1.0, "µ": 1.0, "μ": 1.0, "micron": 1.0, "micrometer": 1.0, "thou": 25.4,
-    "mm": 1e3, "millimeter": 1e3, "cm": 1e4, "centimeter": 1e4, "dm": 1e5, "decimeter": 1e5, "inch": 25400.0, "in": 25400.0,
-    "m": 1e6, "meter": 1e6, "km": 1e9, "kilometer": 1e9,
-}  # fmt: skip
-_S_PER = {
-    "ps": 1e-12, "picosecond": 1e-12, "ns": 1e-9, "nanosecond": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "microsecond": 1e-6,
-    "ms": 1e-3, "msec": 1e-3, "millisecond": 1e-3, "s": 1.0, "sec": 1.0, "second": 1.0, "min": 60.0, "minute": 60.0,
-    "h": 3600.0, "hr": 3600.0, "hour": 3600.0, "d": 86400.0, "day": 86400.0,
-}  # fmt: skip
+_PER = tomllib.loads(files(__package__).joinpath("units.toml").read_text(encoding="utf-8"))
 
 
 def to_um(value: float, unit: str) -> float:
@@ -31,14 +24,14 @@ def to_um(value: float, unit: str) -> float:
     0.25
     """
     try:
-        return float(value) * _UM_PER[_plain(unit)]
+        return float(value) * float(_PER["um"][_plain(unit)])
     except KeyError:
         raise UnitsError(f"length unit {unit!r} is not known; use one of nm, µm, mm, cm, m, inch") from None
 
 
 def is_length_unit(unit: object) -> bool:
     """Whether ``unit`` names a length this module can convert."""
-    return isinstance(unit, str) and _plain(unit) in _UM_PER
+    return isinstance(unit, str) and _plain(unit) in _PER["um"]
 
 
 def to_seconds(value: float, unit: str) -> float | None:
@@ -47,7 +40,7 @@ def to_seconds(value: float, unit: str) -> float | None:
     >>> to_seconds(250, "ms")
     0.25
     """
-    per = _S_PER.get(_plain(unit))
+    per = _PER["s"].get(_plain(unit))
     return None if per is None else float(value) * per
 
 
@@ -76,20 +69,33 @@ def to_number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def check_axes(axes: Iterable[str], shape: tuple[int, ...]) -> tuple[str, ...]:
+def stage_of(at: Iterable[object], unit: str = "um") -> dict[str, Any] | None:
+    """Where the stage stood (x, y and perhaps z) as metadata keep it: µm; as the file says it in a unit that is no length.
+
+    >>> stage_of(("1,5", 2, None), "mm")
+    {'x': 1500.0, 'y': 2000.0, 'unit': 'um'}
+    """
+    known = {axis: v for axis, said in zip("xyz", at, strict=False) if (v := to_number(said)) is not None}
+    if is_length_unit(unit):
+        known, unit = {axis: to_um(v, unit) for axis, v in known.items()}, "um"
+    return known | {"unit": unit} if known else None
+
+
+def check_axes(axes: Iterable[str], shape: tuple[int, ...], where: str = "") -> tuple[str, ...]:
     """Axes as a tuple, one per dimension of ``shape``, drawn from ``t c z y x``, with y and x, none twice.
 
-    Any order is accepted here; sources present them in canonical order.
+    Any order is accepted here; sources present them in canonical order. Errors begin with ``where``.
 
     >>> check_axes("cyx", (3, 64, 64))
     ('c', 'y', 'x')
     """
-    names = tuple(axes)
+    names, where = tuple(axes), where and f"{where}: "
     if len(names) != len(shape):
-        raise AxesError(f"axes {''.join(names)!r} name {len(names)} dimensions but the array has {len(shape)}: shape {shape}")
+        said = f"axes {''.join(names)!r} name {len(names)} dimensions but the array has {len(shape)}: shape {shape}"
+        raise AxesError(where + said)
     unknown = [n for n in names if n not in AXES]
     if unknown or len(set(names)) != len(names) or not set(PLANE) <= set(names):
-        raise AxesError(f"axes {''.join(names)!r} must be drawn from 't c z y x', each once, and contain y and x")
+        raise AxesError(f"{where}axes {''.join(names)!r} must be drawn from 't c z y x', each once, and contain y and x")
     return names
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import struct
 import tomllib
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -27,6 +26,10 @@ _PRIVATE = ("ndpi", "scn", "bif", "philips", "qpi", "lsm", "stk", "fluoview", "s
 _IMAGEJ = re.compile(r"-?[\d.E+-]+|true|false|composite|color|grayscale|micron|um|nm|mm|\\u00B5m|µm|pixel|sec|inch|cm")
 _SIDE_PICTURES = ("label", "macro")
 _REMEDY = "write it as OME-Zarr, which is made anew from pixels, scale and channels: give a name that ends in .ome.zarr"
+
+
+_Entry = tuple[int, int, int, bytes]
+"""Tag, type, count and value."""
 
 
 @dataclass
@@ -156,53 +159,42 @@ class _Copy:
     def __init__(self, tif: tifffile.TiffFile, source: IO[bytes], out: IO[bytes], said: _Said) -> None:
         self.tif, self.source, self.out, self.said = tif, source, out, said
         self.order, self.big = tif.byteorder, tif.is_bigtiff
-        self.offset, self.inline = ("Q", 8) if self.big else ("I", 4)
+        self.inline = 8 if self.big else 4
 
     def write(self, pages: list[Any], texts: list[str]) -> None:
-        """Header, then each page: its pixels, its values, its directory."""
+        """Header, the pixels of all pages, then their directories one after another."""
         mark = b"II" if self.order == "<" else b"MM"
         head = struct.pack(f"{self.order}HHH", 43, 8, 0) if self.big else struct.pack(f"{self.order}H", 42)
-        self.out.write(mark + head)
-        link = self._place()
-        for page, text in zip(pages, texts, strict=True):
-            at, link_here = self._page(page, text)
-            self._patch(link, at)
-            link = link_here
+        self.out.write(mark + head + self._words(0))
+        entries = [self._entries(page, text) for page, text in zip(pages, texts, strict=True)]
+        places = [self._directory(some, more=k < len(pages)) for k, some in enumerate(entries, 1)]
+        self.out.seek(len(mark + head))
+        self.out.write(self._words(places[0]))
 
-    def _page(self, page: Any, text: str) -> tuple[int, int]:
-        """Where the directory of a page was written, and where it points on."""
+    def _entries(self, page: Any, text: str) -> list[_Entry]:
+        """What the directory of a page holds; its pixels, and the pages below it, are written."""
         page = getattr(page, "aspage", lambda: page)()
-        entries: list[tuple[int, int, int, bytes]] = []
+        entries: list[_Entry] = []
         for tag in page.tags:
             if tag.code in _KEPT and tag.code not in (_SUBIFDS, *_PIXELS, *_PIXELS.values()):
-                entries.append((tag.code, int(tag.dtype), tag.count, self._bytes(tag)))
+                self.source.seek(tag.valueoffset)
+                size = struct.calcsize(tifffile.TIFF.DATA_FORMATS[int(tag.dtype)]) * tag.count
+                entries.append((tag.code, int(tag.dtype), tag.count, self.source.read(size)))
             elif tag.code not in _KEPT and tag.code != _DESCRIPTION:
                 self.said.removed[f"tag {tag.name}"] = None
         if text:
             data = text.encode("utf-8") + b"\0"
             entries.append((_DESCRIPTION, 2, len(data), data))
-        entries += self._pixels(page)
+        code, kind = 324 if 324 in page.tags else 273, 16 if self.big else 4
+        parts = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+        lists = {code: [self._copied(*part) for part in parts], _PIXELS[code]: [size for _, size in parts]}
         if page.subifds:
-            inner = [self._page(sub, "")[0] for sub in page.pages]
-            entries.append(
-                (_SUBIFDS, 16 if self.big else 4, len(inner), struct.pack(f"{self.order}{len(inner)}{self.offset}", *inner))
-            )
-        return self._directory(sorted(entries))
-
-    def _pixels(self, page: Any) -> Iterator[tuple[int, int, int, bytes]]:
-        """Copies strips or tiles as they are stored; their offsets and sizes."""
-        code = 324 if 324 in page.tags else 273
-        offsets, sizes = [], []
-        for at, size in zip(page.dataoffsets, page.databytecounts, strict=True):
-            offsets.append(self._copied(at, size) if size else 0)
-            sizes.append(size)
-        kind, letter = (16, "Q") if self.big else (4, "I")
-        yield code, kind, len(offsets), struct.pack(f"{self.order}{len(offsets)}{letter}", *offsets)
-        yield _PIXELS[code], kind, len(sizes), struct.pack(f"{self.order}{len(sizes)}{letter}", *sizes)
+            lists[_SUBIFDS] = [self._directory(self._entries(sub, "")) for sub in page.pages]
+        return entries + [(code, kind, len(values), self._words(*values)) for code, values in lists.items()]
 
     def _copied(self, at: int, size: int) -> int:
-        self._even()
-        place = self.out.tell()
+        """Where a strip or tile was copied to, as it is stored; 0 for one that is not there."""
+        place = self._even() if size else 0
         self.source.seek(at)
         while size:
             block = self.source.read(min(size, 1 << 22))
@@ -212,41 +204,28 @@ class _Copy:
             size -= len(block)
         return place
 
-    def _bytes(self, tag: Any) -> bytes:
-        """A tag's value as it is stored."""
-        size = struct.calcsize(tifffile.TIFF.DATA_FORMATS[int(tag.dtype)]) * tag.count
-        self.source.seek(tag.valueoffset)
-        return self.source.read(size)
-
-    def _directory(self, entries: list[tuple[int, int, int, bytes]]) -> tuple[int, int]:
-        values = [data if len(data) <= self.inline else self._value(data) for *_, data in entries]
-        self._even()
-        at = self.out.tell()
-        self.out.write(struct.pack(f"{self.order}{'Q' if self.big else 'H'}", len(entries)))
-        for (code, kind, count, _), value in zip(entries, values, strict=True):
-            self.out.write(struct.pack(f"{self.order}HH{self.offset}", code, kind, count) + value.ljust(self.inline, b"\0"))
-        return at, self._place()
-
-    def _value(self, data: bytes) -> bytes:
-        self._even()
-        at = self.out.tell()
-        self.out.write(data)
-        return struct.pack(f"{self.order}{self.offset}", at)
-
-    def _place(self) -> int:
-        """Room for an offset that is not known yet."""
-        at = self.out.tell()
-        self.out.write(struct.pack(f"{self.order}{self.offset}", 0))
+    def _directory(self, entries: list[_Entry], *, more: bool = False) -> int:
+        """Where a directory was written, its values behind it; ``more``: another one follows it."""
+        at = self._even()
+        head, values = [struct.pack(f"{self.order}{'Q' if self.big else 'H'}", len(entries))], []
+        end = at + len(head[0]) + len(entries) * (4 + 2 * self.inline) + self.inline
+        for code, kind, count, data in sorted(entries):
+            head.append(struct.pack(f"{self.order}HH", code, kind) + self._words(count))
+            if len(data) <= self.inline:
+                head.append(data.ljust(self.inline, b"\0"))
+            else:
+                head.append(self._words(end))
+                values.append(data + b"\0" * (len(data) % 2))
+                end += len(values[-1])
+        self.out.write(b"".join((*head, self._words(end if more else 0), *values)))
         return at
 
-    def _patch(self, at: int, offset: int) -> None:
-        end = self.out.tell()
-        if not self.big and end >= 1 << 32:
+    def _words(self, *values: int) -> bytes:
+        if not self.big and max(values) >= 1 << 32:
             raise WriteError(f"{self.tif.filename}: the copy would not fit a classic TIFF; {_REMEDY}")
-        self.out.seek(at)
-        self.out.write(struct.pack(f"{self.order}{self.offset}", offset))
-        self.out.seek(end)
+        return struct.pack(f"{self.order}{len(values)}{'Q' if self.big else 'I'}", *values)
 
-    def _even(self) -> None:
-        if self.out.tell() % 2:
-            self.out.write(b"\0")
+    def _even(self) -> int:
+        """The next even place, which is where the file goes on."""
+        self.out.write(b"\0" * (self.out.tell() % 2))
+        return self.out.tell()

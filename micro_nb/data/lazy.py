@@ -25,27 +25,15 @@ class SourceArray(BackendArray):
         self.dtype = np.dtype(source.info.dtype)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.OUTER, self._read)
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
 
     def _read(self, key: tuple[Any, ...]) -> np.ndarray:
-        """Reads the bounding box of an outer index, then picks from it."""
-        along = [np.arange(n)[k] if isinstance(k, slice) else np.atleast_1d(k) % n for k, n in zip(key, self.shape, strict=True)]
-        if any(wanted.size == 0 for wanted in along):
-            return np.empty([w.size for k, w in zip(key, along, strict=True) if isinstance(k, slice) or np.ndim(k)], self.dtype)
-        boxes: list[slice] = []
-        picks: list[Any] = []
-        for k, wanted in zip(key, along, strict=True):
-            low = int(wanted.min())
-            boxes.append(slice(low, int(wanted.max()) + 1))
-            if isinstance(k, slice):
-                picks.append(slice(None) if k.step in (None, 1) else wanted - low)
-            else:
-                picks.append(0 if np.ndim(k) == 0 else wanted - low)
-        out = self.source.read(self.level, tuple(boxes))
-        for axis in reversed(range(len(picks))):
-            if not isinstance(picks[axis], slice):
-                out = out[(slice(None),) * axis + (picks[axis],)]
-        return out
+        """Reads the box that ints and slices touch, then takes every so many pixels of it."""
+        spans = [range(n)[k] if isinstance(k, slice) else range(n)[k % n :][:1] for k, n in zip(key, self.shape, strict=True)]
+        if not all(spans):
+            return np.empty([len(s) for k, s in zip(key, spans, strict=True) if isinstance(k, slice)], self.dtype)
+        out = self.source.read(self.level, tuple(slice(s[0], s[-1] + 1) for s in spans))
+        return out[tuple(slice(None, None, s.step) if isinstance(k, slice) else 0 for k, s in zip(key, spans, strict=True))]
 
 
 def level_coords(info: ImageInfo, level: int) -> dict[str, tuple[str, np.ndarray, dict[str, str]]]:

@@ -1,27 +1,33 @@
-"""``open_image``: one verb for every path, address and array."""
+"""``open_image``: one verb for every path, address and array; and ``da.micro``, an ``xarray.DataArray`` as an image."""
 
 from __future__ import annotations
 
 import os
+import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
-from ..errors import AxesError
-from . import accessor as accessor  # registers da.micro
-from .axes import check_axes, resolve_pixel_size
+from ..errors import AxesError, UnknownFormatError
+from .axes import canonical, check_axes, resolve_pixel_size
 from .formats import open_source
 from .image import MicroImage
 from .location import Location
+from .region import Region
 from .source import Index, Source, SourceOver
 from .sources.arrays import ArraySource
 
+_FIELDS = "micro_nb.data.sources.zarr:open_field"
+
 
 def open_image(
-    path: Any, *, pixel_size: float | Mapping[str, float] | None = None, axes: str | Sequence[str] | None = None, series: int = 0
-) -> MicroImage:
+    path: Any, *, pixel_size: float | Mapping[str, float] | None = None, axes: str | Sequence[str] | None = None, series: int = 0,
+    well: str | None = None, field: int | None = None,
+) -> MicroImage:  # fmt: skip
     """Opens an image of any size; reads metadata only.
 
     Parameters
@@ -31,6 +37,7 @@ def open_image(
     pixel_size : µm per pixel at level 0, a number for y and x or a mapping axis -> µm; replaces what the file says.
     axes : meaning of each dimension, e.g. ``"cyx"``, where the file or array does not say it; replaces what it says.
     series : which image of a file that holds several.
+    well, field : which well of an OME-Zarr plate (``"B/3"``, ``"B3"`` or ``"b03"``), and which of its fields, from 0 on.
 
     Raises
     ------
@@ -44,11 +51,15 @@ def open_image(
     """
     if hasattr(path, "store_path") and not hasattr(path, "dtype"):  # a zarr group
         path = str(path.store_path)
-    if isinstance(path, MicroImage):
-        source = path.source
-    elif isinstance(path, str | os.PathLike | Location):
-        source = open_source(Location.of(path), series=series, axes=tuple(axes) if axes else None)
+    if isinstance(path, str | os.PathLike | Location):
+        place, stated, series = Location.of(path), tuple(axes) if axes else None, series if field is None else field
+        door = pkgutil.resolve_name(_FIELDS) if well is not None else None  # loads zarr
+        source = door(place, well, series, stated) if door else open_source(place, series=series, axes=stated)
         axes = None
+    elif well is not None or field is not None:
+        raise UnknownFormatError("well= and field= choose from an OME-Zarr plate, which is opened by its path or address")
+    elif isinstance(path, MicroImage):
+        source = path.source
     else:
         source = ArraySource.of(path, axes=axes)
         axes = None
@@ -69,9 +80,7 @@ class Restated(SourceOver):
     def __post_init__(self) -> None:
         info = self.base.info
         if self.axes is not None:
-            if set(check_axes(self.axes, info.shape)) != set(info.axes) and self.axes != tuple(
-                a for a in ("t", "c", "z", "y", "x") if a in self.axes
-            ):
+            if set(check_axes(self.axes, info.shape)) != set(info.axes) and self.axes != canonical(self.axes):
                 raise AxesError(
                     f"{self.base.uri}: axes {''.join(self.axes)!r} reorder {''.join(info.axes)!r} of shape {info.shape}; "
                     "name them in the order t c z y x"
@@ -84,5 +93,48 @@ class Restated(SourceOver):
     def read(self, level: int, index: Index) -> np.ndarray:
         return self.base.read(level, index)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Restated, (self.base, dict(self.sizes) if self.sizes else None, self.axes)
+
+@xr.register_dataarray_accessor("micro")  # type: ignore[no-untyped-call, unused-ignore]
+class MicroAccessor:
+    """What a DataArray with dims from ``t c z y x`` gains; coordinates in a length unit give the pixel size.
+
+    Examples
+    --------
+    >>> import numpy as np, micro_nb as mnb
+    >>> da = mnb.open_image(np.zeros((64, 48), "uint16"), pixel_size=0.5).data
+    >>> da.micro.pixel_size
+    {'y': 0.5, 'x': 0.5}
+    >>> da.micro.sel(region="left half").shape
+    (64, 24)
+    """
+
+    def __init__(self, array: xr.DataArray) -> None:
+        self._array = array
+
+    @cached_property
+    def image(self) -> MicroImage:
+        """This array as an image of one level; lazy where the array is."""
+        return MicroImage(ArraySource.of(self._array))
+
+    @property
+    def pixel_size(self) -> Mapping[str, float] | None:
+        """µm per pixel by axis, from the coordinates; None where they have no length unit."""
+        size = self.image.pixel_size
+        return dict(size) if size else None
+
+    def sel(self, *, region: Region | str) -> xr.DataArray:
+        """The array inside a region's bounding box.
+
+        Parameters
+        ----------
+        region : a :class:`Region` in pixels of this array or in µm, or a named part such as ``"top left"``.
+
+        Raises
+        ------
+        RegionError : it lies outside the image.
+        UnitsError : it is in µm and the array has no pixel size.
+        """
+        shape = self._array.sizes["y"], self._array.sizes["x"]
+        place = Region.part(region, shape) if isinstance(region, str) else region
+        rows, cols = place.to("px", self.pixel_size).clip(shape).at()
+        return self._array.isel(y=rows, x=cols)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -70,8 +70,9 @@ class ImageInfo:
     pixel_size_source : what said so, e.g. ``"OME-XML PhysicalSizeX"``, ``"argument"``.
     channels : one per index of c; a single one without a c axis.
     rgb : True where c holds red, green and blue samples of one colour picture.
-    facts : further facts the file holds, e.g. ``objective``, ``magnification``, ``na``, ``acquired``; JSON values. What changes
-        the meaning of values or is not as the file says stands in ``cautions``, a list of sentences.
+    facts : further facts the file holds, e.g. ``objective``, ``magnification``, ``na``, ``acquired``; JSON values. ``stage`` is
+        where the stage stood at the first plane, x, y and z in its ``unit`` (of a DICOM slide: where its first pixel lies). What
+        changes the meaning of values or is not as the file says stands in ``cautions``, a list of sentences.
     """
 
     axes: tuple[str, ...]
@@ -219,6 +220,12 @@ class SourceOver(Source):
 
     base: Source
     _info: ImageInfo
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not is_dataclass(self):
+            return super().__reduce__()
+        said = (getattr(self, f.name) for f in fields(self))
+        return type(self), tuple(dict(v) if isinstance(v, Mapping) else v for v in said)
 
     def _show(self, info: ImageInfo) -> None:
         for name, value in (("uri", self.base.uri), ("format", self.base.format), ("_info", info)):

@@ -73,9 +73,6 @@ class SourceView(SourceOver):
             moved.append((start + offset) % lv.chunks[k])
         return moved[0], moved[1]
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return SourceView, (self.base, dict(self.picks))
-
     def labels(self) -> Mapping[str, Source]:
         kept = {a: p for a, p in self.picks.items() if a != "c"}
         views = {}
@@ -86,7 +83,7 @@ class SourceView(SourceOver):
 
     def _narrow(self, base: ImageInfo) -> ImageInfo:
         axes = tuple(a for a in base.axes if not isinstance(self.picks.get(a), int))
-        levels = tuple(self._narrow_level(base, level, axes) for level in base.levels)
+        levels = tuple(self._narrow_level(base, level) for level in base.levels)
         channels, rgb, pick = base.channels, base.rgb, self.picks.get("c")
         if isinstance(pick, int):
             channels, rgb = (channels[pick],), False
@@ -96,24 +93,20 @@ class SourceView(SourceOver):
             channels, rgb = channels[pick], rgb and len(channels[pick]) == len(channels)
         return replace(base, axes=axes, levels=levels, channels=channels, rgb=rgb)
 
-    def _narrow_level(self, base: ImageInfo, level: Level, axes: tuple[str, ...]) -> Level:
-        shape, chunks, scales, translations = [], [], [], []
+    def _narrow_level(self, base: ImageInfo, level: Level) -> Level:
+        kept: list[tuple[Any, ...]] = []
         for axis, size, chunk, scale, move in zip(
             base.axes, level.shape, level.chunks, level.scale, level.translation, strict=True
         ):
             pick = self.picks.get(axis)
-            if isinstance(pick, int):
-                continue
             if isinstance(pick, tuple):
                 size = len(pick)
-            elif pick is not None:
+            elif isinstance(pick, slice):
                 start, stop = _crop(pick, size, scale)
                 size, move = stop - start, move + start * scale - pick.start
-            shape.append(size)
-            chunks.append(min(chunk, size))
-            scales.append(scale)
-            translations.append(move)
-        return Level(tuple(shape), tuple(chunks), tuple(scales), tuple(translations))
+            if not isinstance(pick, int):
+                kept.append((size, min(chunk, size), scale, move))
+        return Level(*zip(*kept, strict=True))
 
 
 @dataclass(frozen=True)
@@ -163,9 +156,6 @@ class ProjectionView(SourceOver):
     def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
         yield f"{self.how} over {self.axis}".encode()
         yield from self.base.stored_bytes(full=full)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return ProjectionView, (self.base, self.axis, self.how)
 
     def labels(self) -> Mapping[str, Source]:
         return {}

@@ -21,7 +21,16 @@ class MicroNBBackend(BackendEntrypoint):
     """Any image micro_nb opens, lazily: a tree of its levels ``s0``, ``s1``, ..., or a dataset of level 0, variable ``image``."""
 
     description = "Open microscope images of any format and size with micro_nb"
-    open_dataset_parameters: ClassVar = ("filename_or_obj", "drop_variables", "pixel_size", "axes", "series", "level")
+    open_dataset_parameters: ClassVar = (
+        "filename_or_obj",
+        "drop_variables",
+        "pixel_size",
+        "axes",
+        "series",
+        "well",
+        "field",
+        "level",
+    )
     supports_groups = True
 
     def guess_can_open(self, filename_or_obj: Any) -> bool:

@@ -14,7 +14,7 @@ import zarr
 
 from ..data.atomic import writing, writing_file
 from ..data.location import Location
-from ..data.save_labels import save_labels
+from ..data.save import save_labels
 from ..data.sources.ngff_attrs import label_attributes
 from ..data.sources.stores import put_bytes, put_group
 from ..errors import CorruptImageError, WriteError

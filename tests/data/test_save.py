@@ -24,8 +24,7 @@ from yaozarrs import validate_zarr_store
 import micro_nb as mnb
 from micro_nb.data.location import Location
 from micro_nb.data.pyramid import PyramidPlan, PyramidWalk, create_levels, halve
-from micro_nb.data.save import save_image
-from micro_nb.data.save_labels import save_labels
+from micro_nb.data.save import save_image, save_labels
 from micro_nb.data.sources.zarr import open_zarr
 from micro_nb.errors import AxesError, PlanError, WriteError
 

@@ -246,7 +246,7 @@ def test_a_plate_lists_its_wells_and_a_well_opens_by_field(tmp_path):
     well.attrs["well"] = {"images": [{"path": "0"}, {"path": "1"}]}
     for k in (0, 1):
         put_multiscale(tmp_path / f"plate.zarr/A/1/{k}", np.full((32, 32), k, "uint8"), "yx", version="0.4")
-    with pytest.raises(UnknownFormatError, match=r"2 wells \(A/1, A/2\).*plate.zarr/A/1"):
+    with pytest.raises(UnknownFormatError, match=r"plate.zarr: a plate with 2 wells \(A/1, A/2\).*well='A/1'"):
         mnb.open_image(tmp_path / "plate.zarr")
     assert mnb.open_image(tmp_path / "plate.zarr/A/1", series=1).read().max() == 1
     assert mnb.open_image(tmp_path / "plate.zarr/A/1/0/1").shape == (16, 16)

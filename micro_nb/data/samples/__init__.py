@@ -9,12 +9,12 @@ True
 
 from __future__ import annotations
 
+from .address import load, names
 from .bacteria import bacteria
 from .blood import blood
 from .fluorescence import fluorescence
 from .histology import histology
 from .particles import particles
 from .scene import Scene
-from .scikit import load, names
 
 __all__ = ["Scene", "bacteria", "blood", "fluorescence", "histology", "load", "names", "particles"]

@@ -15,8 +15,7 @@ from ...errors import PlanError
 from ..source import Channel
 from .lattice import Box, Lattice, SmoothNoise, around
 from .scene import NOTHING, Model, maker
-from .sprites import Library, Placed, Sprite, add, turn_points
-from .texture import BLOCK, block_nodes, normal_block, spread
+from .sprites import BLOCK, Library, Placed, Sprite, add, block_nodes, normal_block, spread, turn_points
 
 _SIZES = (0.08, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
 """Cells of the colonies, as shares of the largest."""

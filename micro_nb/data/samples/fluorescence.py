@@ -12,8 +12,7 @@ from scipy import ndimage
 from ..source import Channel
 from .lattice import Box, Lattice, SmoothNoise
 from .scene import Model, maker
-from .sprites import Library, Placed, Sprite, add, grain, outline, polar
-from .texture import BLOCK, block_nodes, normal_block, spread
+from .sprites import BLOCK, Library, Placed, Sprite, add, block_nodes, grain, normal_block, outline, polar, spread
 
 _VARIANTS = 96
 _BLUR_UM, _DEFOCUS_UM, _HALO_UM = 0.25, 2.0, 2.6

@@ -15,8 +15,21 @@ from ..source import Channel
 from .crypts import GLAND_NUCLEI, GLANDS, gland_library, gland_nuclei, tissue_library
 from .lattice import Box, Lattice, SmoothNoise, around
 from .scene import RGB, Model, maker
-from .sprites import Library, Placed, add, cover, turn
-from .texture import BLOCK, Texture, block_box, block_nodes, fibres, normal_block, spectral, spread
+from .sprites import (
+    BLOCK,
+    Library,
+    Placed,
+    Texture,
+    add,
+    block_box,
+    block_nodes,
+    cover,
+    fibres,
+    normal_block,
+    spectral,
+    spread,
+    turn,
+)
 
 _STAINS = ((0.65, 0.704, 0.286), (0.075, 0.80, 0.40))  # optical density of haematoxylin and eosin in red, green, blue
 _WHITE = (246.0, 244.0, 247.0)

@@ -15,8 +15,21 @@ from ...errors import PlanError
 from ..source import Channel
 from .lattice import Box, Lattice, SmoothNoise, around, hash_uniform
 from .scene import Model, maker
-from .sprites import Library, Placed, Sprite, cover, grain, outline, polar
-from .texture import BLOCK, Texture, block_nodes, normal_block, spectral, spread
+from .sprites import (
+    BLOCK,
+    Library,
+    Placed,
+    Sprite,
+    Texture,
+    block_nodes,
+    cover,
+    grain,
+    normal_block,
+    outline,
+    polar,
+    spectral,
+    spread,
+)
 
 _VARIANTS, _SATELLITES, _CLASSES = 96, 24, 8
 

@@ -21,8 +21,7 @@ from ..image import MicroImage
 from ..region import Region
 from ..source import Channel, ImageInfo, Index, Level, Source, paste
 from .lattice import Box, around
-from .sprites import Library, Placed, paint_labels
-from .texture import BLOCK, block_box
+from .sprites import BLOCK, Library, Placed, block_box, paint_labels
 
 if TYPE_CHECKING:
     import pandas as pd

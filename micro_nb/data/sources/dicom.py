@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import UnknownFormatError
+from ..axes import stage_of
 from ..location import Location
 from ..source import Channel, Index, paste
 from .library import Boxes, Described, chosen, planes, reader
@@ -122,6 +123,8 @@ def _channels(h: Any) -> list[Channel]:
 
 def _facts(h: Any) -> dict[str, Any]:
     lens = [float(p.ObjectiveLensPower) for p in h.get("OpticalPathSequence") or () if p.get("ObjectiveLensPower")]
+    at = (h.get("TotalPixelMatrixOriginSequence") or [{}])[0]
+    corner = (at.get(f"{axis}OffsetInSlideCoordinateSystem") for axis in "XYZ")
     slope, offset = float(h.get("RescaleSlope") or 1), float(h.get("RescaleIntercept") or 0)
     cautions = [f"values are as stored; value * {slope:g} + {offset:g} is not applied"] if (slope, offset) != (1, 0) else []
     if h.PhotometricInterpretation == "MONOCHROME1":
@@ -130,5 +133,5 @@ def _facts(h: Any) -> dict[str, Any]:
         "modality": h.get("Modality"), "photometric": h.PhotometricInterpretation, "magnification": lens[0] if lens else None,
         "acquired": str(h.get("AcquisitionDateTime") or h.get("AcquisitionDate") or ""), "cautions": cautions,
         "microscope": " ".join(filter(None, (h.get("Manufacturer"), h.get("ManufacturerModelName")))),
-        "significant_bits": h.BitsStored,
+        "significant_bits": h.BitsStored, "stage": stage_of(corner, "mm"),
     }  # fmt: skip

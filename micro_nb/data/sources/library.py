@@ -1,15 +1,16 @@
-"""What readers of other packages' libraries share: lazy arrays, the bytes of a file, and a word for a package that is missing."""
+"""What readers of other packages' libraries share: lazy arrays, one error for all that damaged bytes make a library
+raise, and a word for a package that is missing."""
 
 from __future__ import annotations
 
 import importlib
+import logging
 import threading
 import warnings
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from functools import wraps
+from functools import lru_cache, wraps
 from itertools import product
 from math import inf
 from typing import Any
@@ -20,11 +21,53 @@ from ...errors import AxesError, CorruptImageError, ImageNotFoundError, MicroNBE
 from ..axes import PLANE, SPATIAL, canonical, check_axes
 from ..location import Location
 from ..source import MAX_CHANNELS, Channel, ImageInfo, Index, Level, Source, factor
-from .guard import brief, reading
 
 Read = Callable[[Index], np.ndarray]
 _MEANING = {"T": "t", "C": "c", "S": "c", "Z": "z", "Y": "y", "X": "x"}
 MOST_BYTES, _PLANES_BYTES = 1 << 30, 64 << 20
+
+
+class _Notes(logging.Handler):
+    """Keeps the warnings of the thread that made it."""
+
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self.notes, self.thread = notes, threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread == self.thread:
+            self.notes.append(record.getMessage()[:300])
+
+
+@contextmanager
+def reading(uri: str, what: str) -> Iterator[list[str]]:
+    """Turns the many ways in which a library refuses a damaged file into one error that says what the file was to be.
+
+    Warnings that tifffile logs are collected instead of printed.
+    """
+    notes: list[str] = []
+    handler, logger = _Notes(notes), logging.getLogger("tifffile")
+    logger.addHandler(handler)
+    try:
+        yield notes
+    except (MicroNBError, FileNotFoundError, PermissionError, KeyboardInterrupt):
+        raise
+    except MemoryError as error:
+        raise UnsafeImageError(f"{uri}: its header asks for more memory than there is; it is damaged or hostile") from error
+    except Exception as error:  # every library has its own
+        raise CorruptImageError(f"{uri}: not a readable {what} ({brief(error)}); copy or export it again") from error
+    finally:
+        logger.removeHandler(handler)
+
+
+def brief(error: Exception) -> str:
+    """An error in one short line.
+
+    >>> brief(ValueError("no\\n such"))
+    'ValueError: no such'
+    """
+    text = " ".join(str(error).split())[:160]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def need(module: str, *, extra: str, what: str) -> Any:
@@ -69,22 +112,16 @@ def planes(lead: Sequence[int], inner: Sequence[int], dtype: Any, plane: Callabl
     """
     if np.prod(inner, dtype=float) * np.dtype(dtype).itemsize > MOST_BYTES:
         raise MemoryError(f"a plane of shape {tuple(inner)}")
-    kept: OrderedDict[tuple[int, ...], np.ndarray] = OrderedDict()
     lock, most = threading.Lock(), max(1, _PLANES_BYTES // max(int(np.prod(inner)) * np.dtype(dtype).itemsize, 1))
-
-    def one(at: tuple[int, ...]) -> np.ndarray:
-        with lock:
-            if at not in kept:
-                kept[at] = np.asarray(plane(*at)).reshape(inner)
-                while len(kept) > most:
-                    kept.popitem(last=False)
-            return kept[at]
+    one = lru_cache(most)(lambda *at: np.asarray(plane(*at)).reshape(inner))
 
     def read(index: Index) -> np.ndarray:
         first, rest = index[: len(lead)], index[len(lead) :]
         out = np.empty([s.stop - s.start for s in index], dtype)
         for at in product(*(range(s.start, s.stop) for s in first)):
-            out[tuple(i - s.start for i, s in zip(at, first, strict=True))] = one(at)[rest]
+            with lock:
+                found = one(*at)
+            out[tuple(i - s.start for i, s in zip(at, first, strict=True))] = found[rest]
         return out
 
     return Boxes((*lead, *inner), dtype, read)
@@ -232,22 +269,16 @@ def _named(letters: str, shape: tuple[int, ...], stated: tuple[str, ...] | None,
     """The meaning of each stored dimension, "" for one that is dropped."""
     long = [k for k, n in enumerate(shape) if n > 1 or letters[k] in "YX"]
     if stated is not None:
-        try:
-            if len(stated) == len(long) < len(shape):
-                check_axes(stated, tuple(shape[k] for k in long))
-                return tuple(stated[long.index(k)] if k in long else "" for k in range(len(shape)))
-            return check_axes(stated, shape)
-        except AxesError as error:
-            raise AxesError(f"{uri}: {error}") from None
+        if len(stated) == len(long) < len(shape):
+            check_axes(stated, tuple(shape[k] for k in long), uri)
+            return tuple(stated[long.index(k)] if k in long else "" for k in range(len(shape)))
+        return check_axes(stated, shape, uri)
     names = [_MEANING.get(c, "") for c in letters]
     if names.count("c") == 2:  # samples of one channel, or channels of one sample
         single = "S" if shape[letters.index("S")] == 1 else "C" if shape[letters.index("C")] == 1 else ""
         names = ["" if letters[k] == single else n for k, n in enumerate(names)]
-    if (
-        len(set(filter(None, names))) < len(list(filter(None, names)))
-        or any(not names[k] for k in long)
-        or not set(PLANE) <= set(names)
-    ):
+    known = [n for n in names if n]
+    if len(set(known)) < len(known) or not all(names[k] for k in long) or not set(PLANE) <= set(names):
         raise AxesError(
             f"{uri}: stores {letters} of shape {shape}; say which of t c z y x they are, e.g. axes={'tczyx'[-len(long) :]!r}"
         )

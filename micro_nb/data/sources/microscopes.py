@@ -1,17 +1,129 @@
-"""Files of microscopes read a frame at a time: Nikon ND2 through nd2, Leica LIF (LOF, XLIF, XLEF) through liffile, Olympus OIF
-and OIB through oiffile."""
+"""Files of microscopes. Zeiss CZI through pylibCZIrw: any box of a scene at any resolution, mosaics put together. A frame at a
+time: Nikon ND2 through nd2, Leica LIF (LOF, XLIF, XLEF) through liffile, Olympus OIF and OIB through oiffile."""
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from ..axes import is_length_unit, to_number, to_seconds, to_um
+from ..axes import is_length_unit, stage_of, to_number, to_seconds, to_um
 from ..location import Location
-from ..source import Channel
-from .library import Described, chosen, planes, reader
+from ..source import Channel, Index
+from .library import Boxes, Described, chosen, planes, reader
+
+_DTYPES = {"Gray8": "u1", "Gray16": "u2", "Gray32Float": "f4", "Bgr24": "u1", "Bgr48": "u2", "Bgr96Float": "f4"}
+_COARSEST = 1024
+
+
+@reader("Zeiss CZI", needs="pylibCZIrw.czi")
+def open_czi(library: Any, location: Location, series: int) -> Described:
+    """A scene of a CZI file; ``series`` is its number."""
+    file = library.CziReader(str(location.path))
+    scenes = file.scenes_bounding_rectangle_no_pyramid or {None: file.total_bounding_rectangle_no_pyramid}
+    scene = chosen(sorted(scenes), series, location.uri)
+    place, box = scenes[scene], file.total_bounding_box_no_pyramid
+    kind = file.get_channel_pixel_type(box.get("C", (0, 1))[0])  # asking for all of them takes long where a header is damaged
+    lead = [(a, box[a][0], box[a][1] - box[a][0]) for a in "TCZ" if a in box]
+    samples, dtype, lock = 3 if kind.startswith("Bgr") else 1, np.dtype(_DTYPES[kind]), threading.Lock()
+
+    def read(index: Index, step: int) -> np.ndarray:
+        ys, xs = index[-3:-1]
+        roi = place.x + xs.start * step, place.y + ys.start * step, (xs.stop - xs.start) * step, (ys.stop - ys.start) * step
+        out = np.empty([s.stop - s.start for s in index[:-1]] + [samples], dtype)
+        for at in np.ndindex(*out.shape[:-3]):
+            plane = {a: start + s.start + i for (a, start, _), s, i in zip(lead, index, at, strict=False)}
+            with lock:
+                pixels = file.read(roi=roi, plane=plane, scene=scene, zoom=1 / step)
+            out[at] = pixels[: out.shape[-3], : out.shape[-2], ::-1]  # blue, green, red
+        return out[..., index[-1]]
+
+    def level(step: int) -> Boxes:
+        shape = *(n for *_, n in lead), place.h // step, place.w // step, samples
+        return Boxes(shape, dtype, lambda index: read(index, step))
+
+    steps = [1]
+    while max(place.w, place.h) // steps[-1] > _COARSEST:
+        steps.append(2 * steps[-1])
+    meta = file.metadata.get("ImageDocument", {}).get("Metadata", {})
+    return Described(
+        "Zeiss CZI", [level(s) for s in steps], "".join(a for a, *_ in lead) + "YXS", said_by="CZI Scaling", chunk=(512, 512),
+        shut=file.close, **_czi_said(meta, _czi_stage(meta, scene, location)),
+    )  # fmt: skip
+
+
+def _czi_stage(meta: Mapping[str, Any], scene: int | None, location: Location) -> dict[str, Any] | None:
+    """Where the stage stood: in the middle of the scene; where no scene says it, at the first stored tile."""
+    scenes = _all(meta, "Information", "Image", "Dimensions", "S", "Scenes", "Scene")
+    mine = next((s for s in scenes if to_number(s.get("@Index")) == (scene or 0)), {})
+    middle = str(mine.get("CenterPosition") or "").split(",")
+    if len(middle) == 2 or scene:
+        return stage_of(middle) if len(middle) == 2 else None
+    text = _first_tile(location)
+    found = (re.search(rf"<{name}Position>([^<]+)", text) for name in ("StageX", "StageY", "Focus"))
+    return stage_of(m and m[1] for m in found)
+
+
+def _first_tile(location: Location) -> str:
+    """What the first stored tile says of itself, which pylibCZIrw does not hand out; the file's directory says where it lies."""
+    with suppress(OSError, OverflowError), location.open() as file:
+        for start, skipped in (
+            (84, 166),
+            (None, 32),
+        ):  # the directory's place and its first entry, then the tile behind its header
+            file.seek(start or file.tell())
+            file.seek(int.from_bytes(file.read(8), "little") + skipped)
+        size = int.from_bytes(file.read(4), "little")
+        file.seek(252, 1)
+        return file.read(min(size, 1 << 20)).decode("utf-8", "replace")
+    return ""
+
+
+def _czi_said(meta: Mapping[str, Any], stage: dict[str, Any] | None) -> dict[str, Any]:
+    """Pixel size, channels and facts of CZI's metadata."""
+    about = _at(meta, "Information", "Image")
+    shown = {c.get("@Id"): c for c in _all(meta, "DisplaySetting", "Channels", "Channel")}
+    metres = {str(d.get("@Id")).lower(): to_number(d.get("Value")) for d in _all(meta, "Scaling", "Items", "Distance")}
+    wanted = _at(about, "ObjectiveSettings", "ObjectiveRef").get("@Id")
+    objectives = _all(meta, "Information", "Instrument", "Objectives", "Objective")
+    lens = next((o for o in objectives if o.get("@Id") == wanted), objectives[0] if len(objectives) == 1 else {})
+    microscopes = _all(meta, "Information", "Instrument", "Microscopes", "Microscope")
+    return {
+        "pixel_size": {a: v * 1e6 for a, v in metres.items() if v},
+        "channels": [_czi_channel(c, shown.get(c.get("@Id"), {})) for c in _all(about, "Dimensions", "Channels", "Channel")],
+        "facts": {
+            "acquired": about.get("AcquisitionDateAndTime"), "objective": lens.get("@Name"), "immersion": lens.get("Immersion"),
+            "magnification": to_number(lens.get("NominalMagnification")), "na": to_number(lens.get("LensNA")),
+            "microscope": microscopes[0].get("@Name") if microscopes else None,
+            "significant_bits": int(to_number(about.get("ComponentBitCount")) or 0) or None,
+            "interval_s": to_number(_at(about, "Dimensions", "T", "Positions", "Interval").get("Increment")), "stage": stage,
+        },
+    }  # fmt: skip
+
+
+def _czi_channel(said: Mapping[str, Any], shown: Mapping[str, Any]) -> Channel:
+    color = str(shown.get("Color") or said.get("Color") or "")
+    return Channel(
+        str(said.get("@Name") or said.get("Fluor") or said.get("@Id")),
+        f"#{color[-6:].lower()}" if len(color) in (7, 9) else None,
+        emission_nm=to_number(said.get("EmissionWavelength")), excitation_nm=to_number(said.get("ExcitationWavelength")),
+    )  # fmt: skip
+
+
+def _at(meta: Any, *path: str) -> Mapping[str, Any]:
+    for key in path:
+        meta = meta.get(key) if isinstance(meta, Mapping) else None
+    return meta if isinstance(meta, Mapping) else {}
+
+
+def _all(meta: Any, *path: str) -> list[Mapping[str, Any]]:
+    """Elements of a name; XML with a single one gives it bare."""
+    found = _at(meta, *path[:-1]).get(path[-1])
+    return [e for e in (found if isinstance(found, list) else [found]) if isinstance(e, Mapping)]
 
 
 @reader("Nikon ND2", needs="nd2")
@@ -23,16 +135,18 @@ def open_nd2(library: Any, location: Location, series: int) -> Described:
     position = chosen(range(loops.get("P", 1)), series, location.uri)
     lead = [a for a in loops if a != "P"]
 
-    def frame(*at: int) -> np.ndarray:
-        where = dict(zip(lead, at, strict=True)) | {"P": position}
-        number = np.ravel_multi_index([where[a] for a in loops], list(loops.values())) if loops else 0
-        return np.asarray(file.read_frame(int(number)))
+    def number(*at: int) -> int:
+        where = dict(zip(lead, at, strict=False)) | {"P": position}
+        return int(np.ravel_multi_index([where.get(a, 0) for a in loops], list(loops.values()))) if loops else 0
 
-    size = file.voxel_size()
+    def frame(*at: int) -> np.ndarray:
+        return np.asarray(file.read_frame(number(*at)))
+
+    first, size = getattr(file.frame_metadata(number()), "channels", None) or [None], file.voxel_size()
     return Described(
         "Nikon ND2", [planes([loops[a] for a in lead], [file.sizes[a] for a in inner], file.dtype, frame)],
         "".join((*lead, *inner)), {"z": size.z if "Z" in loops else None, "y": size.y, "x": size.x}, "ND2 calibration",
-        _nd2_channels(file), _nd2_facts(file), shut=file.close,
+        _nd2_channels(file), _nd2_facts(file, first[0]), shut=file.close,
     )  # fmt: skip
 
 
@@ -46,8 +160,10 @@ def _nd2_channels(file: Any) -> list[Channel]:
     ]  # fmt: skip
 
 
-def _nd2_facts(file: Any) -> dict[str, Any]:
+def _nd2_facts(file: Any, first: Any) -> dict[str, Any]:
+    """``first``: what is said of the first channel of the first frame."""
     channels = getattr(file.metadata, "channels", None) or [None]
+    place = getattr(getattr(first, "position", None), "stagePositionUm", None)
     lens, volume = getattr(channels[0], "microscope", None), getattr(channels[0], "volume", None)
     loops = [loop.parameters for loop in file.experiment or () if loop.type == "TimeLoop"]
     seconds = (loops[0].periodMs or loops[0].periodDiff.avg) / 1000 if loops else None
@@ -55,6 +171,7 @@ def _nd2_facts(file: Any) -> dict[str, Any]:
         "objective": getattr(lens, "objectiveName", None), "magnification": getattr(lens, "objectiveMagnification", None),
         "na": getattr(lens, "objectiveNumericalAperture", None), "acquired": (file.text_info or {}).get("date"),
         "significant_bits": getattr(volume, "bitsPerComponentSignificant", None), "interval_s": seconds or None,
+        "stage": stage_of(place or ()),
     }  # fmt: skip
 
 

@@ -132,18 +132,6 @@ def parse_multiscale(ome: Mapping[str, Any], index: int, where: str, *, axes: tu
     return Multiscale(version, str(entry.get("name") or ""), paths, axes, units, scales, moves, tuple(cautions))  # type: ignore[arg-type]
 
 
-def _axes(raw: Any, where: str) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
-    if raw is None:  # NGFF 0.1 and 0.2
-        return AXES, (None,) * 5
-    names, units = _stored_axes(raw, where)
-    unknown = [n for n in names if n not in AXES]
-    if unknown or len(set(names)) != len(names) or not {"y", "x"} <= set(names):
-        raise AxesError(
-            f"{where}: axes {list(names)} must be drawn from t c z y x, each once, with y and x; say axes=... if they are wrong"
-        )
-    return names, units
-
-
 def _stored_axes(raw: Any, where: str) -> tuple[tuple[str, ...], tuple[str | None, ...]]:
     """Names and units as they are listed."""
     if not isinstance(raw, list):
@@ -167,8 +155,14 @@ def _axes_of(
     if systems:
         outputs = [_end(t.get("output")) for t in _mappings(_mappings(entry.get("datasets"))[0].get("coordinateTransformations"))]
         raw = next((systems[o] for o in outputs if o in systems), next(iter(systems.values())))
+    if axes is None and raw is None:  # NGFF 0.1 and 0.2
+        return AXES, (None,) * 5
     if axes is None:
-        return _axes(raw, where)
+        names, units = _stored_axes(raw, where)
+        if set(names) - set(AXES) or len(set(names)) != len(names) or not {"y", "x"} <= set(names):
+            said = f"axes {list(names)} must be drawn from t c z y x, each once, with y and x; say axes=... if they are wrong"
+            raise AxesError(f"{where}: {said}")
+        return names, units
     try:
         units = _stored_axes(raw, where)[1] if raw is not None else ()
     except CorruptImageError:
@@ -290,13 +284,9 @@ def is_rgb(channels: Sequence[Channel], dtype: str) -> bool:
 def _channel(entry: Mapping[str, Any], i: int) -> Channel:
     color = entry.get("color")
     hexed = isinstance(color, str) and re.fullmatch(r"#?([0-9a-fA-F]{6})([0-9a-fA-F]{2})?", color)
-    return Channel(
-        name=str(entry.get("label") or f"channel {i}"),
-        color=f"#{hexed.group(1).lower()}" if hexed else None,
-        window=_window(entry.get("window")),
-        emission_nm=_wave(entry.get("emissionWave")),
-        excitation_nm=_wave(entry.get("excitationWave")),
-    )
+    waves = (_wave(entry.get(kind)) for kind in ("emissionWave", "excitationWave"))
+    name, shown = str(entry.get("label") or f"channel {i}"), f"#{hexed.group(1).lower()}" if hexed else None
+    return Channel(name, shown, _window(entry.get("window")), *waves)
 
 
 def _window(raw: Any) -> tuple[float, float] | None:

@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from ...errors import CorruptImageError, UnsafeImageError
-from ..axes import is_length_unit, to_number, to_seconds, to_um
+from ..axes import is_length_unit, stage_of, to_number, to_seconds, to_um
 from ..source import Channel
 
 Element = ElementTree.Element
@@ -55,9 +55,7 @@ def named_files(root: Element, *, uri: str) -> list[str]:
 
 def companion_name(root: Element) -> str | None:
     """The metadata file that a ``BinaryOnly`` block points to, if it is one."""
-    for element in _all(root, "BinaryOnly"):
-        return element.get("MetadataFile")
-    return None
+    return next((element.get("MetadataFile") for element in _all(root, "BinaryOnly")), None)
 
 
 def xml_text(data: bytes) -> str:
@@ -128,13 +126,8 @@ def redeclare_planes(image: Element, pages: int) -> str | None:
     planes = sizes["Z"] * sizes["T"] * (sizes["C"] // (spp[0] if spp else 1) or 1)
     placed = len(listed) > 1 or any(e.get(f"First{a}") is not None or list(_all(e, "UUID")) for e in listed for a in "ZCT")
     slowest = next((a for a in reversed(pixels.get("DimensionOrder", "XYZCT")) if sizes.get(a, 1) > 1), None)
-    if (
-        planes <= pages
-        or placed
-        or slowest is None
-        or (pages * sizes[slowest]) % planes
-        or (slowest == "C" and max(spp, default=1) > 1)
-    ):
+    coloured = slowest == "C" and max(spp, default=1) > 1
+    if planes <= pages or placed or slowest is None or (pages * sizes[slowest]) % planes or coloured:
         return None
     pixels.set(f"Size{slowest}", str(pages * sizes[slowest] // planes))
     for e in listed:
@@ -218,7 +211,10 @@ def _facts(root: Element, image: Element) -> dict[str, Any]:
     own = [i for i in instruments if i.get("ID") in told] or (instruments if len(instruments) == 1 else [])
     for microscope in (m for i in own for m in _all(i, "Microscope")):
         facts["microscope"] = " ".join(filter(None, (microscope.get(k) for k in ("Manufacturer", "Model", "Type")))) or None
-    pixels = next(_all(image, "Pixels"))
+    pixels, plane = next(_all(image, "Pixels")), next((e for e in _all(image, "Plane") if e.get("PositionX")), None)
+    if plane is not None:
+        at = (plane.get(f"Position{axis}") for axis in "XYZ")
+        facts["stage"] = stage_of(at, plane.get("PositionXUnit", "reference frame"))
     interval = to_number(pixels.get("TimeIncrement"))
     facts["interval_s"] = to_seconds(interval, pixels.get("TimeIncrementUnit", "s")) if interval else None
     odd = [f"{k}={v!r}" for k, v in pixels.items() if re.fullmatch("PhysicalSize[XYZ]Unit", k) and not is_length_unit(v)]

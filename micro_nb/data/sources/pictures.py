@@ -14,8 +14,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from ...errors import AxesError, CorruptImageError, UnsafeImageError
 from ..location import Location
-from .guard import reading
-from .library import MOST_BYTES, Described, LibrarySource, chosen, planes, reader
+from .library import MOST_BYTES, Described, LibrarySource, chosen, planes, reader, reading
 
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP")
 _GREY = {"1", "L", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "LA", "La"}
@@ -48,9 +47,7 @@ def _described(location: Location, image: Image.Image, axes: tuple[str, ...] | N
     shape = size if grey else (*size, 3)
     if axes is not None and sorted(axes) != sorted("yx" if grey else "yxc"):
         raise AxesError(f"{location.uri}: axes {''.join(axes)!r} do not fit a picture of shape {shape}; use 'yx' or 'yxc'")
-    dtype = np.dtype(
-        np.uint16 if depth == 16 else np.int32 if image.mode == "I" else np.float32 if image.mode == "F" else np.uint8
-    )
+    dtype = np.dtype(np.uint16 if depth == 16 else {"I": np.int32, "F": np.float32}.get(image.mode, np.uint8))
     pixels = planes((), shape, dtype, lambda: _decoded(location, shape, dtype, indices))
     return Described(
         image.format or "picture", [pixels], "YX" if grey else "YXS", facts=_facts(image, turned, grey, indices),

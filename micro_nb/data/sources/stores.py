@@ -37,7 +37,11 @@ def open_store(location: Location) -> tuple[Store, str]:
         with _unzipping(location.uri):
             store, names = _zip_store(location) if location.name.lower().endswith(_ZIPPED) else (_folder_store(location), None)
             root = _root_of(names) if names is not None else ""
-            check_metadata_size(store, root, location.uri)
+            for name in METADATA:  # documents that no image needs are refused before they are parsed
+                size = size_of(store, join(root, name))
+                if size is not None and size > MAX_METADATA:
+                    said = f"{name} is {size / 2**20:.0f} MiB; metadata over {MAX_METADATA // 2**20} MiB is not read"
+                    raise UnsafeImageError(f"{location.uri}: {said}")
     except FileNotFoundError:
         raise ImageNotFoundError(f"{location.uri}: nothing is there; check the path") from None
     return store, root
@@ -90,27 +94,12 @@ def join(*parts: str) -> str:
     return "/".join(p.strip("/") for p in parts if p.strip("/"))
 
 
-def join_uri(uri: str, *parts: str) -> str:
-    """A readable address below ``uri``."""
-    return "/".join((uri, *(p for p in parts if p)))
-
-
 def children(group: zarr.Group) -> list[str]:
     """Names below a group, where the store can list; empty where it cannot."""
     try:
         return sorted(group.keys())
     except (OSError, NotImplementedError, ValueError):
         return []
-
-
-def check_metadata_size(store: Store, root: str, uri: str) -> None:
-    """Refuses metadata documents no image needs, before they are parsed."""
-    for name in METADATA:
-        size = size_of(store, join(root, name))
-        if size is not None and size > MAX_METADATA:
-            raise UnsafeImageError(
-                f"{uri}: {name} is {size / 2**20:.0f} MiB; metadata over {MAX_METADATA // 2**20} MiB is not read"
-            )
 
 
 def _folder_store(location: Location) -> Store:

@@ -16,11 +16,10 @@ from ..location import Location
 from ..source import Channel, ImageInfo, Index, Level, Source, factor
 from ..view import turned
 from . import ome_xml
-from .guard import brief, reading
-from .tiff_bytes import OpenFiles, header_file
+from .library import brief, reading
 from .tiff_frames import Frames
-from .tiff_layout import Dim, Layout, arrange
 from .tiff_metadata import find_metadata, format_name, is_signed_imagej
+from .tiff_parts import Dim, Layout, OpenFiles, arrange, header_file
 
 _ALPHA = (1, 2)
 _SAMPLE_SEGMENTS, _SAMPLE_BYTES, _BLOCK = 64, 1 << 16, 1 << 20

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,8 @@ import numpy as np
 from ...errors import CorruptImageError, UnsafeImageError
 from ...settings import settings
 from ..source import paste
-from .guard import brief, reading
-from .tiff_bytes import ByteRanges, OpenFiles
+from .library import brief, reading
+from .tiff_parts import ByteRanges, OpenFiles
 
 MAX_SEGMENT_BYTES = 1 << 30
 _KEEP_BYTES = 64 << 20
@@ -55,8 +55,8 @@ class Frames:
         self.raw_rows = not page.is_tiled and page.compression == 1 and page.predictor == 1 and page.fillorder == 1 and (
             page.bitspersample in (8, 16, 32, 64) and not page.is_subsampled and page.sampleformat != 5)  # fmt: skip
         self.decode = page.decode
-        self._kept = _Kept()
-        self._pages: OrderedDict[int, Any] = OrderedDict()
+        self._kept = _Recent(_KEEP_BYTES)  # neighbouring reads of a one-strip image do not decode it again
+        self._pages = lru_cache(_KEEP_PAGES)(self._parsed)
         self._main = series.parent.filehandle
 
     def check(self) -> None:
@@ -133,12 +133,11 @@ class Frames:
                 if self._main.is_file:
                     self._main.close()
                     self._main.open()
-            if frame not in self._pages:
-                with reading(self.uri, "TIFF"):
-                    self._pages[frame] = self.series[frame]
-                if len(self._pages) > _KEEP_PAGES:
-                    self._pages.popitem(last=False)
-            return self._pages[frame]
+            return self._pages(frame)
+
+    def _parsed(self, frame: int) -> Any:
+        with reading(self.uri, "TIFF"):
+            return self.series[frame]
 
     def _runs(self, box: Box, offsets: tuple[int, ...], counts: tuple[int, ...]) -> Iterator[tuple[int, int, int, int, int]]:
         """``(s, d, y, rows, offset)``: rows that lie one after another in the file."""
@@ -220,7 +219,8 @@ class Frames:
         if kept is None:
             data = fetched.pop(offset, None) or source.read(offset, n)
             kept = self._decoded(data, index, tables)
-            self._kept.put(key, kept)
+            if kept.nbytes >= _KEEP_FROM:
+                self._kept.put(key, kept)
         return kept
 
     def _decoded(self, data: bytes, index: int, tables: bytes | None) -> np.ndarray:
@@ -238,29 +238,26 @@ class Frames:
         return _rgb_of_ycbcr(array) if self.page.compression == _APERIO_YCBCR else array  # type: ignore[no-any-return]
 
 
-class _Kept:
-    """The last large segments, so that neighbouring reads of a one-strip image do not decode it again; at most 64 MiB or one."""
+class _Recent:
+    """The arrays used last, by key: at most so many bytes, or one; safe to share between threads."""
 
-    def __init__(self) -> None:
-        self._items: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
-        self._lock = threading.Lock()
-        self._bytes = 0
+    def __init__(self, most_bytes: int) -> None:
+        self._items: OrderedDict[Any, np.ndarray] = OrderedDict()
+        self._most, self._bytes, self._lock = most_bytes, 0, threading.Lock()
 
-    def __contains__(self, key: tuple[int, int]) -> bool:
+    def __contains__(self, key: Any) -> bool:
         return key in self._items
 
-    def get(self, key: tuple[int, int]) -> np.ndarray | None:
+    def get(self, key: Any) -> np.ndarray | None:
         with self._lock:
             return self._items.get(key)
 
-    def put(self, key: tuple[int, int], array: np.ndarray) -> None:
-        if array.nbytes < _KEEP_FROM:
-            return
+    def put(self, key: Any, array: np.ndarray) -> None:
         with self._lock:
             if key not in self._items:
                 self._items[key] = array
                 self._bytes += array.nbytes
-            while self._bytes > _KEEP_BYTES and len(self._items) > 1:
+            while self._bytes > self._most and len(self._items) > 1:
                 self._bytes -= self._items.popitem(last=False)[1].nbytes
 
 

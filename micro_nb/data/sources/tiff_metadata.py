@@ -126,14 +126,10 @@ def _imagej_channels(ij: Mapping[str, Any]) -> tuple[Channel, ...]:
         return ()
     numbered = any(re.match(r"[tzc]:\d+/\d+", str(label)) for label in labels)  # ImageJ's own numbering of slices
     named = n > 1 and len(labels) == n and int(ij.get("images", 1)) == n and not numbered
-    return tuple(
-        Channel(
-            name=str(labels[i]) if named and labels[i] else f"channel {i}",
-            color=_lut_color(luts[i]) if i < len(luts) else None,
-            window=(float(ranges[2 * i]), float(ranges[2 * i + 1])) if 2 * i + 1 < len(ranges) else None,
-        )
-        for i in range(n)
-    )
+    names = [str(labels[i]) if named and labels[i] else f"channel {i}" for i in range(n)]
+    colours = [_lut_color(luts[i]) if i < len(luts) else None for i in range(n)]
+    windows = [(float(ranges[2 * i]), float(ranges[2 * i + 1])) if 2 * i + 1 < len(ranges) else None for i in range(n)]
+    return tuple(map(Channel, names, colours, windows))
 
 
 def _lut_color(lut: Any) -> str | None:

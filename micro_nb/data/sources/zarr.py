@@ -7,6 +7,7 @@ value, as zarr defines; chunks that are there but damaged are errors.
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,11 +27,11 @@ from ..source import Channel, ImageInfo, Level, Source
 from .arrays import scaled_values
 from .ngff import Multiscale, inactive_channels, is_rgb, ome_of, parse_channels, parse_multiscale, surplus_channels
 from .ngff_attrs import own_of, restore
-from .stores import children, join, join_uri, open_store
+from .stores import children, join, open_store
 from .zarr_source import ZarrSource, with_fast_codecs
 
 MAX_CHUNK_BYTES = 2 * 2**30
-_LISTED = 12
+_LISTED, _WELLS = 12, 96
 
 
 def open_zarr(location: Location, *, series: int = 0, axes: Sequence[str] | None = None) -> Source:
@@ -58,7 +59,7 @@ class _At:
     def where(self, path: str) -> str:
         """Path or address of a node for people to read."""
         inner = path.removeprefix(self.root).strip("/")
-        return join_uri(self.location.uri, inner)
+        return "/".join(p for p in (self.location.uri, inner) if p)
 
 
 def _open_at(location: Location, path: str | None, axes: tuple[str, ...] | None, series: int) -> Source:
@@ -148,7 +149,7 @@ def _bare(at: _At, path: str, array: zarr.Array[Any]) -> ZarrSource:
             f"{where}: shape {array.shape} has {array.ndim} dimensions without names; "
             f"say what they are, e.g. axes={'tczyx'[-array.ndim :]!r}"
         )
-    axes = _checked(axes, array.shape, where)
+    axes = check_axes(axes, array.shape, where)
     order = tuple(axes.index(a) for a in canonical(axes))
     shape, chunks = (tuple(min(values[i], array.shape[i]) for i in order) for values in (array.shape, array.chunks))
     level = Level(shape, chunks, (1.0,) * array.ndim, (0.0,) * array.ndim)
@@ -182,7 +183,7 @@ def _multiscale(at: _At, path: str, group: zarr.Group, ome: Mapping[str, Any], s
         raise AxesError(
             f"{where}: axes {''.join(ms.axes)!r} do not fit the shape {found[0].shape}; say axes=... of {found[0].ndim}"
         )
-    stored = _checked(ms.axes, found[0].shape, where)
+    stored = check_axes(ms.axes, found[0].shape, where)
     kept, cautions = _coarsening(ms, found)
     order = tuple(stored.index(a) for a in canonical(stored))
     cautions = [*ms.cautions, *cautions, *scaled_values(found[0].attrs)]
@@ -192,13 +193,6 @@ def _multiscale(at: _At, path: str, group: zarr.Group, ome: Mapping[str, Any], s
     levels = ms.levels([a.shape for a in arrays], [a.chunks for a in arrays])
     info = _info(group.attrs.asdict(), ome, ms, levels, arrays[0].dtype.newbyteorder("="))
     return _source(at, path, info, f"OME-Zarr {ms.version}", arrays, order, series)
-
-
-def _checked(axes: Sequence[str], shape: tuple[int, ...], where: str) -> tuple[str, ...]:
-    try:
-        return check_axes(axes, shape)
-    except AxesError as error:
-        raise AxesError(f"{where}: {error}") from None
 
 
 def _level_arrays(at: _At, path: str, paths: tuple[str, ...]) -> dict[int, zarr.Array[Any]]:
@@ -248,19 +242,15 @@ def _coarsening(ms: Multiscale, arrays: Mapping[int, zarr.Array[Any]]) -> tuple[
         array = arrays.get(k)
         if array is None:
             left.append(f"level {name!r} is listed and cannot be opened; it is left out")
-        elif array.dtype != first.dtype or not _is_coarser(ms, array.shape, first.shape):
+        elif array.dtype != first.dtype or len(array.shape) != len(first.shape) or any(
+            n > m or (n < m and axis in "tc") for axis, n, m in zip(ms.axes, array.shape, first.shape, strict=True)
+        ):  # fmt: skip
             left.append(
                 f"level {name!r} ({array.dtype} {array.shape}) is no coarser copy of {first.dtype} {first.shape}; it is left out"
             )
         elif array.shape[y] * array.shape[x] < arrays[kept[-1]].shape[y] * arrays[kept[-1]].shape[x]:
             kept.append(k)
     return kept, left
-
-
-def _is_coarser(ms: Multiscale, shape: tuple[int, ...], full: tuple[int, ...]) -> bool:
-    return len(shape) == len(full) and all(
-        n == m or (n < m and axis not in "tc") for axis, n, m in zip(ms.axes, shape, full, strict=True)
-    )
 
 
 def _info(
@@ -311,9 +301,48 @@ def _series_paths(at: _At, path: str, group: zarr.Group) -> list[str]:
     return numbered or (["0"] if _node_or_none(at, join(path, "0")) is not None else [])
 
 
+def open_field(location: Location, well: str, field: int, axes: Sequence[str] | None = None) -> Source:
+    """A field of a well of an OME-Zarr plate.
+
+    Parameters
+    ----------
+    well : row and column as people write them: ``"B/3"``, ``"B3"``, ``"b03"``.
+
+    Raises
+    ------
+    UnknownFormatError : no plate is there.
+    ImageNotFoundError : it has no such well, or the well has no such field; says which there are.
+    """
+    store, root = open_store(location)
+    at = _At(location, store, root, tuple(axes) if axes else None)
+    plate = ome_of(_node(at, root).attrs.asdict()).get("plate")
+    if not isinstance(plate, Mapping):
+        raise UnknownFormatError(f"{location.uri}: well={well!r} was asked for, but no OME-Zarr plate is there; leave well= out")
+    wells = _wells(plate)
+    path = next((w for w in wells if _well_key(w) == _well_key(well)), None)
+    if path is None:
+        some = ", ".join(wells[:_WELLS]) + (", ..." if len(wells) > _WELLS else "")
+        raise ImageNotFoundError(f"{location.uri}: there is no well {well!r}; the plate has {len(wells)} wells: {some}")
+    source = _open_node(at, join(root, path), field)
+    if not root:  # inside a zip no other address leads there
+        source.opened = (location.absolute.child(path).uri, field, at.axes)
+    return source
+
+
+def _wells(plate: Any) -> list[str]:
+    listed = plate.get("wells") if isinstance(plate, Mapping) else None
+    return [str(w["path"]) for w in listed if isinstance(w, Mapping) and "path" in w] if isinstance(listed, list) else []
+
+
+def _well_key(name: str) -> tuple[str, str]:
+    """Row and column, however they are joined and filled up with zeros."""
+    parts = re.fullmatch(r"([^\W\d_]+|\d+(?=\W))\W*0*(\d+)", name.strip())
+    return (parts[1].upper(), parts[2]) if parts else (name.strip(), "")
+
+
 def _plate_message(plate: Any, where: str) -> str:
-    wells = plate.get("wells", []) if isinstance(plate, Mapping) else []
-    names = [str(w["path"]) for w in wells if isinstance(w, Mapping) and "path" in w]
-    some = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
-    example = join_uri(where, names[0] if names else "A/1")
-    return f"{where}: a plate with {len(names)} wells ({some}); open one by its path, e.g. {example!r} (series= picks the field)"
+    wells = _wells(plate)
+    some = ", ".join(wells[:_LISTED]) + (", ..." if len(wells) > _LISTED else "")
+    return (
+        f"{where}: a plate with {len(wells)} wells ({some}); say which: open_image(path, well={(wells or ['A/1'])[0]!r}, field=0)"
+    )

@@ -16,11 +16,12 @@ from zarr.abc.store import RangeByteRequest, Store, SuffixByteRequest
 from zarr.codecs._v2 import V2Codec
 from zarr.core.codec_pipeline import BatchedCodecPipeline
 from zarr.core.metadata import ArrayV3Metadata
+from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore
 
 from ...errors import CorruptImageError, MicroNBError
 from ..source import ImageInfo, Index, Source
-from .stores import get_bytes, join, join_uri, size_of
+from .stores import get_bytes, join, size_of
 
 Recipe = tuple[Callable[..., Source], tuple[Any, ...]]
 
@@ -135,7 +136,7 @@ class ZarrSource(Source):
                 key = array.metadata.encode_chunk_key(file)
                 place = ", ".join(f"{s.start}:{s.stop}" for s in box)
                 return CorruptImageError(
-                    f"{join_uri(self.where(array.path), key)}: the chunk at [{place}] is truncated or damaged "
+                    f"{self.where(array.path)}/{key}: the chunk at [{place}] is truncated or damaged "
                     f"({type(culprit).__name__}: {str(culprit).strip():.200}); fetch the file again or read around it"
                 )
         return CorruptImageError(f"{self.where(array.path)}: reading {stored} failed ({type(error).__name__}: {error})")
@@ -211,8 +212,6 @@ def _etag(store: Store, key: str) -> bytes | None:
     """The remote store's content tag; None where it has no such key or gives none."""
     if not isinstance(store, FsspecStore):
         return None
-    from zarr.core.sync import sync
-
     try:
         info = sync(store.fs._info(join(store.path, key) if store.path else key))
     except FileNotFoundError:
