@@ -61,7 +61,7 @@ def encode_text(texts, model=None):
     return np.stack([r / max(np.linalg.norm(r), 1e-9) for r in rows]).astype(np.float32)
 
 
-def embed(img, model=None):
+def embed(img, model=None, diameter_px=None):
     """Objects by threshold; long ones are rods. A vector says which shapes there are, and how much light."""
     pixels = img.read(0).astype(float)
     labels, _ = ndimage.label(pixels > 128)

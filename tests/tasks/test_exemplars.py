@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from micro_nb.tasks.search.concept_space import implied
-from micro_nb.tasks.search.exemplars import KEPT, Asked, best_cosines, exemplars, told_apart
+from micro_nb.tasks.search.exemplars import KEPT, best_cosines, exemplars, object_grades, told_apart
 from micro_nb.tasks.search.query import read_text
 from micro_nb.tasks.search.terms import read_terms
 
@@ -24,15 +24,14 @@ def test_the_one_that_differs_is_kept():
 def test_rows_without_objects_are_known_and_come_last():
     rng = np.random.default_rng(0)
     kept = np.stack([exemplars(crowd(rng, 50, rare=5)), exemplars(crowd(rng, 50)), exemplars(np.zeros((0, 32)))])
-    asked = Asked.over(np.eye(32)[[1]], best_cosines(kept, np.eye(32)[[1]]))
-    grades = asked.grades(kept)
+    grades = object_grades(kept, kept, np.eye(32)[[1]])
     assert np.isnan(best_cosines(kept, np.eye(32)[[1]])[2, 0])
     assert grades[0] > 2 * grades[1] > grades[2]
 
 
 def test_an_index_of_no_objects_at_all_grades_all_alike():
     kept = np.zeros((3, KEPT, 8), np.float16)
-    grades = Asked.over(np.eye(8)[:1], best_cosines(kept, np.eye(8)[:1])).grades(kept)
+    grades = object_grades(kept, kept, np.eye(8)[:1])
     assert len(set(grades)) == 1
 
 

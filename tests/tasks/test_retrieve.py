@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +14,13 @@ import search_world as world
 from PIL import Image
 
 import micro_nb as mnb
-import micro_nb.tasks
-from micro_nb.errors import CorruptImageError, ImageNotFoundError, MicroNBError, MissingExtraError, RegionError, WriteError
+from micro_nb.errors import CorruptImageError, ImageNotFoundError, MicroNBError, RegionError, WriteError
 from micro_nb.face import commands_search
-from micro_nb.tasks.search import store
-from micro_nb.tasks.search.manifest import IndexMismatchError
+from micro_nb.tasks.search import concept_space, query_vector, retrieve, rows, store
 from micro_nb.tasks.search.retrieve import Index
+from micro_nb.tasks.search.store import IndexMismatchError
 from micro_nb.tasks.search.thumbnails import MOST_BYTES, encoded
-from micro_nb.tasks.search.vectors import Approximate, Rows, as_stored, candidates
+from micro_nb.tasks.search.vectors import Rows, unit
 
 PICTURES = {
     "few_discs": world.picture([(30, 30, 9), (90, 90, 9)]),
@@ -32,12 +31,19 @@ PICTURES = {
 }
 
 
+def enter(patch):
+    """The small world in place of the network and of the ontology."""
+    for module, name in [
+        (rows, "embed"), (query_vector, "embed"), (concept_space, "encode_text"), (retrieve, "encode_text"),
+    ]:  # fmt: skip
+        patch.setattr(module, name, getattr(world, name))
+    patch.setattr(retrieve, "load_model", lambda *name: world.Model())
+    patch.setattr(concept_space, "ontology", world.Ontology)
+
+
 @pytest.fixture(autouse=True)
 def _world(monkeypatch):
-    for name in ("embed", "encode_text"):
-        monkeypatch.setattr(micro_nb.tasks, name, getattr(world, name), raising=False)
-    monkeypatch.setattr(micro_nb.tasks, "load_model", lambda *name: world.Model(), raising=False)
-    monkeypatch.setattr("micro_nb.tasks.search.concept_space._ontology", world.Ontology)
+    enter(monkeypatch)
 
 
 def write(folder, *names):
@@ -51,12 +57,9 @@ def write(folder, *names):
 def built(tmp_path_factory):
     """A folder of all pictures and its index; tests that change it copy it."""
     root = tmp_path_factory.mktemp("search")
-    patch = pytest.MonkeyPatch()
-    for name in ("embed", "encode_text"):
-        patch.setattr(micro_nb.tasks, name, getattr(world, name), raising=False)
-    patch.setattr("micro_nb.tasks.search.concept_space._ontology", world.Ontology)
-    Index.build(write(root / "images", *PICTURES), root / "index", model=world.Model())
-    patch.undo()
+    with pytest.MonkeyPatch.context() as patch:
+        enter(patch)
+        Index.build(write(root / "images", *PICTURES), root / "index", model=world.Model())
     return root
 
 
@@ -251,9 +254,15 @@ def test_nothing_is_left_where_building_fails(tmp_path, monkeypatch):
 
 def test_an_append_that_fails_leaves_the_index_as_it_was(tmp_path, monkeypatch):
     index = Index.build([PICTURES["rods"]], tmp_path / "index")
-    before = sorted(p.name for p in (tmp_path / "index").iterdir())
-    monkeypatch.setattr(store, "writing_file", lambda path: (_ for _ in ()).throw(OSError(28, "No space left")))
-    with pytest.raises(WriteError):
+    before, replace = sorted(p.name for p in (tmp_path / "index").iterdir()), os.replace
+
+    def full(source, target):
+        if Path(target).name == "manifest.json":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(WriteError, match="No space left"):
         index.append([PICTURES["mixed"]])
     monkeypatch.undo()
     assert len(Index.open(tmp_path / "index")) == 1
@@ -351,57 +360,24 @@ def test_thumbnails_are_small_and_cut_from_the_image_where_none_is_kept(tmp_path
     assert Index.open(tmp_path / "index").thumbnail(0) is None
 
 
-def clustered(rng, n, width=32):
-    centres = rng.normal(size=(200, width))
-    return as_stored(centres[rng.integers(0, 200, n)] + 0.5 * rng.normal(size=(n, width)))
-
-
-def test_faiss_finds_nearly_all_true_neighbours(rng, tmp_path):
-    pytest.importorskip("faiss")
-    rows = Rows([clustered(rng, 15_000), clustered(rng, 5_000)])
-    near = Approximate.build(rows)
-    near.write(tmp_path / "nearest.faiss")
-    near = Approximate.read(tmp_path / "nearest.faiss", len(rows))
-    queries = rows.take(rng.integers(0, len(rows), 50))
-    exact = np.argsort(-rows.cosines(queries), axis=0, kind="stable")[:10].T
-    found = [len(set(near.nearest(q, 10)) & set(e)) / 10 for q, e in zip(queries, exact, strict=True)]
-    assert np.mean(found) >= 0.95
-    allowed = np.arange(len(rows)) % 2 == 0
-    assert (near.nearest(queries[0], 10, allowed) % 2 == 0).all()
-
-
-def test_a_large_index_looks_at_what_faiss_finds_and_at_all_it_does_not_cover(rng, monkeypatch):
-    pytest.importorskip("faiss")
-    monkeypatch.setattr("micro_nb.tasks.search.vectors.EXACT_BELOW", 1000)
-    vectors = clustered(rng, 6000)
-    near = Approximate.build(Rows([vectors[:5000]]))
-    rows = Rows([vectors])
-    found = candidates(rows, near, vectors[10].astype(np.float32), 50)
-    assert 10 in found
-    assert set(range(5000, 6000)) <= set(found)
-    assert len(found) < 1100
-    few = np.zeros(6000, bool)
-    few[:20] = True
-    assert candidates(rows, near, vectors[10].astype(np.float32), 50, few).tolist() == list(range(20))
-
-
-def test_a_large_index_is_searched_with_faiss_and_grows(tmp_path, monkeypatch):
-    pytest.importorskip("faiss")
-    for module in ("search.vectors", "search.retrieve"):
-        monkeypatch.setattr(f"micro_nb.tasks.{module}.EXACT_BELOW", 40)
+def test_a_large_index_grades_the_nearest_rows_only(tmp_path, monkeypatch):
     index = Index.build(PICTURES["many_discs"], tmp_path / "index", of="objects")
-    assert (tmp_path / "index" / "nearest.faiss").is_file()
-    assert len(index) == 49
     index.append([PICTURES["mixed"]])
-    opened = Index.open(tmp_path / "index")
-    assert opened.search("rod", k=1)["name"].tolist() == ["rod"]
-    assert opened.verify().empty
+    assert len(index.search("rod", k=99)) == len(index) == 51
+    monkeypatch.setattr(retrieve, "_GRADED", 10)
+    found = index.search("rod", k=99)
+    assert len(found) == 10
+    assert found["name"].iloc[0] == "rod"
 
 
-def test_without_faiss_the_error_says_what_to_install(rng, monkeypatch):
-    monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(MissingExtraError, match=r"micro-nb\[search\]"):
-        Approximate.build(Rows([clustered(rng, 100)]))
+def test_the_nearest_are_those_with_the_largest_cosines(rng):
+    vectors = unit(rng.normal(size=(3000, 8))).astype(np.float16)
+    known, query, some = Rows([vectors[:1000], vectors[1000:]]), vectors[7].astype(np.float32), np.arange(5, 3000, 2)
+    cosines = vectors[some].astype(np.float32) @ query
+    np.testing.assert_allclose(known.cosines(query, some), cosines, atol=1e-6)
+    nearest = known.nearest(query, some, 50)
+    assert set(nearest) == set(some[np.argsort(-cosines)[:50]])
+    assert known.nearest(query, some[:50], 50).tolist() == some[:50].tolist()
 
 
 def run(command, *argv):
@@ -434,7 +410,7 @@ def test_the_command_line_indexes_appends_searches_and_verifies(tmp_path, capsys
 
 def test_a_known_diameter_reaches_the_look(tmp_path, monkeypatch):
     asked = []
-    monkeypatch.setattr(micro_nb.tasks, "embed", lambda img, model=None, **known: asked.append(known) or world.embed(img))
+    monkeypatch.setattr(rows, "embed", lambda img, model=None, **known: asked.append(known) or world.embed(img))
     index = Index.build(write(tmp_path / "a", "rods"), tmp_path / "index", model=world.Model(), diameter_px=31.0)
     index.append(write(tmp_path / "b", "mixed"))
-    assert asked == [{"diameter_px": 31.0}, {}]
+    assert asked == [{"diameter_px": 31.0}, {"diameter_px": None}]

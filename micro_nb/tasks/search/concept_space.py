@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
+from ...models.ontology import ontology
+from ..text import encode_text
+from .grades import standing_out
 from .terms import read_terms
 
 EXCLUSIVE = ("modality", "stain", "specimen")
 """Kinds of which an image has one; the probabilities of their concepts sum to 1."""
 _SHARPNESS = 20.0
 """Cosines times this are log odds; the training of the joint space ends near it."""
+_LEAST_SPREAD = 0.05
 _LISTED, _LEAST = 5, 0.2
 _NAMES = 6
 _ALIKE = 0.9
@@ -41,9 +45,9 @@ class ConceptSpace:
     @classmethod
     def of(cls, model: Any) -> ConceptSpace:
         """All concepts of the ontology; each is the mean of how the model reads its first names."""
-        known = _ontology()
+        known = ontology()
         names = [concept.names[:_NAMES] for concept in known.values()]
-        vectors = encoded([name for some in names for name in some], model)
+        vectors = encode_text([name for some in names for name in some], model=model)
         parts = np.split(vectors, np.cumsum([len(some) for some in names])[:-1])
         means = np.stack([part.mean(0) for part in parts])
         means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
@@ -54,12 +58,9 @@ class ConceptSpace:
         """Id -> row."""
         return {name: k for k, (name, _) in enumerate(self.concepts)}
 
-    def of_kind(self, kind: str) -> np.ndarray:
-        """Rows of a kind; of an exclusive one the narrowest alone, as "light microscopy" is no rival of "brightfield"."""
-        return self._rows[kind]
-
     @cached_property
-    def _rows(self) -> dict[str, np.ndarray]:
+    def rows(self) -> dict[str, np.ndarray]:
+        """Kind -> rows; of an exclusive kind the narrowest alone, as "light microscopy" is no rival of "brightfield"."""
         rows: dict[str, list[int]] = {}
         for k, (name, kind) in enumerate(self.concepts):
             below = [self.place[other] for other in narrower(name) if other in self.place]
@@ -79,10 +80,9 @@ class ConceptSpace:
             if name not in self.place:
                 continue
             kind = self.concepts[self.place[name]][1]
-            rows = self.of_kind(kind)
             family = {name, *narrower(name)}
-            mine = [k for k, row in enumerate(rows) if self.concepts[row][0] in family]
-            found = self._of_kind(vectors, kind, rows)[:, mine]
+            mine = [k for k, row in enumerate(self.rows[kind]) if self.concepts[row][0] in family]
+            found = self._of_kind(vectors, kind)[:, mine]
             out[:, column] = np.minimum(found.sum(1), 1) if kind in EXCLUSIVE else found.max(1)
             if kind == "stain":
                 out[:, column] = np.maximum(out[:, column], _ALIKE * self._alike(vectors, name))
@@ -90,35 +90,29 @@ class ConceptSpace:
 
     def _alike(self, vectors: np.ndarray, name: str) -> np.ndarray:
         """``(n,)`` probability of the group of stains that a stain is of: DAPI and Hoechst look the same."""
-        parents = [p for p in getattr(_ontology().get(name), "parents", ()) if p in self.place]
+        parents = [p for p in getattr(ontology().get(name), "parents", ()) if p in self.place]
         return self.probabilities(vectors, parents).max(1) if parents else np.zeros(len(vectors), np.float32)
 
     def listed(self, vectors: np.ndarray) -> list[str]:
         """The most probable concepts of each of ``vectors (n, D)`` beside its kind of picture: ``"nucleus 0.93; ..."``."""
-        kinds = [kind for kind in self._rows if kind not in (*EXCLUSIVE, *_LOOKS)]
-        rows = np.concatenate([self.of_kind(k) for k in kinds]) if kinds else np.zeros(0, int)
-        if not len(rows):
+        kinds = [kind for kind in self.rows if kind not in (*EXCLUSIVE, *_LOOKS)]
+        if not kinds:
             return [""] * len(vectors)
-        p = np.concatenate([self._of_kind(vectors, k, self.of_kind(k)) for k in kinds], axis=1)
+        rows = np.concatenate([self.rows[kind] for kind in kinds])
+        p = np.concatenate([self._of_kind(vectors, kind) for kind in kinds], axis=1)
         lines = []
         for mine in p:
             best = [k for k in np.argsort(-mine, kind="stable")[:_LISTED] if mine[k] >= _LEAST]
             lines.append("; ".join(f"{self.concepts[rows[k]][0]} {mine[k]:.2f}" for k in best))
         return lines
 
-    def _of_kind(self, vectors: np.ndarray, kind: str, rows: np.ndarray) -> np.ndarray:
-        cosines = np.asarray(vectors, np.float32) @ self.vectors[rows].T * _SHARPNESS
+    def _of_kind(self, vectors: np.ndarray, kind: str) -> np.ndarray:
+        """``(n, rows of the kind)`` probabilities."""
+        cosines = np.asarray(vectors, np.float32) @ self.vectors[self.rows[kind]].T
         if kind in EXCLUSIVE:
-            odds = np.exp(cosines - cosines.max(1, keepdims=True))
-            return np.asarray(odds / odds.sum(1, keepdims=True))
-        spread = np.maximum(cosines.std(1, keepdims=True), 0.05 * _SHARPNESS)
-        return np.asarray(1 / (1 + np.exp(-2 * ((cosines - cosines.mean(1, keepdims=True)) / spread - 1))))
-
-
-def encoded(texts: Sequence[str], model: Any) -> np.ndarray:
-    """``(n, D)`` unit float32: ``micro_nb.tasks.encode_text``, loaded when it is used."""
-    found = pkgutil.resolve_name("micro_nb.tasks:encode_text")(list(texts), model=model)
-    return np.asarray(found, np.float32)
+            return np.asarray(softmax(_SHARPNESS * cosines, axis=1))
+        spread = np.maximum(cosines.std(1, keepdims=True), _LEAST_SPREAD)
+        return standing_out(cosines, cosines.mean(1, keepdims=True), spread, slope=2.0)
 
 
 def said_concepts(text: str) -> tuple[str, ...]:
@@ -131,7 +125,7 @@ def said_concepts(text: str) -> tuple[str, ...]:
 
 def said_words(text: str) -> dict[str, str]:
     """Of :func:`said_concepts`, each id with all words that say it: ``"echinocytes / burr cells"`` says one thing twice."""
-    known, found = _ontology(), dict[str, str]()
+    known, found = ontology(), dict[str, str]()
     for match in known.sentence_concepts(text):
         measured = known[match.id].kind in _LOOKS and read_terms(match.text)
         if not measured and match.id not in _BROAD:
@@ -141,7 +135,7 @@ def said_words(text: str) -> dict[str, str]:
 
 def implied(names: Sequence[str], kind: str) -> tuple[str, ...]:
     """Concepts of a kind that said stains go with, where none is said: DAPI is a DNA stain; these go with fluorescence."""
-    known = _ontology()
+    known = ontology()
     if any(name in known and known[name].kind == kind for name in names):
         return ()
     found = []
@@ -153,9 +147,5 @@ def implied(names: Sequence[str], kind: str) -> tuple[str, ...]:
 
 def narrower(name: str) -> tuple[str, ...]:
     """Concepts that are a kind of a concept: a neutrophil is a white blood cell."""
-    known = _ontology()
+    known = ontology()
     return tuple(known.descendants(name)) if name in known else ()
-
-
-def _ontology() -> Any:
-    return pkgutil.resolve_name("micro_nb.models.ontology:ontology")()

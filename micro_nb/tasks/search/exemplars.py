@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from .concept_space import narrower, said_words
+from .grades import geometric_mean, standing_out
 
 KEPT = 16
 """Vectors kept of a row's objects: 4 KB a row at 128 dimensions."""
 _SHARE = 0.1
-_LEAST_SPREAD = 0.01
-_SLOPE = 1.5
 _NO_OBJECT = 0.02
 
 
@@ -51,33 +49,23 @@ def best_cosines(kept: np.ndarray, queries: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(count[:, None] > 0, total / nearest[:, None], np.nan))
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What a text says of single objects.
+def object_grades(kept: np.ndarray, usual: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """How far the objects of rows are what a text says of single objects.
 
-    Attributes
+    Parameters
     ----------
-    vectors : ``(q, D)`` of the words for each concept that the model tells apart among objects.
-    mean, spread : ``(q,)`` of their :func:`best_cosines` over the index.
+    kept : ``(n, E, D)`` of the rows.
+    usual : ``(m, E, D)`` of the index, or of a sample of it.
+    queries : ``(q, D)`` of the words for each concept that the model tells apart among objects.
+
+    Returns
+    -------
+    ``(n,)`` 0..1: geometric mean over the words; one half where objects stand one deviation above the usual.
     """
-
-    vectors: np.ndarray
-    mean: np.ndarray
-    spread: np.ndarray
-
-    @classmethod
-    def over(cls, vectors: np.ndarray, found: np.ndarray) -> Asked:
-        """From the cosines ``(rows, q)`` of the index or a sample of it."""
-        known = np.isfinite(found).any() and len(vectors) > 0
-        mean = np.nanmean(found, axis=0) if known else np.zeros(len(vectors))
-        spread = np.nanstd(found, axis=0) if known else np.ones(len(vectors))
-        return cls(vectors, mean, np.maximum(spread, _LEAST_SPREAD))
-
-    def grades(self, kept: np.ndarray) -> np.ndarray:
-        """``(n,)`` 0..1: geometric mean over the words; one half where objects stand one deviation above the usual."""
-        steps = (best_cosines(kept, self.vectors) - self.mean) / self.spread
-        grade = np.where(np.isfinite(steps), 1 / (1 + np.exp(-_SLOPE * (np.nan_to_num(steps) - 1))), _NO_OBJECT)
-        return np.asarray(np.exp(np.log(np.maximum(grade, _NO_OBJECT)).mean(1)))
+    known = best_cosines(usual, queries)
+    known = known[np.isfinite(known).all(1)] if np.isfinite(known).any() else np.zeros((1, len(queries)))
+    grades = standing_out(best_cosines(kept, queries), known.mean(0), known.std(0))
+    return geometric_mean(np.nan_to_num(grades, nan=_NO_OBJECT).T, _NO_OBJECT)
 
 
 def told_apart(text: str, vocabulary: Collection[str], without: Sequence[str] = ()) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 BOX = ("bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px")
-_MAIN = "object"
 _NAMELESS = ("object", "unknown", "")
+_MOST_ELONGATED = 50.0
 
 
 def count_column(name: str) -> str:
@@ -23,42 +23,44 @@ def count_column(name: str) -> str:
     return "n_" + re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
 
 
+def filled(table: pd.DataFrame) -> pd.DataFrame:
+    """A table that was put together from several: a name that one of them did not count is there 0 times."""
+    counts = [c for c in table.columns if c.startswith("n_")]
+    return table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))
+
+
 def main_layer(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of whole objects; of the fullest layer where none are whole."""
-    if table.empty or "layer" not in table.columns:
-        return table
     layers = table["layer"].value_counts()
-    return table[table["layer"] == (_MAIN if _MAIN in layers.index else layers.index[0])]
+    return table if layers.empty else table[table["layer"] == ("object" if "object" in layers.index else layers.index[0])]
 
 
 def with_derived(table: pd.DataFrame, *, pixel_size: Mapping[str, float] | None = None) -> pd.DataFrame:
-    """Adds what search texts speak of to a table with a row an object.
+    """Adds what search texts speak of to a table with a row an object, as :func:`micro_nb.measure` makes it.
 
     Parameters
     ----------
-    table : as :func:`micro_nb.measure` makes it; the box and ``area_{u}2`` are needed.
-    pixel_size : µm per pixel, where areas are in µm².
+    pixel_size : µm per pixel, where lengths are in µm.
 
     Returns
     -------
-    The table with ``diameter_px`` (of a disc of the same area), ``elongation`` (major over minor axis; of the box where axes were
-    not measured), ``relative_size`` (diameter over the median of its layer) and ``spacing`` (distance to the nearest neighbour in
-    diameters).
+    The table with ``diameter_px`` (of a disc of the same area), ``elongation`` (major over minor axis), ``relative_size``
+    (diameter over the median of its layer) and ``spacing`` (distance to the nearest neighbour in diameters).
     """
-    out = table.copy()
-    out["diameter_px"] = _diameter_px(table, pixel_size)
-    out["elongation"] = _elongation(table)
-    layer = table["layer"] if "layer" in table.columns else pd.Series(_MAIN, index=table.index)
-    typical = out["diameter_px"].groupby(layer.to_numpy()).transform("median") if len(out) else out["diameter_px"]
-    out["relative_size"] = out["diameter_px"] / np.maximum(typical, 1e-9)
-    near = next((c for c in table.columns if c.startswith("nearest_neighbour_")), None)
-    step = _um(pixel_size) if near is not None and near.endswith("um") else 1.0
-    out["spacing"] = table[near] / step / np.maximum(out["diameter_px"], 1e-9) if near else np.nan
-    return out
+    unit = "um" if pixel_size else "px"
+    diameter, least = table[f"equivalent_diameter_{unit}"], 1e-9
+    typical = diameter.groupby(table["layer"].to_numpy()).transform("median") if len(table) else diameter
+    elongation: pd.Series = table[f"major_axis_{unit}"] / np.maximum(table[f"minor_axis_{unit}"], least)
+    return table.assign(
+        diameter_px=diameter / _um(pixel_size),
+        elongation=np.minimum(elongation, _MOST_ELONGATED),
+        relative_size=diameter / np.maximum(typical, least),
+        spacing=table[f"nearest_neighbour_{unit}"] / np.maximum(diameter, least),
+    )
 
 
 def view_facts(
-    table: pd.DataFrame, *, shape: tuple[float, float], pixel_size: Mapping[str, float] | None = None, spaced: bool = True
+    table: pd.DataFrame, *, shape: tuple[float, float], pixel_size: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
     """Numbers of one view.
 
@@ -67,7 +69,6 @@ def view_facts(
     table : objects in the view, with the columns of :func:`with_derived`.
     shape : ``(y, x)`` of the view, px.
     pixel_size : µm per pixel; adds ``median_diameter_um``.
-    spaced : whether ``spacing`` is known; the distance to a neighbour outside the view is none of the view's.
 
     Returns
     -------
@@ -82,48 +83,13 @@ def view_facts(
         "median_diameter_px": diameter,
         "relative_size": diameter / max(min(shape), 1.0),
         "area_percent": min(100 * float((np.pi / 4 * whole["diameter_px"] ** 2).sum()) / pixels, 100.0),
-        "elongation": _median(whole, "elongation"),
-        "solidity": _median(whole, "solidity"),
-        "spacing": _median(whole, "spacing") if spaced else float("nan"),
+        **{name: _median(whole, name) for name in ("elongation", "solidity", "spacing")},
         "density_per_mpx": 1e6 * len(whole) / pixels,
     }
     if pixel_size:
         facts["median_diameter_um"] = diameter * _um(pixel_size)
-    return facts | counts(table)
-
-
-def counts(table: pd.DataFrame) -> dict[str, int]:
-    """``n_<name>`` of every name in a table, over all layers."""
-    if "name" not in table.columns:
-        return {}
-    names = table["name"].value_counts()
-    return {count_column(str(name)): int(n) for name, n in names.items() if str(name) not in _NAMELESS}
-
-
-def _diameter_px(table: pd.DataFrame, pixel_size: Mapping[str, float] | None) -> np.ndarray:
-    if "area_px2" in table.columns:
-        area = table["area_px2"].to_numpy(float)
-    elif "area_um2" in table.columns and pixel_size:
-        area = table["area_um2"].to_numpy(float) / (pixel_size["y"] * pixel_size["x"])
-    else:
-        height, width = _box_sides(table)
-        area = np.pi / 4 * height * width
-    return np.asarray(np.sqrt(4 / np.pi * area))
-
-
-def _elongation(table: pd.DataFrame) -> np.ndarray:
-    axes = [next((c for c in table.columns if c.startswith(f"{which}_axis_")), None) for which in ("major", "minor")]
-    if all(axes):
-        major, minor = (table[c].to_numpy(float) for c in axes)
-    else:
-        sides = np.stack(_box_sides(table))
-        major, minor = sides.max(0), sides.min(0)
-    return np.asarray(np.minimum(major / np.maximum(minor, 1e-9), 50.0))
-
-
-def _box_sides(table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    y0, x0, y1, x1 = (table[c].to_numpy(float) for c in BOX)
-    return y1 - y0, x1 - x0
+    names = table["name"].value_counts()  # over all layers
+    return facts | {count_column(str(name)): int(n) for name, n in names.items() if str(name) not in _NAMELESS}
 
 
 def _um(pixel_size: Mapping[str, float] | None) -> float:
@@ -132,6 +98,5 @@ def _um(pixel_size: Mapping[str, float] | None) -> float:
 
 
 def _median(table: pd.DataFrame, column: str) -> float:
-    values = table[column].to_numpy(float) if column in table.columns else np.zeros(0)
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if values.size else float("nan")
+    values = table[column].replace([np.inf, -np.inf], np.nan).dropna()
+    return float(values.median()) if len(values) else float("nan")

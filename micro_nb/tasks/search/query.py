@@ -22,16 +22,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .concept_space import ConceptSpace, encoded, implied, narrower, said_concepts, said_words
+from .concept_space import ConceptSpace, implied, narrower, said_concepts, said_words
 from .exemplars import told_apart
+from .grades import geometric_mean, standing_out
 from .object_facts import count_column
-from .terms import FLOOR, Term, measured_score, of_light, read_terms
-from .words import NEGATIONS, View
+from .terms import FLOOR, Term, View, measured_score, read_terms
 
 _MINUS = 0.7
-_SAMPLE, _SEED = 20_000, 0
-_SLOPE = 1.5
-_LEAST_SPREAD = 0.01
 
 
 @dataclass(frozen=True)
@@ -40,14 +37,12 @@ class TextQuery:
 
     Attributes
     ----------
-    text : as written.
     vector : ``(D,)`` unit float32; what follows "minus" is taken off.
     concepts, without : concepts that are wanted, and that are not.
     terms : what can be measured.
     objects : ``(q, D)`` unit float32 of the words for what a model tells apart among objects.
     """
 
-    text: str
     vector: np.ndarray
     concepts: tuple[str, ...]
     without: tuple[str, ...]
@@ -77,95 +72,67 @@ def read_text(
     total = (vectors * np.array([[w] for _, w in signed])).sum(0)
     wanted = " ; ".join(piece for piece, weight in signed if weight > 0)
     terms = _apart_from_names(read_terms(wanted, view=view), wanted)
-    refused = [piece for piece, weight in signed if weight < 0] + [t.noun for t in terms if t.words in NEGATIONS and t.noun]
+    refused = [piece for piece, weight in signed if weight < 0] + [t.noun for t in terms if t.denies and t.noun]
     without = tuple(dict.fromkeys(c for piece in refused for c in said_concepts(piece)))
     concepts = tuple(c for c in said_concepts(wanted) if c not in without) if wanted else ()
     words = told_apart(wanted, vocabulary, without) if wanted and view == "field" else ()
     vector = total / max(float(np.linalg.norm(total)), 1e-9)
-    return TextQuery(text, vector, concepts, without, terms, encode(words) if words else None)
+    return TextQuery(vector, concepts, without, terms, encode(words) if words else None)
 
 
 def _apart_from_names(terms: Sequence[Term], text: str) -> tuple[Term, ...]:
     """Without looks of light that are part of a name: "pale erythrocytes" need no contrast to be meant."""
     named = {word for words in said_words(text).values() if len(words.split()) > 1 for word in words.lower().split()}
-    return tuple(t for t in terms if not (of_light(t.parts) and set(t.words.split()) <= named))
-
-
-def text_encoder(model: object) -> Callable[[Sequence[str]], np.ndarray]:
-    """``encode`` for :func:`read_text`."""
-    return lambda texts: encoded(texts, model)
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Of candidate rows: the score, the cosine, and the parts (NaN where the query has none)."""
-
-    score: np.ndarray
-    similarity: np.ndarray
-    concepts: np.ndarray
-    measured: np.ndarray
-    used: tuple[Term, ...] = ()
+    return tuple(t for t in terms if not (t.of_light and set(t.words.split()) <= named))
 
 
 def score_text(
     query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace, usual: tuple[float, float],
     objects: np.ndarray | None = None,
-) -> Scores:  # fmt: skip
+) -> pd.DataFrame:  # fmt: skip
     """Scores rows.
 
     Parameters
     ----------
     vectors : ``(n, D) float32`` of the rows.
     table : their measurements.
-    usual : mean and standard deviation of the query's cosine over the index, see :func:`usual_cosine`.
+    usual : mean and standard deviation of the query's cosine over the index, or a sample of it.
     objects : ``(n,)`` 0..1 how far the rows' objects are what the text names; None where it names none.
+
+    Returns
+    -------
+    With the index of ``table``: ``score``, ``similarity`` (the cosine), ``concepts_score`` and ``measured_score`` (NaN where the
+    text asks for none).
     """
     cosine = vectors @ query.vector
-    joint = _joint(cosine, *usual)
-    parts = [joint if objects is None else np.sqrt(joint * objects)]
+    joint = standing_out(cosine, *usual)
+    joint = joint if objects is None else np.sqrt(joint * objects)
     counts = _counts(table, (*query.concepts, *query.without), query.terms)
     concepts = _concepts(query, vectors, counts, space)
     measured, used = measured_score(query.terms, counts, column_of=lambda noun: _column(noun, counts))
-    none = np.full(len(vectors), np.nan)
-    parts += [concepts] if concepts is not None else []
-    parts += [measured] if used else []
-    score = np.exp(np.mean([np.log(np.maximum(p, FLOOR / 10)) for p in parts], axis=0))
-    return Scores(score, cosine, concepts if concepts is not None else none, measured if used else none, used)
+    measured = measured if used else np.full(len(table), np.nan)
+    score = geometric_mean([joint, concepts, measured], FLOOR / 10)
+    columns = {"score": score, "similarity": cosine, "concepts_score": concepts, "measured_score": measured}
+    return pd.DataFrame(columns, index=table.index)
 
 
-def usual_cosine(cosines: Callable[[np.ndarray], np.ndarray], rows: int) -> tuple[float, float]:
-    """Mean and standard deviation over the index, or over a seeded sample of a large one; ``cosines`` takes row numbers."""
-    values = cosines(sampled(rows, _SAMPLE))
-    return (float(values.mean()), float(values.std())) if len(values) else (0.0, 1.0)
-
-
-def sampled(rows: int, most: int) -> np.ndarray:
-    """All row numbers, or ``most`` of them, always the same ones."""
-    return np.arange(rows) if rows <= most else np.sort(np.random.default_rng(_SEED).choice(rows, most, replace=False))
-
-
-def _joint(cosine: np.ndarray, mean: float, spread: float) -> np.ndarray:
-    steps = (cosine - mean) / max(spread, _LEAST_SPREAD)
-    return np.asarray(1 / (1 + np.exp(-_SLOPE * (steps - 1))))
-
-
-def _concepts(query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace) -> np.ndarray | None:
-    """Geometric mean over the concepts that the index knows; None where the text has none."""
-    known = [(c, False) for c in query.concepts if c in space.place] + [(c, True) for c in query.without if c in space.place]
+def _concepts(query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace) -> np.ndarray:
+    """``(n,)`` geometric mean over the concepts that the index knows; NaN where the text has none."""
+    known = [(c, refused) for said, refused in ((query.concepts, False), (query.without, True)) for c in said if c in space.place]
     if not known:
-        return None
+        return np.full(len(vectors), np.nan)
     p = space.probabilities(vectors, [c for c, _ in known]).astype(float)
-    modality = [c for c in implied(query.concepts, "modality") if c in space.place]
-    behind = space.probabilities(vectors, modality).max(1, keepdims=True) if modality else np.zeros((len(p), 0))
     for column, (name, refused) in enumerate(known):
         n = count_column(name)
         if n in table.columns:
             p[:, column] = (p[:, column] + 1 - 0.4 ** table[n].to_numpy(float)) / 2
-        elif "name" in table.columns and "label" in table.columns:  # rows are objects, and have a name themselves
+        elif "label" in table.columns:  # rows are objects, and have a name themselves
             p[:, column] = (p[:, column] + (table["name"] == name).to_numpy(float)) / 2
         if refused:
             p[:, column] = 1 - p[:, column]
-    return np.asarray(np.exp(np.log(np.maximum(np.hstack([p, behind]), FLOOR)).mean(1)))
+    modality = [c for c in implied(query.concepts, "modality") if c in space.place]
+    behind = space.probabilities(vectors, modality).max(1, keepdims=True) if modality else np.zeros((len(p), 0))
+    return geometric_mean(np.hstack([p, behind]).T, FLOOR)
 
 
 def _counts(table: pd.DataFrame, concepts: Sequence[str], terms: Sequence[Term]) -> pd.DataFrame:

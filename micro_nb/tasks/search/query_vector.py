@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ...data.open import open_image
 from ...data.region import Region
 from ...errors import RegionError
-from .manifest import Of
+from ..embed import embed
 from .object_facts import BOX
-from .rows import PLACE, embedded
-from .sources import opened_source
-from .vectors import Rows
+from .rows import PLACE
+from .store import Of
+from .vectors import Rows, unit
 
 
 def image_vector(query: Any, of: Of, model: Any) -> np.ndarray:
@@ -24,8 +25,8 @@ def image_vector(query: Any, of: Of, model: Any) -> np.ndarray:
     ------
     ValueError : an object is asked for and none was found.
     """
-    img = opened_source(query)
-    seen = embedded(img, model)
+    img = open_image(query)
+    seen = embed(img, model=model)
     if of != "objects":
         return unit(seen.image)
     if not len(seen.found.table):
@@ -59,9 +60,3 @@ def region_vector(region: Region, of: Of, sources: Sequence[Mapping[str, Any]], 
     if not len(chosen):
         raise RegionError(f"no {of} of the index lie in y {place.y0:g}..{place.y1:g}, x {place.x0:g}..{place.x1:g} px")
     return unit(weight[chosen] @ rows.take(chosen))
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    """``vector (D,)`` at length 1."""
-    wide = np.asarray(vector, np.float32)
-    return np.asarray(wide / max(float(np.linalg.norm(wide)), 1e-9))

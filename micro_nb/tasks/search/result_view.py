@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,10 +13,11 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from ...render.png import draw_text, encode_png, printable, shorten
-from .thumbnails import SIDE_PX, montage
+from .rows import PLACE
+from .thumbnails import SIDE_PX
 
 _ACROSS, _LINE, _GAP = 5, 18, 6
-_PLACE = ("y0", "x0", "y1", "x1")
+_PALE = (240, 242, 245)
 _STYLE = (
     "<style>.mnb-found{display:flex;flex-wrap:wrap;gap:12px;font-size:12px;line-height:1.4}"
     ".mnb-found figure{margin:0;width:160px}"
@@ -50,18 +52,18 @@ class ResultView:
         return "\n".join([self._heading(), *lines])
 
     def png(self) -> bytes:
-        """The thumbnails on one sheet, with rank, score and name."""
-        sheet = montage(self.thumbnails, across=_ACROSS, gap=_GAP)
-        rows = max(-(-len(self.thumbnails) // _ACROSS), 1)
-        tall = Image.new("RGB", (sheet.width, rows * (SIDE_PX + 2 * _LINE + _GAP)), "white")
-        draw = ImageDraw.Draw(tall)
-        for k, row in enumerate(self.table.to_dict("records")):
-            x, y = (k % _ACROSS) * (SIDE_PX + _GAP), (k // _ACROSS) * (SIDE_PX + 2 * _LINE + _GAP)
-            source = (x, (k // _ACROSS) * (SIDE_PX + _GAP))
-            tall.paste(sheet.crop((*source, source[0] + SIDE_PX, source[1] + SIDE_PX)), (x, y))
+        """The thumbnails on one white sheet, with rank, score and name; a missing one leaves its place pale."""
+        across, down = min(_ACROSS, max(len(self.thumbnails), 1)), max(-(-len(self.thumbnails) // _ACROSS), 1)
+        wide, tall = SIDE_PX + _GAP, SIDE_PX + 2 * _LINE + _GAP
+        sheet = Image.new("RGB", (across * wide - _GAP, down * tall), "white")
+        draw = ImageDraw.Draw(sheet)
+        for k, (row, jpeg) in enumerate(zip(self.table.to_dict("records"), self.thumbnails, strict=True)):
+            x, y = (k % _ACROSS) * wide, (k // _ACROSS) * tall
+            picture = Image.open(io.BytesIO(jpeg)) if jpeg else Image.new("RGB", (SIDE_PX, SIDE_PX), _PALE)
+            sheet.paste(picture, (x + (SIDE_PX - picture.width) // 2, y + (SIDE_PX - picture.height) // 2))
             for line, words in enumerate(self._caption(row)[:2]):
                 draw_text(draw, (x, y + SIDE_PX + (line + 1) * _LINE - 4), shorten(printable(words), SIDE_PX, 11), size=11)
-        return encode_png(tall)
+        return encode_png(sheet)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return self.bundle()
@@ -87,8 +89,8 @@ class ResultView:
         score = row.get("score")
         lead = f"{row['rank']}. {score:.3f}" if row.get("rank") and score == score else ""
         place = ""
-        if all(c in row for c in _PLACE):
-            y0, x0, y1, x1 = (round(float(row[c])) for c in _PLACE)
+        if all(c in row for c in PLACE):
+            y0, x0, y1, x1 = (round(float(row[c])) for c in PLACE)
             place = f"y {y0}..{y1}, x {x0}..{x1} px"
         return lead, str(row.get("name", "")), place
 

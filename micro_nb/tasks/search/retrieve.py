@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import os
-import pkgutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ...data.atomic import writing_file
 from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import ImageNotFoundError, MicroNBError
 from ...progress import track
 from ...tiles.where import where as meets
+from ..load import load_model
+from ..text import encode_text
 from .concept_space import ConceptSpace
-from .exemplars import Asked, best_cosines
-from .manifest import IndexMismatchError, Manifest, Of
-from .query import TextQuery, read_text, sampled, score_text, text_encoder, usual_cosine
+from .exemplars import object_grades
+from .query import read_text, score_text
 from .query_vector import image_vector, region_vector
 from .result_view import ResultView
 from .rows import PLACE
 from .sources import gathered, names_a_file, reopened
-from .store import NEAREST, Store, check_place
+from .store import IndexMismatchError, Manifest, Of, Store, check_place
+from .terms import View
 from .thumbnails import OBJECT_CONTEXT, thumbnail
-from .vectors import EXACT_BELOW, Approximate, candidates, need_faiss
-from .words import View
 
 _OF: tuple[Of, ...] = ("images", "tiles", "objects")
-_LEAST_CANDIDATES, _OBJECT_SAMPLE = 2000, 2000
+_GRADED = 100_000
+"""By a text, of more rows than this only the nearest so many are graded by concepts and measurements."""
+_SAMPLE, _OBJECT_SAMPLE = 20_000, 2000
+"""Rows of which the usual cosines are taken."""
 Query = str | os.PathLike[str] | MicroImage | np.ndarray | Region
 
 
@@ -58,7 +60,7 @@ class Index:
         self.table = measured.drop(columns="source").assign(path=paths[measured["source"].to_numpy()])
         self._source_of = measured["source"].to_numpy()
         self._space = ConceptSpace(self._store.manifest.concepts, self._store.concepts())
-        self._near, self._objects = self._approximate(), self._store.exemplars()
+        self._objects = self._store.exemplars()
 
     @classmethod
     def build(
@@ -85,18 +87,14 @@ class Index:
         """
         if of not in _OF:
             raise ValueError(f"of={of!r} is not one of {', '.join(map(repr, _OF))}")
-        place, model = Path(folder), model if model is not None else _load_model()
+        place, model = Path(folder), model if model is not None else load_model()
         check_place(place, overwrite=overwrite)
         space = ConceptSpace.of(model)
-        batch, opened, skipped = gathered(images, of, model=model, space=space, diameter_px=diameter_px)
-        if not len(batch.table):
+        found = gathered(images, of, model=model, space=space, diameter_px=diameter_px)
+        if not len(found.batch.table):
             raise ImageNotFoundError(f"nothing to index: no {of} were found in {str(images)[:200]}")
-        if len(batch.table) >= EXACT_BELOW:
-            need_faiss(len(batch.table))
-        manifest = Manifest(of, batch.vectors.shape[1], model.weights_id, space.concepts, skipped=skipped)
-        index = cls(Store.create(place, manifest, space.vectors, batch, overwrite=overwrite), model=model, images=opened)
-        index._cover()
-        return index
+        manifest = Manifest(of, space.vectors.shape[1], model.weights_id, space.concepts, skipped=found.skipped)
+        return cls(Store.create(place, manifest, space.vectors, found.batch, overwrite=overwrite), model=model, images=found.kept)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, model: Any = None) -> Index:
@@ -107,7 +105,8 @@ class Index:
         ImageNotFoundError : no index is there.
         CorruptImageError, IndexMismatchError : it cannot be read.
         """
-        return cls(Store.open(Path(folder).absolute()), model=model)
+        place = Path(folder).absolute()
+        return cls(Store(place, Manifest.read(place)), model=model)
 
     def append(self, images: Any, *, diameter_px: float | None = None) -> int:
         """Adds images that are not in the index yet, by content; what is there stays byte for byte as it is.
@@ -126,15 +125,12 @@ class Index:
         WriteError : it could not be written, or was changed since it was opened.
         """
         known = {s["content_id"] for s in self._sources}
-        batch, opened, skipped = gathered(
-            images, self.of, model=self.model, space=self._space, known=known, diameter_px=diameter_px
-        )
-        if len(batch.table):
-            self._store = self._store.added(batch, skipped)
-            self._images |= opened
+        found = gathered(images, self.of, model=self.model, space=self._space, known=known, diameter_px=diameter_px)
+        if len(found.batch.table):
+            self._store = self._store.added(found.batch, found.skipped)
+            self._images |= found.kept
             self._read()
-            self._cover()
-        return len(batch.sources)
+        return len(found.batch.sources)
 
     def verify(self) -> pd.DataFrame:
         """What differs from when it was written: columns ``path`` and ``problem``; no rows where all is well.
@@ -142,15 +138,15 @@ class Index:
         Every file of the index is hashed; every image is opened and its content id compared. Images that were indexed from memory
         cannot be looked at.
         """
-        found = [line.split(": ", 1) for line in self._store.differences()]
+        found = [(str(path), problem) for path, problem in self._store.differences()]
         for source in track(self._sources, "verifying images", unit="images"):
             if source["path"] is None:
                 continue
             try:
                 if reopened(source).content_id != source["content_id"]:
-                    found.append([source["path"], "is not what was indexed (its content id differs); build the index anew"])
+                    found.append((source["path"], "is not what was indexed (its content id differs); build the index anew"))
             except MicroNBError as error:
-                found.append([source["path"], str(error).removeprefix(f"{source['path']}: ")])
+                found.append((source["path"], str(error).removeprefix(f"{source['path']}: ")))
         return pd.DataFrame(found, columns=["path", "problem"])
 
     def search(self, query: Query, k: int = 5, where: str | None = None) -> pd.DataFrame:
@@ -178,11 +174,9 @@ class Index:
         """
         if k < 1:
             raise ValueError(f"k={k} must be at least 1")
-        allowed = None if where is None else meets(self.table, where).to_numpy(bool)
-        if isinstance(query, str) and not names_a_file(query):
-            scored = self._by_text(query, k, allowed)
-        else:
-            scored = self._by_vector(self._vector(query), k, allowed)
+        allowed = np.arange(len(self)) if where is None else np.flatnonzero(meets(self.table, where))
+        by_text = isinstance(query, str) and not names_a_file(query)
+        scored = self._by_text(str(query), allowed) if by_text else self._by_vector(self._vector(query), allowed)
         best = scored.sort_values("score", ascending=False, kind="stable").head(k)
         measured = self.table.loc[best.index].drop(columns=["path", "name", *(c for c in PLACE if c in self.table)])
         measured = measured.rename(columns={"score": "object_score"})  # how sure parsing was of an object, not the search
@@ -236,7 +230,7 @@ class Index:
         IndexMismatchError : its weights are not those the index was built with.
         """
         if self._model is None:
-            self._model = _load_model()
+            self._model = load_model()
         built, now = self._store.manifest.weights, str(self._model.weights_id)
         if built != now:
             raise IndexMismatchError(
@@ -256,33 +250,22 @@ class Index:
         first = self.table.iloc[:10][["name"]].assign(rank=0, score=np.nan)
         return ResultView(first, [self.thumbnail(k) for k in range(len(first))], title=repr(self)[1:-1]).bundle()
 
-    def _by_text(self, text: str, k: int, allowed: np.ndarray | None) -> pd.DataFrame:
+    def _by_text(self, text: str, allowed: np.ndarray) -> pd.DataFrame:
         calibration = getattr(self.model, "calibration", None) or {}
         view: View = "object" if self.of == "objects" else "field"
-        query = read_text(text, text_encoder(self.model), view=view, vocabulary=calibration.get("object_concepts", ()))
-        rows = candidates(self._rows, self._near, query.vector, max(_LEAST_CANDIDATES, 50 * k), allowed)
-        usual = usual_cosine(lambda chosen: self._rows.cosines(query.vector[None], chosen)[:, 0], len(self._rows))
-        return self._scored(query, rows, usual)
+        encode = partial(encode_text, model=self.model)
+        query = read_text(text, encode, view=view, vocabulary=calibration.get("object_concepts", ()))
+        rows = self._rows.nearest(query.vector, allowed, _GRADED)
+        cosine = self._rows.sample(_SAMPLE) @ query.vector
+        usual, graded = (float(cosine.mean()), float(cosine.std())), None
+        if query.objects is not None and self._objects is not None:
+            graded = object_grades(self._objects.take(rows), self._objects.sample(_OBJECT_SAMPLE), query.objects)
+        table = self.table.iloc[rows]
+        return score_text(query, self._rows.take(rows), table, space=self._space, usual=usual, objects=graded)
 
-    def _scored(self, query: TextQuery, rows: np.ndarray, usual: tuple[float, float]) -> pd.DataFrame:
-        table, graded = self.table.iloc[rows], self._graded(query, rows)
-        found = score_text(query, self._rows.take(rows), table, space=self._space, usual=usual, objects=graded)
-        columns = {"score": found.score, "similarity": found.similarity}
-        columns |= {"concepts_score": found.concepts, "measured_score": found.measured}
-        return pd.DataFrame(columns, index=rows)
-
-    def _graded(self, query: TextQuery, rows: np.ndarray) -> np.ndarray | None:
-        """How far the objects of some rows are what a text names."""
-        if query.objects is None or self._objects is None:
-            return None
-        some = sampled(len(self._rows), _OBJECT_SAMPLE)
-        asked = Asked.over(query.objects, best_cosines(self._objects.take(some), query.objects))
-        return asked.grades(self._objects.take(rows))
-
-    def _by_vector(self, vector: np.ndarray, k: int, allowed: np.ndarray | None) -> pd.DataFrame:
-        rows = candidates(self._rows, self._near, vector, max(_LEAST_CANDIDATES, 4 * k), allowed)
-        cosine = self._rows.cosines(vector[None], rows)[:, 0]
-        return pd.DataFrame({"score": cosine, "similarity": cosine}, index=rows)
+    def _by_vector(self, vector: np.ndarray, allowed: np.ndarray) -> pd.DataFrame:
+        cosine = self._rows.cosines(vector, allowed)
+        return pd.DataFrame({"score": cosine, "similarity": cosine}, index=allowed)
 
     def _vector(self, query: Any) -> np.ndarray:
         if isinstance(query, Region):
@@ -295,26 +278,9 @@ class Index:
             self._images[source["content_id"]] = reopened(source)
         return self._images[source["content_id"]]
 
-    def _approximate(self) -> Approximate | None:
-        path = self.folder / NEAREST
-        return Approximate.read(path, len(self._rows)) if path.is_file() and len(self._rows) >= EXACT_BELOW else None
-
-    def _cover(self) -> None:
-        """Rows that faiss does not know are compared one by one; once they are many, it learns all anew."""
-        known = len(self._near) if self._near is not None else 0
-        if len(self) - known < EXACT_BELOW:
-            return
-        self._near = Approximate.build(self._rows)
-        with writing_file(self.folder / NEAREST) as partial:
-            self._near.write(partial)
-
 
 def _said(query: Query) -> str:
     """A query in words."""
     if isinstance(query, Region):
         return f"y {query.y0:g}..{query.y1:g}, x {query.x0:g}..{query.x1:g} {'µm' if query.unit == 'um' else 'px'}"
     return query.name if isinstance(query, MicroImage) else "an array" if isinstance(query, np.ndarray) else str(query)
-
-
-def _load_model() -> Any:
-    return pkgutil.resolve_name("micro_nb.tasks:load_model")()

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from ...data.image import MicroImage
 from ...data.location import Location
@@ -17,27 +15,12 @@ from ...data.open import open_image
 from ...errors import MicroNBError
 from ...progress import track
 from .concept_space import ConceptSpace
-from .manifest import MANIFEST, Of
-from .rows import ImageRows, rows_of
-from .store import CONCEPTS, Batch
-from .vectors import as_stored
+from .rows import rows_of
+from .store import CONCEPTS, MANIFEST, Batch, Of
 
 SUFFIXES = (".tif", ".tiff", ".svs", ".ndpi", ".scn", ".qptiff", ".btf", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".zarr", ".ozx")
+_ZARR = ("zarr.json", ".zattrs", ".zgroup", ".zarray")
 _SAMPLE = "sample:"
-
-
-def opened_source(item: Any) -> MicroImage:
-    """An image from a MicroImage, a path or an array.
-
-    Raises
-    ------
-    TypeError : it is something else.
-    """
-    if isinstance(item, MicroImage):
-        return item
-    if isinstance(item, str | os.PathLike) or hasattr(item, "dtype"):
-        return open_image(item)
-    raise TypeError(f"an image is a MicroImage, a path or an array; got {type(item).__name__}")
 
 
 def names_a_file(text: str) -> bool:
@@ -50,50 +33,44 @@ def names_a_file(text: str) -> bool:
         return False
 
 
-def listed(images: Any) -> tuple[list[Any], bool]:
-    """The items to index, and whether they were found in a folder rather than named."""
-    if isinstance(images, str | os.PathLike) and not _is_zarr(images) and Path(images).expanduser().is_dir():
-        return list(_below(Path(images).expanduser())), True
-    if isinstance(images, str | os.PathLike | MicroImage | np.ndarray) or hasattr(images, "dtype"):
-        return [images], False
-    items: list[Any] = []
-    found = False
-    for item in images:
-        more, from_folder = listed(item) if isinstance(item, str | os.PathLike) else ([item], False)
-        items += more
-        found = found or from_folder
-    return items, found
+@dataclass(frozen=True)
+class Gathered:
+    """Rows of images; the images that have no address, by content id; what was passed over, with the reason."""
+
+    batch: Batch
+    kept: dict[str, MicroImage]
+    skipped: tuple[Mapping[str, str], ...]
 
 
 def gathered(
     images: Any, of: Of, *, model: Any, space: ConceptSpace, known: Iterable[str] = (), diameter_px: float | None = None
-) -> tuple[Batch, dict[str, MicroImage], tuple[Mapping[str, str], ...]]:
-    """Rows of all images whose content is not ``known``; the images that have no address, by content id; what was passed over.
+) -> Gathered:
+    """Rows of all images whose content is not ``known``.
 
     Raises
     ------
     MicroNBError : an image that was named cannot be read. What was found in a folder is passed over, with a warning.
     """
-    items, from_folder = listed(images)
-    done, rows, sources, kept, skipped = set(known), list[ImageRows](), list[dict[str, Any]](), dict[str, MicroImage](), []
-    for item in track(items, f"indexing {of}", unit="images"):
+    items = list(_listed(images))
+    done, rows, kept, skipped = set(known), list[Batch](), dict[str, MicroImage](), []
+    for item, named in track(items, f"indexing {of}", unit="images"):
         try:
-            img = opened_source(item)
+            img = open_image(item)
             if img.content_id in done:
                 continue
-            rows.append(rows_of(img, of, model=model, space=space, diameter_px=diameter_px))
+            one = rows_of(img, of, model=model, space=space, diameter_px=diameter_px)
         except MicroNBError as error:
-            if not from_folder:
+            if named:
                 raise
             skipped.append({"path": str(item), "reason": str(error)})
             continue
         done.add(img.content_id)
-        sources.append(_described(img, item))
-        if sources[-1]["path"] is None:
+        rows.append(replace(one, sources=(_described(img, item),)))
+        if rows[-1].sources[0]["path"] is None:
             kept[img.content_id] = img
     if skipped:
         warnings.warn(f"{len(skipped)} of {len(items)} files were passed over, such as {skipped[0]['reason']}", stacklevel=3)
-    return _joined(rows, sources), kept, tuple(skipped)
+    return Gathered(Batch.joined(rows), kept, tuple(skipped))
 
 
 def reopened(source: Mapping[str, Any]) -> MicroImage:
@@ -108,6 +85,17 @@ def reopened(source: Mapping[str, Any]) -> MicroImage:
     return open_image(source["path"], pixel_size=source["stated_pixel_size"])
 
 
+def _listed(images: Any) -> Iterator[tuple[Any, bool]]:
+    """The items to index, and whether each was named rather than found in a folder."""
+    if isinstance(images, str | os.PathLike) and _is_plain_folder(Path(images).expanduser()):
+        yield from ((path, False) for path in _below(Path(images).expanduser()))
+    elif isinstance(images, str | os.PathLike | MicroImage) or hasattr(images, "dtype"):
+        yield images, True
+    else:
+        for item in images:
+            yield from _listed(item)
+
+
 def _described(img: MicroImage, item: Any) -> dict[str, Any]:
     stated = dict(img.pixel_size) if img.pixel_size and img.pixel_size_source == "argument" else None
     height, width = img.plane_shape
@@ -115,13 +103,15 @@ def _described(img: MicroImage, item: Any) -> dict[str, Any]:
         "path": _address(img), "name": img.name, "content_id": img.content_id, "height_px": height, "width_px": width,
         "pixel_size": dict(img.pixel_size) if img.pixel_size else None, "stated_pixel_size": stated,
     }  # fmt: skip
-    if isinstance(item, MicroImage) and source["path"] is not None:
-        try:
-            if reopened(source).content_id != img.content_id:  # a channel or a part of what lies there
-                source["path"] = None
-        except MicroNBError:
-            source["path"] = None
-    return source
+    return source | {"path": None} if isinstance(item, MicroImage) and not _found_again(source) else source
+
+
+def _found_again(source: Mapping[str, Any]) -> bool:
+    """Whether the address leads to the image, not to one of which it is a channel or a part."""
+    try:
+        return reopened(source).content_id == str(source["content_id"])
+    except MicroNBError:
+        return False
 
 
 def _address(img: MicroImage) -> str | None:
@@ -130,24 +120,7 @@ def _address(img: MicroImage) -> str | None:
     return Location.of(img.uri).absolute.uri
 
 
-def _joined(rows: list[ImageRows], sources: list[dict[str, Any]]) -> Batch:
-    """The rows of all images as one batch; thumbnails up to :data:`~micro_nb.tasks.search.thumbnails.MOST_FILES` an image."""
-    if not rows:
-        return Batch(np.zeros((0, 0), np.float16), pd.DataFrame(), [])
-    pictures: dict[int, bytes] = {}
-    first = 0
-    for one in rows:
-        pictures |= {first + k: data for k, data in one.thumbnails.items()}
-        first += len(one.table)
-    table = pd.concat([one.table.assign(source=k) for k, one in enumerate(rows)], ignore_index=True)
-    counts = [c for c in table.columns if c.startswith("n_")]
-    table = table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))
-    few = [one.exemplars for one in rows if one.exemplars is not None]
-    joined = np.concatenate(few) if len(few) == len(rows) else None
-    return Batch(as_stored(np.concatenate([one.vectors for one in rows])), table, sources, pictures, joined)
-
-
-def _below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterable[Path]:
+def _below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
     """Images in a folder and below, in order of name; a zarr store is one image.
 
     Not looked into: hidden folders, folders that lead back up, and indices, whose thumbnails are no images.
@@ -164,8 +137,5 @@ def _below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterable[Path]
             yield from _below(entry, above | {here})
 
 
-def _is_zarr(path: str | os.PathLike[str]) -> bool:
-    folder = Path(path)
-    return folder.name.lower().endswith(".zarr") or any(
-        (folder / f).exists() for f in ("zarr.json", ".zattrs", ".zgroup", ".zarray")
-    )
+def _is_plain_folder(path: Path) -> bool:
+    return path.is_dir() and not path.name.lower().endswith(".zarr") and not any((path / name).exists() for name in _ZARR)

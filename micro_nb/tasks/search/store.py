@@ -9,46 +9,153 @@ index/
   part-0000/sources.json   the images: path, content id, sizes
   part-0000/thumbnails/    000000.jpg ...
   part-0000/checksums.json SHA-256 of each of these; its own is in the manifest
-  nearest.faiss            of 100,000 rows or more; made from the vectors
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from ...data.atomic import swap_in, writing_file
-from ...errors import CorruptImageError, MicroNBError, WriteError
+from ...errors import CorruptImageError, ImageNotFoundError, MicroNBError, WriteError
 from ...tiles.records import described, plain
 from .exemplars import KEPT
-from .manifest import MANIFEST, Manifest, Part
+from .object_facts import filled
 from .vectors import Rows
 
-CONCEPTS, NEAREST = "concepts.npy", "nearest.faiss"
-_EXEMPLARS = "exemplars.npy"
-_VECTORS, _SOURCES, _THUMBNAILS, _CHECKSUMS = "vectors.npy", "sources.json", "thumbnails", "checksums.json"
+Of = Literal["images", "tiles", "objects"]
+FORMAT, VERSION = "micro_nb.index", 1
+MANIFEST, CONCEPTS = "manifest.json", "concepts.npy"
+_VECTORS, _EXEMPLARS = "vectors.npy", "exemplars.npy"
+_SOURCES, _THUMBNAILS, _CHECKSUMS = "sources.json", "thumbnails", "checksums.json"
 
 
-@dataclass
+class IndexMismatchError(MicroNBError, ValueError):
+    """An index was made with other weights, or by another version, than the one that reads it."""
+
+
+@dataclass(frozen=True)
 class Batch:
-    """Rows to be written: unit vectors ``(n, D)``, a table of n rows, the images they come from, thumbnails by row, exemplars."""
+    """Rows to be written.
+
+    Attributes
+    ----------
+    vectors : ``(n, D)`` unit vectors.
+    table : n rows.
+    thumbnails : JPEG by row.
+    exemplars : ``(n, E, D)`` of the rows' objects; None where rows are objects.
+    sources : the images they come from.
+    """
 
     vectors: np.ndarray
     table: pd.DataFrame
-    sources: list[dict[str, Any]]
-    thumbnails: dict[int, bytes] = field(default_factory=dict)
+    thumbnails: Mapping[int, bytes] = field(default_factory=dict)
     exemplars: np.ndarray | None = None
+    sources: tuple[Mapping[str, Any], ...] = ()
+
+    @classmethod
+    def joined(cls, parts: Sequence[Batch]) -> Batch:
+        """The rows of several images, each a part, below one another; their table says in ``source`` which part they are of."""
+        if not parts:
+            return cls(np.zeros((0, 0), np.float16), pd.DataFrame())
+        firsts = np.cumsum([0, *(len(part.table) for part in parts)]).tolist()
+        few = [part.exemplars for part in parts if part.exemplars is not None]
+        return cls(
+            np.concatenate([part.vectors for part in parts]),
+            filled(pd.concat([part.table.assign(source=k) for k, part in enumerate(parts)], ignore_index=True)),
+            {first + k: jpeg for first, part in zip(firsts, parts, strict=False) for k, jpeg in part.thumbnails.items()},
+            np.concatenate(few) if few else None,
+            tuple(source for part in parts for source in part.sources),
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that were written together.
+
+    Attributes
+    ----------
+    name : its folder.
+    rows : how many.
+    table : file of the table.
+    dtypes : columns of the table.
+    sha256 : checksum of its ``checksums.json``, which holds those of all its files.
+    """
+
+    name: str
+    rows: int
+    table: str
+    dtypes: Mapping[str, str]
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the folder holds.
+
+    Attributes
+    ----------
+    of : what a row is.
+    dimension : of the vectors.
+    weights : hash of the weights that made them.
+    concepts : name and kind of each row of ``concepts.npy``.
+    concepts_sha256 : its checksum.
+    parts : in the order they were added.
+    skipped : files that were not taken, with the reason.
+    """
+
+    of: Of
+    dimension: int
+    weights: str
+    concepts: tuple[tuple[str, str], ...] = ()
+    concepts_sha256: str = ""
+    parts: tuple[Part, ...] = ()
+    skipped: tuple[Mapping[str, str], ...] = ()
+
+    def write(self, folder: Path) -> None:
+        """As JSON, whole or not at all."""
+        said = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        with writing_file(folder / MANIFEST) as file:
+            file.write_text(json.dumps(said, indent=1, ensure_ascii=False) + "\n", "utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """From a folder.
+
+        Raises
+        ------
+        ImageNotFoundError : no index is there.
+        IndexMismatchError : it was written by a version this one does not read.
+        CorruptImageError : it cannot be read.
+        """
+        path = folder / MANIFEST
+        if not path.is_file():
+            raise ImageNotFoundError(
+                f"{folder}: holds no index (no {MANIFEST}); make one with Index.build(paths, {str(folder)!r})"
+            )
+        try:
+            said = json.loads(path.read_text("utf-8"))
+            found = said.pop("format"), said.pop("version")
+            if found != (FORMAT, VERSION):
+                raise IndexMismatchError(f"{folder}: is {found[0]} {found[1]}; this reads {FORMAT} {VERSION}; build it anew")
+            parts = tuple(Part(**p) for p in said.pop("parts"))
+            concepts = tuple((str(n), str(k)) for n, k in said.pop("concepts"))
+            return cls(**said | {"parts": parts, "concepts": concepts, "skipped": tuple(said["skipped"])})
+        except IndexMismatchError:
+            raise
+        except (ValueError, TypeError, KeyError) as error:
+            raise CorruptImageError(f"{path}: is not the manifest of an index ({error}); build it anew") from None
 
 
 @dataclass(frozen=True)
@@ -57,11 +164,6 @@ class Store:
 
     folder: Path
     manifest: Manifest
-
-    @classmethod
-    def open(cls, folder: Path) -> Store:
-        """See :meth:`Manifest.read` for what is raised."""
-        return cls(folder, Manifest.read(folder))
 
     @classmethod
     def create(cls, folder: Path, manifest: Manifest, concepts: np.ndarray, batch: Batch, *, overwrite: bool = False) -> Store:
@@ -73,20 +175,11 @@ class Store:
         """
         folder = folder.absolute()
         check_place(folder, overwrite=overwrite)
-        partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
-        try:
-            partial.mkdir(parents=True)
+        with _appearing(folder, "nothing was left behind") as partial:
             np.save(partial / CONCEPTS, concepts.astype(np.float16), allow_pickle=False)
             part = _write_part(partial / "part-0000", batch)
             manifest = replace(manifest, parts=(part,), concepts_sha256=_sha256(partial / CONCEPTS))
-            (partial / MANIFEST).write_text(manifest.to_json(), "utf-8")
-            swap_in(partial, folder)
-        except OSError as error:
-            if isinstance(error, MicroNBError):
-                raise
-            raise WriteError(f"{folder}: could not be written ({error.strerror or error}); nothing was left behind") from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            manifest.write(partial)
         return cls(folder, manifest)
 
     def added(self, batch: Batch, skipped: tuple[Mapping[str, str], ...] = ()) -> Store:
@@ -99,21 +192,10 @@ class Store:
         if Manifest.read(self.folder) != self.manifest:
             raise WriteError(f"{self.folder}: was changed since it was opened; open it again, then append")
         name = f"part-{len(self.manifest.parts):04d}"
-        partial = self.folder / f".{name}.{uuid.uuid4().hex[:8]}.partial"
-        try:
+        with _appearing(self.folder / name, "the index is as it was") as partial:
             part = replace(_write_part(partial, batch), name=name)
-            swap_in(partial, self.folder / name)
-            manifest = replace(self.manifest, parts=(*self.manifest.parts, part), skipped=(*self.manifest.skipped, *skipped))
-            with writing_file(self.folder / MANIFEST) as file:
-                file.write_text(manifest.to_json(), "utf-8")
-        except OSError as error:
-            if isinstance(error, MicroNBError):
-                raise
-            raise WriteError(
-                f"{self.folder}: could not be written ({error.strerror or error}); the index is as it was"
-            ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        manifest = replace(self.manifest, parts=(*self.manifest.parts, part), skipped=(*self.manifest.skipped, *skipped))
+        manifest.write(self.folder)
         return Store(self.folder, manifest)
 
     def vectors(self) -> Rows:
@@ -122,12 +204,10 @@ class Store:
 
     def exemplars(self) -> Rows | None:
         """Vectors of some objects of each row ``(E, D)``, memory-mapped; None where a part was written without."""
-        paths = [(self.folder / p.name / _EXEMPLARS, p.rows) for p in self.manifest.parts]
-        if not all(path.is_file() for path, _ in paths):
+        names = {f"{part.name}/{_EXEMPLARS}": part.rows for part in self.manifest.parts}
+        if not all((self.folder / name).is_file() for name in names):
             return None
-        return Rows(
-            [self._array(f"{path.parent.name}/{_EXEMPLARS}", (rows, KEPT, self.manifest.dimension)) for path, rows in paths]
-        )
+        return Rows([self._array(name, (rows, KEPT, self.manifest.dimension)) for name, rows in names.items()])
 
     def concepts(self) -> np.ndarray:
         """``(C, D) float32``."""
@@ -141,12 +221,9 @@ class Store:
             if len(table) and int(table["source"].max()) >= images:
                 path = self.folder / part.name / _SOURCES
                 raise CorruptImageError(f"{path}: lists {images} images, fewer than the table names; build the index anew")
-            table["source"] += first
+            tables.append(table.assign(source=table["source"] + first))
             first += images
-            tables.append(table)
-        whole = pd.concat(tables, ignore_index=True)
-        counts = [c for c in whole.columns if c.startswith("n_")]
-        return whole.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))  # not seen in a part: none there
+        return filled(pd.concat(tables, ignore_index=True))
 
     def sources(self) -> list[dict[str, Any]]:
         """The images of all parts."""
@@ -161,49 +238,39 @@ class Store:
             row -= part.rows
         return None
 
-    def differences(self) -> Iterator[str]:
+    def differences(self) -> Iterator[tuple[Path, str]]:
         """What is not as it was written: missing files and other checksums."""
         wanted = {CONCEPTS: self.manifest.concepts_sha256}
         for part in self.manifest.parts:
             list_of_files = self.folder / part.name / _CHECKSUMS
             said = json.loads(list_of_files.read_text("utf-8")) if _is(list_of_files, part.sha256) else {}
             wanted |= {f"{part.name}/{_CHECKSUMS}": part.sha256, **{f"{part.name}/{name}": sha for name, sha in said.items()}}
-        for name, sha in wanted.items():
-            path = self.folder / name
+        for path, sha in ((self.folder / name, sha) for name, sha in wanted.items()):
             if not path.is_file():
-                yield f"{path}: is missing"
+                yield path, "is missing"
             elif not _is(path, sha):
-                yield f"{path}: is not what was written (its checksum differs)"
+                yield path, "is not what was written (its checksum differs)"
 
     def _array(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         path = self.folder / name
-        try:
+        with _reading(path):
             array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise CorruptImageError(f"{path}: cannot be read ({error}); build the index anew") from None
         if array.shape != shape or array.dtype != np.float16:
             raise CorruptImageError(f"{path}: holds {array.dtype} {array.shape}, expected float16 {shape}; build the index anew")
         return np.asarray(array) if not array.size else array
 
     def _table(self, part: Part) -> pd.DataFrame:
         path = self.folder / part.name / part.table
-        try:
-            if path.suffix == ".parquet":
-                table = pd.read_parquet(path)
-            else:
-                table = _typed(pd.read_csv(path, dtype=str, keep_default_na=False), part.dtypes)
-        except (OSError, ValueError, ImportError) as error:
-            raise CorruptImageError(f"{path}: cannot be read ({error})") from None
+        with _reading(path):
+            table = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path, part.dtypes)
         if len(table) != part.rows:
             raise CorruptImageError(f"{path}: holds {len(table)} rows, expected {part.rows}; build the index anew")
         return table
 
     def _sources(self, part: Part) -> list[dict[str, Any]]:
         path = self.folder / part.name / _SOURCES
-        try:
+        with _reading(path):
             return list(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise CorruptImageError(f"{path}: cannot be read ({error}); build the index anew") from None
 
 
 def check_place(folder: Path, *, overwrite: bool) -> None:
@@ -215,16 +282,38 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
             raise WriteError(f"{folder}: holds an index; add to it with Index.open(...).append(paths), or say overwrite=True")
 
 
+@contextmanager
+def _appearing(folder: Path, otherwise: str) -> Iterator[Path]:
+    """A hidden sibling to write into; it stands at ``folder`` when the block ends well, and never else."""
+    partial = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        swap_in(partial, folder)
+    except MicroNBError:
+        raise
+    except OSError as error:
+        raise WriteError(f"{folder}: could not be written ({error.strerror or error}); {otherwise}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, TypeError, ImportError) as error:
+        raise CorruptImageError(f"{path}: cannot be read ({error}); build the index anew") from None
+
+
 def _write_part(folder: Path, batch: Batch) -> Part:
     (folder / _THUMBNAILS).mkdir(parents=True)
-    np.save(folder / _VECTORS, np.asarray(batch.vectors, np.float16), allow_pickle=False)
+    np.save(folder / _VECTORS, batch.vectors.astype(np.float16), allow_pickle=False)
     if batch.exemplars is not None:
         np.save(folder / _EXEMPLARS, batch.exemplars.astype(np.float16), allow_pickle=False)
     (folder / _SOURCES).write_text(json.dumps(plain(batch.sources), indent=1, ensure_ascii=False) + "\n", "utf-8")
     name = "table.parquet" if find_spec("pyarrow") else "table.csv"
-    buffer = io.BytesIO()
-    (batch.table.to_parquet if name.endswith("parquet") else batch.table.to_csv)(buffer, index=False)
-    (folder / name).write_bytes(buffer.getvalue())
+    (batch.table.to_parquet if name.endswith("parquet") else batch.table.to_csv)(folder / name, index=False)
     for row, data in batch.thumbnails.items():
         (folder / _THUMBNAILS / f"{row:06d}.jpg").write_bytes(data)
     written = sorted(p for p in folder.rglob("*") if p.is_file())
@@ -233,18 +322,15 @@ def _write_part(folder: Path, batch: Batch) -> Part:
     return Part(folder.name, len(batch.table), name, described(batch.table), _sha256(folder / _CHECKSUMS))
 
 
-def _typed(text: pd.DataFrame, dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """Columns of text as the dtypes that were noted; numbers exactly, nothing written is NaN."""
-    return pd.DataFrame({c: _as_dtype(text[c], dtype) for c, dtype in dtypes.items()}, index=text.index)
+def _read_csv(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
+    """With the dtypes that were noted; numbers exactly, and only where they are missing NaN."""
+    exactly = {column: _number for column, dtype in dtypes.items() if dtype.startswith("float")}
+    others = {column: dtype for column, dtype in dtypes.items() if column not in exactly}
+    return pd.read_csv(path, dtype=others, converters=exactly, keep_default_na=False).astype(dict(dtypes))
 
 
-def _as_dtype(column: pd.Series, dtype: str) -> pd.Series:
-    if dtype == "bool":
-        return column == "True"
-    if dtype.startswith(("int", "uint", "float")):
-        numbers = [float(v) if v else float("nan") for v in column] if dtype.startswith("float") else [int(v) for v in column]
-        return pd.Series(numbers, index=column.index, dtype=dtype)
-    return column
+def _number(text: str) -> float:
+    return float(text) if text else float("nan")
 
 
 def _is(path: Path, sha: str) -> bool:

@@ -2,24 +2,46 @@
 
 No model is asked. ``"several small round cells, not crowded"`` is read as four terms; each grades every image from 0 to 1 by what
 was measured in it. Thresholds are relative to the view (an image or a tile; for rows that are objects, to the median object of
-their image), because whoever says "large" means large in the picture.
+their image), because whoever says "large" means large in the picture. The words, and what they ask of which column, are listed in
+``terms.toml``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from . import words as lexicon
-from .grades import Grade, above, near, some_below, within
-from .words import Parts, View
+from .grades import Grade, geometric_mean, grade
 
+View = Literal["field", "object"]
+Parts = tuple[tuple[str, Grade], ...]
 FLOOR = 0.05
 """The least a term can grade: one term that fails weakens a match and does not forbid it."""
+
+
+def _asked(entries: Iterable[Mapping[str, Any]]) -> dict[str, Parts]:
+    """What each word asks of which column."""
+    return {
+        word: tuple((column, grade(*how)) for column, how in entry.items() if column != "words")
+        for entry in entries
+        for word in entry["words"]
+    }
+
+
+_TOLD = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_WORDS = {name: frozenset(words) for name, words in _TOLD["words"].items()}
+_AMOUNTS, _COLORS, _GROUNDS = (_asked(_TOLD[name]) for name in ("amount", "color", "ground"))
+_LOOKS = {
+    view: _asked([*_TOLD["look"], *({"words": size["words"], "relative_size": size[view]} for size in _TOLD["size"])])
+    for view in ("field", "object")
+}
 
 
 @dataclass(frozen=True)
@@ -41,20 +63,30 @@ class Term:
     negated: bool = False
     optional: bool = False
 
+    @property
+    def denies(self) -> bool:
+        """Whether it says that something is not there: ``"without debris"``."""
+        return self.words in _WORDS["none"]
+
+    @property
+    def of_light(self) -> bool:
+        """Whether it grades how bright, dark or faint objects are."""
+        return _of_light(self.parts)
+
     def grade(self, table: pd.DataFrame) -> np.ndarray | None:
         """``(rows,)`` 0..1; NaN where nothing was measured; None where the table lacks the columns."""
         graded = [grade(table[column].to_numpy(float)) for column, grade in self.parts if column in table.columns]
         if not graded:
             return None
-        logs = np.log(np.maximum(np.stack(graded), 1e-6))
-        known = np.isfinite(logs)
-        total = np.where(known, logs, 0).sum(0) / np.maximum(known.sum(0), 1)
-        score = np.where(known.any(0), np.exp(total), np.nan)
+        score = geometric_mean(graded, 1e-6)
         score = 1 - score if self.negated else score
         return np.asarray(np.maximum(score, 0.5) if self.optional else score)
 
-    def counted(self, column: str) -> Term:
-        """The same over another column of counts."""
+    def counted(self, column_of: Callable[[str], str | None]) -> Term | None:
+        """The same over the column that counts its noun; None where it denies something that is not counted."""
+        column = column_of(self.noun) if self.noun is not None else None
+        if column is None:
+            return None if self.noun is not None and self.denies else self  # "without pale centre" is no count of all objects
         return replace(self, parts=tuple((column if name == "n_objects" else name, grade) for name, grade in self.parts))
 
 
@@ -88,23 +120,11 @@ def measured_score(
     -------
     ``(rows,)`` geometric mean of the grades, each at least :data:`FLOOR` and 0.5 where not measured; and the terms graded.
     """
-    logs, used = np.zeros(len(table)), []
-    for term in terms:
-        placed = _placed(term, column_of)
-        graded = placed.grade(table) if placed is not None else None
-        if graded is not None:
-            logs += np.log(np.clip(np.nan_to_num(graded, nan=0.5), FLOOR, 1.0))
-            used.append(term)
-    return np.exp(logs / max(len(used), 1)), tuple(used)
-
-
-def _placed(term: Term, column_of: Callable[[str], str | None]) -> Term | None:
-    if term.noun is None:
-        return term
-    column = column_of(term.noun)
-    if column is not None:
-        return term.counted(column)
-    return None if term.words in lexicon.NEGATIONS else term  # "without pale centre" is no count of all objects
+    placed = [(term, term.counted(column_of)) for term in terms]
+    graded = [(term, over.grade(table)) for term, over in placed if over is not None]
+    known = [(term, np.nan_to_num(grades, nan=0.5)) for term, grades in graded if grades is not None]
+    score = geometric_mean([grades for _, grades in known], FLOOR) if known else np.ones(len(table))
+    return score, tuple(term for term, _ in known)
 
 
 class _Reader:
@@ -113,16 +133,14 @@ class _Reader:
     def __init__(self, text: str, view: View) -> None:
         plain = text.lower().replace("colour", "color").replace("grey", "gray")
         self.words = re.findall(r"[a-zµ&]+|\d+(?:\.\d+)?|[,;:./()]", plain)
-        self.view, self.at, self.found = view, 0, list[Term]()
+        self.looks, self.at, self.found = _LOOKS[view], 0, list[Term]()
 
     def terms(self) -> tuple[Term, ...]:
         while self.at < len(self.words):
-            self.at += (
-                self._number() or self._amount() or self._color() or self._light() or self._size() or self._description() or 1
-            )
+            self.at += self._number() or self._amount() or self._color() or self._ground() or self._look() or 1
         return tuple(self.found)
 
-    def _phrase(self, phrases: Sequence[str] | dict[str, Grade] | dict[str, Parts], at: int) -> str | None:
+    def _phrase(self, phrases: Container[str], at: int) -> str | None:
         """The longest of ``phrases`` that stands at ``at``."""
         for n in (3, 2, 1):
             said = " ".join(self.words[at : at + n])
@@ -130,104 +148,93 @@ class _Reader:
                 return said
         return None
 
+    def _word(self, at: int) -> str:
+        return self.words[at] if at < len(self.words) else ""
+
     def _value(self, at: int) -> float | None:
-        if at >= len(self.words):
-            return None
-        word = self.words[at]
-        return float(word) if word[0].isdigit() else float(lexicon.NUMBERS[word]) if word in lexicon.NUMBERS else None
+        word = self._word(at)
+        return float(word) if word[:1].isdigit() else _TOLD["numbers"].get(word)
 
     def _number(self) -> int:
         """``two``, ``fewer than ten``, ``between 3 and 7``, ``about 20 um``, ``three color``."""
-        groups = (lexicon.FEWER, lexicon.MORE, lexicon.ABOUT, ("between",))
+        groups = (_WORDS["fewer"], _WORDS["more"], _WORDS["about"], ("between",))
         lead = next((p for group in groups if (p := self._phrase(group, self.at))), None)
         start = self.at + (len(lead.split()) if lead else 0)
-        start += self.words[start : start + 1] == ["a"] and self._value(start + 1) is not None  # a hundred, a single
+        start += self._word(start) == "a" and self._value(start + 1) is not None  # a hundred, a single
         value = self._value(start)
         if value is None:
             return 0
-        stop, grade = start + 1, _compared(lead, value)
-        if lead == "between" and self.words[stop : stop + 1] == ["and"] and (upper := self._value(stop + 1)) is not None:
-            stop, grade = stop + 2, within(value, upper)
-        following = self.words[stop] if stop < len(self.words) else ""
+        stop, graded = start + 1, _compared(lead, value)
+        if lead == "between" and self._word(stop) == "and" and (upper := self._value(stop + 1)) is not None:
+            stop, graded = stop + 2, grade("within", value, upper)
+        following = self._word(stop)
         said = " ".join(self.words[self.at : stop])
-        if following in lexicon.UNITS:
-            return self._add(said + " " + following, ((f"median_diameter_{lexicon.UNITS[following]}", grade),), stop + 1)
+        if following in _TOLD["units"]:
+            column = f"median_diameter_{_TOLD['units'][following]}"
+            return self._add(f"{said} {following}", ((column, graded),), stop + 1)
         if following in ("color", "colors", "colored", "channel", "channels"):
-            return self._add(said + " " + following, (("n_colors", near(value, 1.15)),), stop + 1)
-        if following in lexicon.VIEW_NOUNS or re.fullmatch(r"[xd]|nm|mm|kv|mag|hours?|h|min|minutes?|days?|percent", following):
+            return self._add(f"{said} {following}", (("n_colors", grade("near", value, 1.15)),), stop + 1)
+        if following in _WORDS["views"] or re.fullmatch(r"[xd]|nm|mm|kv|mag|hours?|h|min|minutes?|days?|percent", following):
             return stop - self.at
-        return self._add(said, (("n_objects", grade),), stop, noun=self._noun(stop))
+        return self._add(said, (("n_objects", graded),), stop, noun=self._noun(stop))
 
     def _amount(self) -> int:
-        said = self._phrase(lexicon.AMOUNTS, self.at)
+        said = self._phrase(_AMOUNTS, self.at)
         if said is None:
             return 0
         stop = self.at + len(said.split())
         noun = self._noun(stop)
-        if (said in lexicon.NEGATIONS and noun is None) or (said == "the most" and self._phrase(lexicon.DESCRIPTIONS, stop)):
+        if (said in _WORDS["none"] and noun is None) or (said == "the most" and self._phrase(self.looks, stop)):
             return len(said.split())  # "sickle... no, long ones"
-        return self._add(said, (("n_objects", lexicon.AMOUNTS[said]),), stop, noun=noun)
+        return self._add(said, _AMOUNTS[said], stop, noun=noun)
 
     def _color(self) -> int:
-        word, following = self.words[self.at], self.words[self.at + 1 : self.at + 2]
-        if (
-            word not in lexicon.COLORS
-            or (word != "gray" and set(following) & lexicon.NOT_A_COLOR)
-            or set(following) & lexicon.GROUND
-        ):
+        word, following = self._word(self.at), self._word(self.at + 1)
+        if word not in _COLORS or (word != "gray" and following in _WORDS["named"]) or following in _WORDS["ground"]:
             return 0
-        name = lexicon.SAME_COLOR.get(word, word)
-        grade = above(60.0, 1.3) if name == "gray" else above(12.0, 2.0)
-        return self._add(word, ((f"{name}_percent", grade),), self.at + 1)
+        return self._add(word, _COLORS[word], self.at + 1)
 
-    def _light(self) -> int:
+    def _ground(self) -> int:
         """``black background``."""
-        word = self.words[self.at]
-        if word not in lexicon.LIGHT or not set(self.words[self.at + 1 : self.at + 2]) & lexicon.GROUND:
+        word = self._word(self.at)
+        if word not in _GROUNDS or self._word(self.at + 1) not in _WORDS["ground"]:
             return 0
-        return self._add(f"{word} background", (("background", lexicon.LIGHT[word]),), self.at + 2)
+        return self._add(f"{word} background", _GROUNDS[word], self.at + 2)
 
-    def _size(self) -> int:
-        word = self.words[self.at]
-        if word not in lexicon.SIZE_WORDS:
-            return 0
-        return self._add(word, (("relative_size", lexicon.SIZES[self.view][lexicon.SIZE_WORDS[word]]),), self.at + 1)
-
-    def _description(self) -> int:
-        said = self._phrase(lexicon.DESCRIPTIONS, self.at)
+    def _look(self) -> int:
+        said = self._phrase(self.looks, self.at)
         if said is None:
             return 0
         stop = self.at + len(said.split())
-        if set(self.words[stop : stop + 1]) & lexicon.PARTS_OF_OBJECTS and of_light(lexicon.DESCRIPTIONS[said]):
+        if self._word(stop) in _WORDS["parts"] and _of_light(self.looks[said]):
             return stop - self.at
-        return self._add(said, lexicon.DESCRIPTIONS[said], stop)
+        return self._add(said, self.looks[said], stop)
 
     def _add(self, words: str, parts: Parts, stop: int, *, noun: str | None = None) -> int:
-        before, after = self.words[self.at - 1 : self.at], self.words[stop : stop + 1]
-        negated = bool(before) and before[0] in ("not", "non", "hardly")
-        self.found.append(Term(words, parts, noun, negated, optional=before == ["or"] or after == ["or"]))
+        before, after = self.words[self.at - 1 : self.at], self._word(stop)
+        negated = before in (["not"], ["non"], ["hardly"])
+        self.found.append(Term(words, parts, noun, negated, optional=before == ["or"] or after == "or"))
         return stop - self.at
 
     def _noun(self, at: int) -> str | None:
         """What follows a number, less what :func:`read_terms` reads by itself: ``small``, ``bright``, ``in the frame``."""
         said: list[str] = []
         for word in self.words[at : at + 6]:
-            if word in lexicon.END or (not said and word in lexicon.VIEW_NOUNS):
+            if word in _WORDS["end"] or (not said and word in _WORDS["views"]):
                 break
-            if said or not (word in lexicon.SIZE_WORDS or word in lexicon.DESCRIPTIONS or word == "the"):
+            if said or not (word in self.looks or word == "the"):
                 said.append(word)
         return " ".join(said) or None
 
 
-def of_light(parts: Parts) -> bool:
-    """Whether a term grades how bright, dark or faint objects are."""
-    return any(column in lexicon.LIGHT_COLUMNS for column, _ in parts)
+def _of_light(parts: Parts) -> bool:
+    return any(column in ("object_contrast", "object_visibility") for column, _ in parts)
 
 
 def _compared(lead: str | None, value: float) -> Grade:
     """A number is met by half a count more or less: "fewer than ten" has its border at 9.5."""
-    if lead in lexicon.FEWER:
-        return some_below(value + (0.5 if lead in lexicon.AT_MOST else -0.5), 1.15)
-    if lead in lexicon.MORE:
-        return above(value + (-0.5 if lead in lexicon.AT_LEAST else 0.5), 1.15)
-    return near(value)
+    if lead in _WORDS["fewer"]:
+        return grade("some_below", value + (0.5 if lead in _WORDS["at_most"] else -0.5), 1.15)
+    if lead in _WORDS["more"]:
+        return grade("above", value + (-0.5 if lead in _WORDS["at_least"] else 0.5), 1.15)
+    return grade("near", value)
