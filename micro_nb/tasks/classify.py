@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ..data.image import MicroImage
+from ..tiles.objects import Objects
+from .embed import Embedding
 from .fewshot import FewShot, Method
-from .subjects import Embedded, Subjects, example_vectors, subjects
+from .load import load_model
+from .subjects import Subjects, example_vectors, subjects
 from .taxonomy import NONE, Taxonomy
 from .zeroshot import ALPHA, score
 
-if TYPE_CHECKING:
-    from ..data.image import MicroImage
-    from ..tiles.objects import Objects
-
 Tree = Taxonomy | Mapping[str, Any] | str | os.PathLike[str]
-_LOAD = "micro_nb.tasks.load:load_model"  # by name: torch is loaded where a model is needed, not before
 _COLUMNS = ("name", "rank", "probability", "abstained", "reason")
 
 
 def classify(
-    what: MicroImage | Objects | Embedded | np.ndarray | Sequence[Any] | str | os.PathLike[str],
+    what: MicroImage | Objects | Embedding | np.ndarray | Sequence[Any] | str | os.PathLike[str],
     labels: Sequence[str] | None = None,
     *,
     taxonomy: Tree | None = None,
     examples: Mapping[str, Any] | None = None,
     groups: Mapping[str, Sequence[Hashable]] | None = None,
-    embedding: Embedded | None = None,
+    embedding: Embedding | None = None,
     method: Method = "logistic",
     model: Any = None,
     diameter_px: float | None = None,
@@ -84,8 +82,10 @@ def classify(
     (['spiny', 'round', 'none of these'], 1.0)
     """
     _check(labels, taxonomy, examples, groups, confidence)
-    if isinstance(what, Embedded) and embedding is None:
+    if isinstance(what, Embedding) and embedding is None:
         embedding = what
+    if isinstance(model, str | os.PathLike):
+        model = load_model(model)
     if examples is not None:
         rows = subjects(what, embedding=embedding, model=model, diameter_px=diameter_px)
         vectors = {
@@ -95,7 +95,7 @@ def classify(
         decided = _from_examples(rows, taxonomy, vectors, FewShot(vectors, groups=groups, method=method), method, none_of_these)
     else:
         tree = Taxonomy.flat(labels) if labels is not None else Taxonomy.read(taxonomy if taxonomy is not None else "")
-        model = _loaded(model)
+        model = model or load_model()
         rows = subjects(what, embedding=embedding, model=model, diameter_px=diameter_px)
         decided = _from_words(rows, tree, model, none_of_these)
     return _table(rows, decided, float(confidence))
@@ -179,14 +179,6 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     if (length == 0).any():
         raise ValueError(f"row {int(np.flatnonzero(length[:, 0] == 0)[0])} of the vectors is 0 throughout and has no direction")
     return np.asarray(vectors / length)
-
-
-def _loaded(model: Any) -> Any:
-    """The model itself; nothing, a folder or a hub id are loaded."""
-    if model is None or isinstance(model, str | os.PathLike):
-        load = pkgutil.resolve_name(_LOAD)
-        return load() if model is None else load(model)
-    return model
 
 
 def _check(labels: Any, taxonomy: Any, examples: Any, groups: Any, confidence: Any) -> None:

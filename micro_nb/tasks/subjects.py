@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import pkgutil
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,31 +13,10 @@ import pandas as pd
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..tiles.objects import Objects
+from .embed import Embedding, embed
 
-_EMBED = "micro_nb.tasks.embed:embed"  # by name: torch is loaded where pictures are looked at, not before
 _KEYS = ("layer", "label")
 _BOX = ("bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px")
-
-
-@runtime_checkable
-class Embedded(Protocol):
-    """An image's embedding (see ``micro_nb.embed``): unit vectors of the image ``(D,)`` and of its objects ``(N, D)``."""
-
-    @property
-    def image(self) -> np.ndarray:
-        """``(D,)``."""
-
-    @property
-    def objects(self) -> np.ndarray:
-        """``(N, D)``, rows as ``found.table``."""
-
-    @property
-    def found(self) -> Objects:
-        """All objects."""
-
-    @property
-    def image_id(self) -> str | None:
-        """Content id of the image."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +35,14 @@ class Subjects:
     kind: Literal["object", "image"]
 
 
-def subjects(what: Any, *, embedding: Embedded | None = None, model: Any = None, diameter_px: float | None = None) -> Subjects:
+def subjects(what: Any, *, embedding: Embedding | None = None, model: Any = None, diameter_px: float | None = None) -> Subjects:
     """The rows of ``what``; images are looked at with a known object diameter where it is given.
 
     Raises
     ------
     TypeError, ValueError : it is none of the things that can be classified, or Objects without their embedding.
     """
-    if isinstance(what, Embedded):
+    if isinstance(what, Embedding):
         return _of_objects(what.found, what)
     if isinstance(what, Objects):
         return _of_objects(what, embedding)
@@ -81,7 +59,7 @@ def subjects(what: Any, *, embedding: Embedded | None = None, model: Any = None,
 
 
 def example_vectors(
-    given: Any, kind: Literal["object", "image"], *, embedding: Embedded | None, model: Any, diameter_px: float | None = None
+    given: Any, kind: Literal["object", "image"], *, embedding: Embedding | None, model: Any, diameter_px: float | None = None
 ) -> np.ndarray:
     """``(n, D)`` vectors of the examples of one class.
 
@@ -101,31 +79,31 @@ def example_vectors(
     return np.concatenate(parts) if parts else np.empty((0, 0))
 
 
-def _example(item: Any, kind: str, embedding: Embedded | None, model: Any, diameter_px: float | None) -> np.ndarray:
+def _example(item: Any, kind: str, embedding: Embedding | None, model: Any, diameter_px: float | None) -> np.ndarray:
     if isinstance(item, np.ndarray) and item.ndim == 1:
         return _finite(item[None])
     if isinstance(item, Objects | pd.DataFrame | pd.Series):
         return _rows_of(item, embedding)
-    seen = item if isinstance(item, Embedded) else _embed(_image(item), model, diameter_px)
+    seen = item if isinstance(item, Embedding) else embed(_image(item), model=model, diameter_px=diameter_px)
     if kind == "image":
         return _finite(seen.image[None])
-    return _finite(seen.objects if isinstance(item, Embedded) else seen.objects[[_middle(seen.found, _image(item))]])
+    return _finite(seen.objects if isinstance(item, Embedding) else seen.objects[[_middle(seen.found, _image(item))]])
 
 
-def _rows_of(item: Objects | pd.DataFrame | pd.Series, embedding: Embedded | None) -> np.ndarray:
+def _rows_of(item: Objects | pd.DataFrame | pd.Series, embedding: Embedding | None) -> np.ndarray:
     table = item.table if isinstance(item, Objects) else item.to_frame().T if isinstance(item, pd.Series) else item
     if embedding is None:
         raise ValueError("examples are rows of objects, whose vectors are in their embedding: give embedding=embed(img)")
-    return _finite(np.asarray(embedding.objects)[_matched(table, embedding.found.table)])
+    return _finite(embedding.objects[_matched(table, embedding.found.table)])
 
 
-def _of_objects(found: Objects, embedding: Embedded | None) -> Subjects:
+def _of_objects(found: Objects, embedding: Embedding | None) -> Subjects:
     if embedding is None:
         raise ValueError("Objects hold no embeddings: give embedding=embed(img), or classify embed(img) itself")
     known = {embedding.image_id, embedding.found.image_id} - {None}  # of the image, of the plane of it that was looked at
     if found.image_id and known and found.image_id not in known:
         raise ValueError(f"the objects are of image {found.image_id!r}, the embedding of {embedding.image_id!r}")
-    vectors = np.asarray(embedding.objects)[_matched(found.table, embedding.found.table)]
+    vectors = embedding.objects[_matched(found.table, embedding.found.table)]
     return Subjects(_finite(vectors), found.table[["label", "layer"]].copy(), "object")
 
 
@@ -157,7 +135,7 @@ def _of_images(items: Iterable[Any], model: Any, diameter_px: float | None) -> S
     images = [_image(item) for item in items]
     if not images:
         raise ValueError("the list of images to classify is empty")
-    seen = [_embed(image, model, diameter_px) for image in images]
+    seen = [embed(image, model=model, diameter_px=diameter_px) for image in images]
     rows = pd.DataFrame({"image": [image.name for image in images], "id": [e.image_id for e in seen]})
     return Subjects(_finite(np.stack([e.image for e in seen])), rows, "image")
 
@@ -171,12 +149,6 @@ def _image(item: Any) -> MicroImage:
         return open_image(item, axes="yxc")
     got = f"array {item.shape}" if isinstance(item, np.ndarray) else type(item).__name__
     raise TypeError(f"an image is a MicroImage, a path, or an array (h, w) or (h, w, 3); got {got}")
-
-
-def _embed(image: MicroImage, model: Any, diameter_px: float | None) -> Embedded:
-    known = {} if diameter_px is None else {"diameter_px": diameter_px}
-    seen: Embedded = pkgutil.resolve_name(_EMBED)(image, model=model, **known)
-    return seen
 
 
 def _middle(found: Objects, image: MicroImage) -> int:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from scipy.special import expit, logsumexp, softmax
 from scipy.stats import norm
 
+from ..models.micro_d1 import MicroD1Model
 from ..models.ontology import ontology
-from .calibrate import null_threshold
 from .taxonomy import Taxonomy
+from .text import encode_text
 
 Kind = Literal["object", "image"]
-_ENCODE = "micro_nb.tasks.text:encode_text"  # by name: torch is loaded where words are read, not before
 ALPHA = 0.05
 """Share of what fits no label that may still be given one."""
 
@@ -45,18 +44,16 @@ class Scored:
     null: str
 
 
-def score(vectors: np.ndarray, taxonomy: Taxonomy, model: Any, *, kind: Kind = "object", none_of_these: bool = True) -> Scored:
+def score(
+    vectors: np.ndarray, taxonomy: Taxonomy, model: MicroD1Model, *, kind: Kind = "object", none_of_these: bool = True
+) -> Scored:
     """Probabilities of a taxonomy's leaves, and of none of them, from similarities to its words.
 
     Parameters
     ----------
     vectors : ``(n, D)`` unit vectors of the joint space.
     taxonomy : what to choose from; flat labels are a taxonomy of one rank.
-    model : gives ``{kind}_scale``, ``{kind}_bias`` (the log odds that words fit are ``scale * cosine + bias``) and
-        ``calibration``, written at training: with ``c = calibration["classify"][kind]``,
-        ``c["null"]`` are cosines of objects (images) of held-out images with prompts that do not fit them, hard ones included,
-        or their quantiles (``calibrate.null_sample``), and ``c["temperature"]`` divides log odds among siblings
-        (1 where it is missing).
+    model : gives the scale and bias from cosine to the log odds that words fit.
     kind : whose scale the vectors are on.
 
     Notes
@@ -67,34 +64,28 @@ def score(vectors: np.ndarray, taxonomy: Taxonomy, model: Any, *, kind: Kind = "
     what would be ``P(none)`` is shared evenly, so that words the model does not know back off. What a name is worth is the even
     mixture of its own words and of its children (which are mixed evenly), so that neither the number of children nor one
     unknown word decides. Leaves are the product on the way down; a rank is the sum of what it holds.
-    ``t``, the log odds of none, is put where what fits no label reaches one with probability 5 %, from ``calibration``, or,
-    without it, from each object's own cosines with the unrelated concepts of the ontology (median and MAD, as some may fit).
+    ``t``, the log odds of none, is put where what fits no label reaches one with probability 5 %, by each object's own cosines
+    with the unrelated concepts of the ontology (median and MAD, as some may fit).
     """
     names = sorted(taxonomy.names)
     prompts = [taxonomy.prompt(name) for name in names]
-    words = text_vectors(prompts, model)
-    _check_width(vectors, words)
+    words = encode_text(prompts, model=model).astype(float)
+    if vectors.shape[1] != words.shape[1]:
+        raise ValueError(f"vectors have {vectors.shape[1]} dimensions, prompts {words.shape[1]}: use one model")
     cosine = vectors @ words.T  # (n, names)
     scale, bias = log_odds(model, kind)
-    calibration: Mapping[str, Any] = (getattr(model, "calibration", None) or {}).get("classify", {}).get(kind, {})
     worth = _worth(taxonomy, dict(zip(names, (scale * cosine + bias).T, strict=True)))
-    if calibration.get("null"):
-        threshold = np.full(len(vectors), null_threshold(calibration["null"], ALPHA, tries=len(names)))
-        null = "similarities to unfitting prompts on validation images"
-    else:
-        others = text_vectors(unrelated(prompts, kind), model)
-        threshold, null = _own_threshold(vectors, words, others, even=-bias / scale)
+    others = encode_text(unrelated(prompts, kind), model=model).astype(float)
+    threshold, null = _threshold(vectors, words, others, even=-bias / scale)
     no_words = scale * threshold + bias
     some = _some([worth[name] for name in taxonomy.children[None]], no_words) if none_of_these else np.ones(len(vectors))
-    leaves = _down(taxonomy, worth, no_words, float(calibration.get("temperature", 1.0))) * some[:, None]
+    leaves = _down(taxonomy, worth, no_words) * some[:, None]
     order = [names.index(name) for name in taxonomy.names]
     return Scored(leaves, 1 - some, cosine[:, order], threshold, null)
 
 
-def log_odds(model: Any, kind: Kind) -> tuple[float, float]:
+def log_odds(model: MicroD1Model, kind: Kind) -> tuple[float, float]:
     """Scale and bias from cosine to log odds; Micro-D1 learns the logarithm of the scale."""
-    if hasattr(model, f"{kind}_scale"):
-        return float(getattr(model, f"{kind}_scale")), float(getattr(model, f"{kind}_bias"))
     return float(getattr(model.joint, f"{kind}_scale").exp()), float(getattr(model.joint, f"{kind}_bias"))
 
 
@@ -118,12 +109,6 @@ def _related(concept: str) -> frozenset[str]:
     return frozenset(other for other in known if known.related(other, concept))
 
 
-def text_vectors(prompts: Sequence[str], model: Any) -> np.ndarray:
-    """``(n, D) float64`` unit vectors of prompts."""
-    found: np.ndarray = pkgutil.resolve_name(_ENCODE)(list(prompts), model=model)
-    return np.asarray(found, np.float64)
-
-
 def _worth(taxonomy: Taxonomy, log_odds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Log odds of each name: its own words and its children, mixed evenly."""
     worth = dict(log_odds)
@@ -140,7 +125,7 @@ def _some(worth: list[np.ndarray], no_words: np.ndarray) -> np.ndarray:
     return np.asarray(expit(logsumexp(worth, axis=0) - no_words))
 
 
-def _down(taxonomy: Taxonomy, worth: dict[str, np.ndarray], no_words: np.ndarray, temperature: float) -> np.ndarray:
+def _down(taxonomy: Taxonomy, worth: dict[str, np.ndarray], no_words: np.ndarray) -> np.ndarray:
     """``(n, leaves)`` probabilities given that one of the labels holds."""
     p: dict[str | None, np.ndarray] = {None: np.ones(1)}
     for name in (None, *taxonomy.names):
@@ -148,12 +133,12 @@ def _down(taxonomy: Taxonomy, worth: dict[str, np.ndarray], no_words: np.ndarray
         if inside:
             among = [worth[child] for child in inside]
             told = np.ones(1) if name is None else _some(among, no_words)
-            shares = told * softmax(np.stack(among) / temperature, axis=0) + (1 - told) / len(inside)
+            shares = told * softmax(np.stack(among), axis=0) + (1 - told) / len(inside)
             p |= {child: p[name] * share for child, share in zip(inside, shares, strict=True)}
     return np.stack([p[leaf] for leaf in taxonomy.leaves], axis=1)
 
 
-def _own_threshold(vectors: np.ndarray, words: np.ndarray, others: np.ndarray, *, even: float) -> tuple[np.ndarray, str]:
+def _threshold(vectors: np.ndarray, words: np.ndarray, others: np.ndarray, *, even: float) -> tuple[np.ndarray, str]:
     """Cosine that the best of ``words`` reaches in 5 % where none fits, by each vector's own cosines with ``others``."""
     others = others[(others @ words.T).max(axis=1) < _NEAR]
     if len(others) < _FEWEST:
@@ -163,8 +148,3 @@ def _own_threshold(vectors: np.ndarray, words: np.ndarray, others: np.ndarray, *
     spread = 1.4826 * np.median(np.abs(cosine - middle[:, None]), axis=1)
     reach = norm.isf(-np.expm1(np.log1p(-ALPHA) / len(words)))
     return middle + reach * spread, f"similarities to {len(others)} unrelated concepts"
-
-
-def _check_width(vectors: np.ndarray, words: np.ndarray) -> None:
-    if vectors.shape[1] != words.shape[1]:
-        raise ValueError(f"vectors have {vectors.shape[1]} dimensions, prompts {words.shape[1]}: use one model")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import torch
 
+from micro_nb.tasks.embed import Embedding
 from micro_nb.tiles.objects import Objects
 
 D = 128
@@ -32,20 +33,9 @@ def seen(*texts: str, noise: float = 0.5, seed: int = 0) -> np.ndarray:
     return v / np.linalg.norm(v, axis=1, keepdims=True)
 
 
-def model(**calibration):
-    return SimpleNamespace(
-        object_scale=12.0, object_bias=-5.0, image_scale=12.0, image_bias=-5.0, calibration={"classify": calibration}
-    )
-
-
-@dataclass
-class Embedding:
-    """What ``embed`` gives, as far as classification looks at it."""
-
-    image: np.ndarray
-    objects: np.ndarray
-    found: Objects = field(default_factory=lambda: table_of(0))
-    image_id: str | None = None
+def model(scale: float = 12.0, bias: float = -5.0):
+    log, bias = torch.tensor(scale).log(), torch.tensor(bias)
+    return SimpleNamespace(joint=SimpleNamespace(object_scale=log, object_bias=bias, image_scale=log, image_bias=bias))
 
 
 def table_of(n: int, image_id: str | None = None) -> Objects:
@@ -57,4 +47,5 @@ def table_of(n: int, image_id: str | None = None) -> Objects:
 
 def embedding(*texts: str, image: str = "blood smear", image_id: str | None = "a", **noise) -> Embedding:
     objects = seen(*texts, **noise)
-    return Embedding(direction(image), objects, table_of(len(objects), image_id), image_id)
+    nothing = np.zeros((0, D)), np.zeros((0, 4))
+    return Embedding(direction(image), *nothing, objects, table_of(len(objects), image_id), None, 1.0, image_id)

@@ -1,5 +1,7 @@
 """``classify`` names images and objects by words, by a taxonomy or by examples, and says why where it does not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,8 +27,8 @@ def _joint_space():
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(zeroshot, "text_vectors", encode_text)
-        patch.setattr(subjects, "_embed", embed)
+        patch.setattr(zeroshot, "encode_text", encode_text)
+        patch.setattr(subjects, "embed", embed)
         yield
 
 
@@ -64,20 +66,9 @@ def test_without_none_the_labels_share_everything():
     assert table["name"][1] == "platelet"
 
 
-def test_a_stated_null_sets_what_is_needed(rng):
-    strict, lax = ({"null": (rng.normal(m, 0.05, 2000)).tolist()} for m in (0.6, 0.0))
-    half = seen("platelet", noise=1.5)
-    assert classify(half, CELLS, model=model(object=strict))["name"][0] == "none of these"
-    table = classify(half, CELLS, model=model(object=lax))
-    assert table["name"][0] == "platelet"
-    assert table.attrs["null"] == "similarities to unfitting prompts on validation images"
-
-
-@pytest.mark.parametrize("stated", [True, False])
-def test_few_strangers_are_given_a_label(rng, stated):
+def test_few_strangers_are_given_a_label(rng):
     things = rng.normal(size=(1500, 128))
-    null = {"object": {"null": rng.normal(0, 1 / np.sqrt(128), 3000).tolist()}} if stated else {}
-    table = classify(things, [f"label {k}" for k in range(6)], model=model(**null), confidence=0.01)
+    table = classify(things, [f"label {k}" for k in range(6)], model=model(), confidence=0.01)
     assert 1 - (table["name"] == "none of these").mean() == pytest.approx(0.05, abs=0.03)
 
 
@@ -107,9 +98,8 @@ def test_many_subtypes_do_not_outweigh_a_class_with_few():
 @given(st.integers(0, 2**31), st.booleans(), st.floats(1, 30), st.floats(-9, 0))
 @settings(max_examples=6, deadline=None)
 def test_every_rank_sums_to_what_holds_it(seed, none_of_these, scale, bias):
-    eyes = model()
-    eyes.object_scale, eyes.object_bias = scale, bias
-    table = classify(np.random.default_rng(seed).normal(size=(4, 128)), taxonomy="blood", model=eyes, none_of_these=none_of_these)
+    things, eyes = np.random.default_rng(seed).normal(size=(4, 128)), model(scale, bias)
+    table = classify(things, taxonomy="blood", model=eyes, none_of_these=none_of_these)
     blood = Taxonomy.read("blood")
     for name, inside in blood.children.items():
         if inside:
@@ -165,8 +155,7 @@ def test_objects_chosen_from_all_keep_their_rows():
 
 def test_nothing_found_gives_an_empty_table():
     e = embedding("platelet")
-    e.objects, e.found = e.objects[:0], table_of(0)
-    table = classify(e, CELLS, model=model())
+    table = classify(replace(e, objects=e.objects[:0], found=table_of(0)), CELLS, model=model())
     assert len(table) == 0
     assert "p:platelet" in table
     assert "reason" in table
@@ -273,7 +262,7 @@ def test_what_cannot_be_classified_is_refused_in_words():
 
 
 def test_a_known_diameter_reaches_every_look(monkeypatch):
-    looked, look = [], subjects._embed
-    monkeypatch.setattr(subjects, "_embed", lambda img, model, d: looked.append(d) or look(img, model, d))
+    looked, look = [], subjects.embed
+    monkeypatch.setattr(subjects, "embed", lambda img, **asked: looked.append(asked["diameter_px"]) or look(img, **asked))
     classify([grey(0)], examples={"a": [grey(0)], "b": [grey(1)]}, diameter_px=17.0)
     assert looked == [17.0] * 3
