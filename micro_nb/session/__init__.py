@@ -14,19 +14,9 @@ _HOME = {
     "understand": ".reader.understanding", "Understood": ".reader.understanding",
 }  # fmt: skip
 __all__ = [
-    "Answer",
-    "Call",
-    "Evidence",
-    "Length",
-    "Measurement",
-    "Selection",
-    "Session",
-    "Turn",
-    "Understood",
-    "measurement",
-    "parse",
+    "Answer", "Call", "Evidence", "Length", "Measurement", "Selection", "Session", "Turn", "Understood", "measurement", "parse",
     "understand",
-]
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

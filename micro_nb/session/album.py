@@ -16,11 +16,12 @@ class Album(Mapping[str, MicroImage]):
     Attributes
     ----------
     groups : conditions of several images, each with the names of its images.
+    originals : the images as they were added, whatever scale was stated since.
     """
 
     def __init__(self) -> None:
         self._images: dict[str, MicroImage] = {}
-        self._originals: dict[str, MicroImage] = {}
+        self.originals: dict[str, MicroImage] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
 
     @classmethod
@@ -55,32 +56,19 @@ class Album(Mapping[str, MicroImage]):
             raise TypeError(f"Session takes images from open_image, not {type(img).__name__}")
         if name is not None and (name in self._images or not name.strip()):
             raise EvidenceError(f"an image named {name!r} is already in this session; choose another name")
-        if name is None:
-            name, k = img.name, 1
-            while name in self._images:
-                k += 1
-                name = f"{img.name} ({k})"
-        self._images[name] = self._originals[name] = img
+        free = (f"{img.name} ({k})" if k > 1 else img.name for k in range(1, len(self._images) + 2))
+        name = name if name is not None else next(n for n in free if n not in self._images)
+        self._images[name] = self.originals[name] = img
         return name
-
-    def original(self, name: str) -> MicroImage:
-        """The image as it was added, whatever scale was stated since."""
-        return self._originals[name]
 
     def put(self, name: str, img: MicroImage) -> None:
         """The same image opened otherwise, for example with another pixel size."""
         self._images[name] = img
 
-    @property
-    def first(self) -> str | None:
-        """The name of the image that came first."""
-        return next(iter(self._images), None)
-
     def __getitem__(self, name: str) -> MicroImage:
-        try:
-            return self._images[name]
-        except KeyError:
-            raise EvidenceError(f"no image is named {name!r}; there are {', '.join(self._images) or 'none'}") from None
+        if name not in self._images:
+            raise EvidenceError(f"no image is named {name!r}; there are {', '.join(self._images) or 'none'}")
+        return self._images[name]
 
     def __contains__(self, name: object) -> bool:
         return name in self._images

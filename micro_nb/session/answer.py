@@ -94,19 +94,16 @@ class Answer:
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> Answer:
         """The answer that :meth:`to_dict` described; answers of versions without expressions have none."""
-        value = tuple(d["value"]) if isinstance(d["value"], list) else d["value"]
-        return cls(
+        value, evidence = d["value"], tuple(Evidence.from_dict(e) for e in d["evidence"])
+        said = (
             d["text"],
-            value,
+            tuple(value) if isinstance(value, list) else value,
             d["unit"],
-            tuple(Evidence.from_dict(e) for e in d["evidence"]),
+            evidence,
             tuple(Span(*s) for s in d["spans"]),
-            d["declined"],
-            d["remedy"],
-            calls_from(d.get("calls", ())),
-            tuple(calls_from(calls) for calls in d.get("alternatives", ())),
-            d.get("worded_by", ""),
         )
+        others = tuple(calls_from(calls) for calls in d.get("alternatives", ()))
+        return cls(*said, d["declined"], d["remedy"], calls_from(d.get("calls", ())), others, d.get("worded_by", ""))
 
     def to_html(self) -> str:
         """Prose with its numbers linked to evidence, the evidence, and the picture; all text is escaped."""

@@ -1,8 +1,11 @@
-"""Results into an answer: sentences one after another, evidence behind them, and the law that no number is unsupported."""
+"""Results into an answer: sentences one after another, evidence behind them, and the law that no number is unsupported: every
+span is printed as its field is, and no number stands outside of a span."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from ..data.image import MicroImage
 from ..errors import EvidenceError
@@ -13,7 +16,11 @@ from .measures.eyes import FLOOR
 from .measures.measurement import Measurement
 from .measures.results import Result
 from .measures.scene import Scene
-from .words.prose import Part, Quoted, Stated, numerals, sentence
+from .words.printing import print_number
+from .words.prose import Part, Stated, numerals, sentence
+
+EXPRESSION = "parameters.expression"
+"""The field of a number that is not measured but said: a limit, a rank."""
 
 
 def answer_of(results: Sequence[Result], calls: tuple[Call, ...], scene: Scene) -> Answer:
@@ -26,101 +33,64 @@ def answer_of(results: Sequence[Result], calls: tuple[Call, ...], scene: Scene) 
     facts, evidence = _evidence(results, scene)
     text, spans = "", list[Span]()
     for result in results:
-        said, more = placed(sentence(result), facts, evidence, len(text) + bool(text))
+        said, more = _placed(sentence(result), facts, evidence, len(text) + bool(text))
         text, spans = f"{text} {said}".strip(), [*spans, *more]
     main = next((r for r in results if r.value is not None), results[0])
-    declined = (
-        next((r.found.declined for r in results if r.found.declined is not None), None)
-        if all(r.found.declined for r in results)
-        else None
-    )
-    shown = next((r.selection for r in results if r.selection is not None), None)
-    table = next((r.found.table for r in results if r.found.table is not None), None)
-    remedy = next((r.found.remedy for r in results if r.found.remedy is not None), None)
-    image = shown.image if shown is not None else scene.open_image
-    objects = shown.as_objects() if shown is not None else None
+    found, shown = [r.found for r in results], next((r.selection for r in results if r.selection is not None), None)
     return Answer(
-        text,
-        main.value,
-        main.unit,
-        tuple(evidence),
-        tuple(spans),
-        declined,
-        remedy,
+        text, main.value, main.unit, tuple(evidence), tuple(spans),
+        found[0].declined if all(f.declined for f in found) else None,
+        next((f.remedy for f in found if f.remedy is not None), None),
         calls,
-        image=image,
-        objects=objects,
-        table=table,
-    )
+        image=shown.image if shown is not None else scene.open_image,
+        objects=shown.as_objects() if shown is not None else None,
+        table=next((f.table for f in found if f.table is not None), None),
+    )  # fmt: skip
 
 
-def placed(
-    parts: Sequence[Part], facts: Sequence[Measurement], evidence: Sequence[Evidence], start: int = 0
+def _placed(
+    parts: Sequence[Part], facts: Sequence[Measurement], evidence: Sequence[Evidence], start: int
 ) -> tuple[str, list[Span]]:
-    """The text of parts, and where it states what.
-
-    Raises
-    ------
-    EvidenceError : a number that no evidence holds.
-    """
+    """The text of parts, and where it states what."""
     text, spans = "", []
     for part in parts:
-        at = start + len(text)
-        if isinstance(part, Stated):
-            index = next((k for k, m in enumerate(facts) if m is part.fact), None)
-            if index is None:
-                index = next((k for k, m in enumerate(facts) if m == part.fact), None)
-            if index is None:
-                raise EvidenceError(f"{part.fact.quantity!r} is stated but is no evidence")
-            spans.append(Span(at, at + len(part.text), index, part.field.replace("found.", "parameters.")))
-            text += part.text
-        elif isinstance(part, Quoted):
-            spans.append(Span(at, at + len(part.text), _holder(part.text, evidence), "parameters.expression"))
-            text += part.text
-        else:
+        if isinstance(part, str):
             if numerals(part):
                 raise EvidenceError(f"the number in {part!r} is not covered by evidence")
             text += part
+            continue
+        at = start + len(text)
+        if isinstance(part, Stated):
+            same = [k for k, m in enumerate(facts) if m is part.fact] or [k for k, m in enumerate(facts) if m == part.fact]
+            if not same:
+                raise EvidenceError(f"{part.fact.quantity!r} is stated but is no evidence")
+            index, field = same[0], part.field.replace("found.", "parameters.")
+        else:
+            index, field = _holder(part.text, evidence), EXPRESSION
+        spans.append(Span(at, at + len(part.text), index, field))
+        text += part.text
     return text, spans
 
 
-def _holder(text: str, evidence: Sequence[Evidence]) -> int:
-    """The evidence whose expression holds a number of the words."""
-    plain = text.replace(",", "")
-    for k, e in enumerate(evidence):
-        if plain in str(e.parameters.get("expression", "")) or plain in e.quantity.replace(",", ""):
-            return k
-    for k, e in enumerate(evidence):
-        if float(plain.replace("−", "-")) in _numbers(str(e.parameters.get("expression", ""))):
-            return k
-    for k, e in enumerate(evidence):
-        if any(float(plain) == v for v in e.parameters.values() if isinstance(v, int | float) and not isinstance(v, bool)):
-            return k
-    raise EvidenceError(f"the number {text} is in no expression that was measured")
-
-
-def _numbers(expression: str) -> set[float]:
-    out = set()
-    for start, end in numerals(expression):
-        try:
-            out.add(float(expression[start:end].replace(",", "")))
-        except ValueError:
-            continue
-    return out
+def _holder(words: str, evidence: Sequence[Evidence]) -> int:
+    """The evidence whose expression, or a parameter, holds a number of the words."""
+    held = [k for k, e in enumerate(evidence) if _said(e, words)]
+    with suppress(ValueError):
+        number = float(words.replace(",", ""))
+        found = [[v for v in e.parameters.values() if isinstance(v, int | float)] for e in evidence]
+        held += [k for k, values in enumerate(found) if number in values]
+    if not held:
+        raise EvidenceError(f"the number {words} is in no expression that was measured")
+    return held[0]
 
 
 def _evidence(results: Sequence[Result], scene: Scene) -> tuple[list[Measurement], list[Evidence]]:
     """Facts and evidence side by side: those of each result first, then those they were made from."""
-    facts: list[Measurement] = []
-    evidence: list[Evidence] = []
-    for result in results:
-        for part in result.every():
-            for m in part.measured:
-                if any(m is known for known in facts):
-                    continue
-                facts.append(m)
-                evidence.append(_tied(m, _owner(m, part), scene))
-    return facts, evidence
+    first: dict[int, tuple[Measurement, Result]] = {}
+    for part in (part for result in results for part in result.every()):
+        for m in part.measured:
+            first.setdefault(id(m), (m, part))
+    return [m for m, _ in first.values()], [_tied(m, _owner(m, part), scene) for m, part in first.values()]
 
 
 def _owner(m: Measurement, result: Result) -> Result:
@@ -143,14 +113,83 @@ def _tied(m: Measurement, result: Result, scene: Scene) -> Evidence:
 
 def _stands_on(result: Result, scene: Scene) -> tuple[Mapping[str, MicroImage], Mapping[str, Sequence[str]]]:
     """Of several images those that a result was measured on, and the conditions they belong to."""
-    over_all = any(
-        call.get("among") == "images" or call.get("per") == "image" or "images" in call.args for call in result.call.walk()
-    )
+    calls = list(result.call.walk())
+    over_all = any(c.get("among") == "images" or c.get("per") == "image" or "images" in c.args for c in calls)
     looked = {(r.selection.scene if r.selection is not None else r.scene).about for r in result.every()}
     names = set(scene.images) if over_all else looked
-    groups = {
-        g: members
-        for g, members in scene.groups.items()
-        if names & set(members) and (len(names) > 1 or f'"{g}"' in str(result.call))
-    }
-    return {n: i for n, i in scene.images.items() if n in names or any(n in members for members in groups.values())}, groups
+    groups = {g: of for g, of in scene.groups.items() if names & set(of) and (len(names) > 1 or f'"{g}"' in str(result.call))}
+    every = names.union(*groups.values())
+    return {name: img for name, img in scene.images.items() if name in every}, groups
+
+
+def field_value(evidence: Evidence, path: str) -> Any:
+    """What a span's field holds, e.g. ``"interval.1"``, ``"parameters.threshold"``.
+
+    Raises
+    ------
+    EvidenceError : the evidence has no such field.
+    """
+    head, *rest = path.split(".")
+    try:
+        value = getattr(evidence, head)
+        for key in rest:
+            value = value[key] if isinstance(value, Mapping) else value[int(key)]
+    except (AttributeError, KeyError, IndexError, ValueError, TypeError):
+        raise EvidenceError(f"evidence {evidence.quantity!r} has no field {path!r}") from None
+    return value
+
+
+def print_field(evidence: Evidence, path: str) -> str:
+    """The one way a field is written in prose.
+
+    Raises
+    ------
+    EvidenceError : it holds what no sentence can state.
+    """
+    value = field_value(evidence, path)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise EvidenceError(f"field {path!r} of {evidence.quantity!r} is {value}, which cannot stand in prose")
+    return value if isinstance(value, str) else print_number(value)
+
+
+def said_numbers(expression: str) -> dict[float, int]:
+    """The numbers that an expression holds, and where each stands.
+
+    >>> list(said_numbers('count(obj("nucleus", having="area > 80 um2"))'))
+    [80.0]
+    """
+    found: dict[float, int] = {}
+    for start, end in numerals(expression):
+        with suppress(ValueError):  # a number in words stands in no condition
+            found.setdefault(float(expression[start:end].replace(",", "").replace("−", "-")), start)
+    return found
+
+
+def verify(text: str, spans: Sequence[Span], evidence: Sequence[Evidence]) -> None:
+    """Refuses a text that states what evidence does not.
+
+    Raises
+    ------
+    EvidenceError : a span whose evidence prints otherwise, or whose expression holds no such number; or a number outside every
+        span.
+    """
+    for s in spans:
+        if not 0 <= s.index < len(evidence):
+            raise EvidenceError(f"a span points to evidence {s.index} of {len(evidence)}")
+        fact, words = evidence[s.index], text[s.start : s.end]
+        if not _said(fact, words) if s.field == EXPRESSION else print_field(fact, s.field) != words:
+            raise EvidenceError(f"the text says {words!r}, which {s.field} of {fact.quantity!r} does not")
+    for start, end in numerals(text):
+        if not any(s.start <= start and end <= s.end for s in spans):
+            raise EvidenceError(f"the number {text[start:end]!r} in {text!r} is not covered by evidence")
+
+
+def _said(fact: Evidence, words: str) -> bool:
+    """Whether the expression, or the name of the fact, holds a number of the words."""
+    plain, expression = words.replace(",", "").replace("−", "-"), str(fact.parameters.get("expression", ""))
+    if plain in expression or plain in fact.quantity.replace(",", ""):
+        return True
+    try:
+        return float(plain) in said_numbers(expression)
+    except ValueError:
+        return False

@@ -15,11 +15,8 @@ from .measures.registry import get
 from .measures.results import Found, Result
 from .measures.scene import Scene
 
-_LEAVE_OUT = re.compile(
-    r"^(?:leave out|ignore|exclude|drop|remove|discard|without|skip)\s+(?:all\s+|those\s+|everything\s+|objects?\s+)*(.*)$",
-    re.IGNORECASE,
-)
-_KEEP = re.compile(r"^(?:keep|only|count only|take only|include only)\s+(.*)$", re.IGNORECASE)
+_LEAVE_OUT = r"(?:leave out|ignore|exclude|drop|remove|discard|without|skip)\s+(?:all\s+|those\s+|everything\s+|objects?\s+)*(.*)"
+_KEEP = r"(?:keep|only|count only|take only|include only)\s+(.*)"
 _BORDER = ("border", "edge", "edges", "frame", "rim", "image border", "touching the border", "border objects")
 
 
@@ -48,12 +45,10 @@ def standing_of(what: str) -> str | None:
     ('not (area < 4 px2)', None)
     """
     for pattern, form in ((_LEAVE_OUT, "not ({})"), (_KEEP, "{}")):
-        match = pattern.match(what.strip())
+        match = re.fullmatch(pattern, what.strip(), re.IGNORECASE)
         if match is None:
             continue
-        rest = match[1].strip()
-        if rest.lower() in _BORDER:
-            rest = "border"
+        rest = "border" if match[1].strip().lower() in _BORDER else match[1].strip()
         if not re.search(r"[<>=]|^border$|^touching$|\bis\b", rest):
             return None
         try:
@@ -70,9 +65,7 @@ def settled(call: Call, scene: Scene) -> Result | None:
     if condition is None:
         return None
     fact = Measurement("condition from now on", condition, found={"told_by": "the person"})
-    return Result(
-        call, get("adjust"), scene, Found((fact,), "Done: from now on I count and measure only what meets this: {0.value}.")
-    )
+    return Result(call, get("adjust"), scene, Found((fact,), "settled"))
 
 
 def restyled(call: Call, said: Answer, before: Sequence[Answer]) -> Answer:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from importlib.metadata import version as _installed
+from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ from .measures.measurement import Measurement, Value
 from .measures.scene import Scene
 
 Verdict = Literal["identical", "within tolerance", "differs"]
+SOFTWARE = ("numpy", "scipy", "scikit-image")
 
 
 @dataclass(frozen=True)
@@ -115,21 +116,10 @@ class Evidence:
         told: dict[str, Any] = {"expression": str(call)} | ({"marked": asdict(marked)} if marked is not None else {})
         told |= {"album": {name: {"content_id": i.content_id, **_how_to_open(i)} for name, i in images.items()}} if images else {}
         told |= {"groups": {name: list(members) for name, members in groups.items()}} if groups else {}
-        return cls(
-            m.quantity,
-            m.value,
-            m.unit,
-            m.interval,
-            region,
-            m.level,
-            call.name,
-            {**told, **_plain(m.found)},
-            __version__,
-            img.content_id if img is not None else None,
-            _how_to_open(img),
-            m.found.get("weights"),
-            environment=_environment(img),
-        )
+        about = (img.content_id if img is not None else None, _how_to_open(img), m.found.get("weights"), _environment(img))
+        found = json.loads(json.dumps(dict(m.found), default=_as_json))
+        what = (m.quantity, m.value, m.unit, m.interval, region, m.level, call.name)
+        return cls(*what, {**told, **found}, __version__, *about)
 
     @property
     def call(self) -> Call:
@@ -182,11 +172,8 @@ class Evidence:
         for name, how in wanted.items():
             same = next((i for i in given if i.content_id == how["content_id"]), None)
             if same is None and given and len(wanted) == 1:
-                raise EvidenceError(
-                    f"{self.quantity}: was measured on the image {how['content_id']}, not on {given[0].name} "
-                    f"({given[0].content_id}); "
-                    "pass the very image or selection it was measured on"
-                )
+                other = f"not on {given[0].name} ({given[0].content_id}); pass the very image or selection it was measured on"
+                raise EvidenceError(f"{self.quantity}: was measured on the image {how['content_id']}, {other}")
             image = same or self._reopened(how)
             found[name or image.name] = image
         return found
@@ -197,16 +184,13 @@ class Evidence:
         return open_image(how["path"], pixel_size=how.get("pixel_size"))
 
     def _scene(self, images: Mapping[str, MicroImage], about: str | None) -> Scene:
-        told = self.parameters
-        marked = Region.from_dict(told["marked"]) if "marked" in told else None
-        groups = {name: tuple(members) for name, members in told.get("groups", {}).items()}
-        tiles = told.get("tiles_drawn")
+        told, tiles = self.parameters, self.parameters.get("tiles_drawn")
         return Scene(
             images,
             about,
             told.get("eyes", FLOOR),
-            marked=marked,
-            groups=groups,
+            marked=Region.from_dict(told["marked"]) if "marked" in told else None,
+            groups={name: tuple(members) for name, members in told.get("groups", {}).items()},
             standing=tuple(told.get("standing", ())),
             tiles=tiles if isinstance(tiles, int) else None,
         )
@@ -246,21 +230,13 @@ class Evidence:
         return "within tolerance" if close else "differs"
 
 
-def _plain(found: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON values only; what is none is written as text."""
-    return json.loads(json.dumps(dict(found), default=_as_json))  # type: ignore[no-any-return]
-
-
 def _as_json(value: Any) -> Any:
-    return (
-        value.item()
-        if hasattr(value, "item")
-        else dict(value)
-        if isinstance(value, Mapping)
-        else list(value)
-        if isinstance(value, tuple | set)
-        else str(value)
-    )
+    """JSON values only; what is none is written as text."""
+    if hasattr(value, "item"):
+        return value.item()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple | set) else str(value)
 
 
 def _open_code(how: Mapping[str, Any]) -> str:
@@ -276,16 +252,9 @@ def _how_to_open(img: MicroImage | None) -> dict[str, Any]:
     return {"path": img.uri} | ({"pixel_size": stated} if stated else {})
 
 
-@cache
-def _version(name: str) -> str:
-    return _installed(name)
+_version = cache(version)
 
 
 def _environment(img: MicroImage | None) -> dict[str, Any]:
-    versions = {name: _version(name) for name in ("numpy", "scipy", "scikit-image")}
-    about = (
-        {"dtype": str(img.dtype), **({"cautions": list(img.info.cautions)} if img.info.cautions else {})}
-        if img is not None
-        else {}
-    )
-    return {"threads": settings.threads, **about, **versions}
+    about = {"dtype": str(img.dtype), "cautions": list(img.info.cautions)} if img is not None else {}
+    return {"threads": settings.threads, **{k: v for k, v in about.items() if v}, **{name: _version(name) for name in SOFTWARE}}

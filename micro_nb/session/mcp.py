@@ -1,10 +1,8 @@
 """The measuring language for other assistants, over the Model Context Protocol: open, look, measure, describe.
 
 ``micro-nb mcp FOLDER...`` serves over standard input and output. Nothing is written, no code is run, no network is used, and
-only images
-inside of the folders named at the start are opened. Jupyter's MCP server finds the same four as plain functions through the
-entry point
-``jupyter_server_mcp.tools``; there the folder is the one the server runs in.
+only images inside of the folders named at the start are opened. Jupyter's MCP server finds the same four as plain functions
+through the entry point ``jupyter_server_mcp.tools``; there the folder is the one the server runs in.
 """
 
 from __future__ import annotations
@@ -31,15 +29,8 @@ from .measures.registry import Measure, measures
 from .measures.schema import GRAMMAR, LONGEST, listing, schema
 from .session import Session
 
-TOOLS = [
-    f"{__name__}:{name}"
-    for name in (
-        "open_microscope_image",
-        "look_at_microscope_image",
-        "measure_in_microscope_image",
-        "describe_measuring_language",
-    )
-]
+_TOOLS = ("open_microscope_image", "look_at_microscope_image", "measure_in_microscope_image", "describe_measuring_language")
+TOOLS = [f"{__name__}:{name}" for name in _TOOLS]
 _KEPT, _ROWS, _WIDTH, _FACTS = 8, 50, 768, 20
 _OF_THE_IMAGE = frozenset(["show", "how", "sure", "why"])
 _NETWORK = frozenset(["socket.connect", "socket.getaddrinfo", "socket.gethostbyname"])
@@ -90,10 +81,8 @@ class Bench:
         """A picture of the whole image as PNG, with a scale bar where the pixel size is known."""
         img = self._session(image).img
         assert img is not None
-        data = base64.b64encode(overview_png(img, width=_WIDTH)).decode()
-        return importlib.import_module("mcp.types").ImageContent.model_validate(
-            {"type": "image", "data": data, "mimeType": "image/png"}
-        )
+        data = {"type": "image", "data": base64.b64encode(overview_png(img, width=_WIDTH)).decode(), "mimeType": "image/png"}
+        return importlib.import_module("mcp.types").ImageContent.model_validate(data)
 
     def measure(self, image: str, expression: str) -> str:
         """Measures what an expression means, for example count("nucleus") or stat("area", "median", "nucleus"): answer, value,
@@ -103,9 +92,8 @@ class Bench:
         call = parse(expression)
         allowed = {m.name for m in self._offered()}
         if call.name in measures() and call.name not in allowed:
-            raise LanguageError(
-                f"{call.name} is not offered here: it changes the conversation or writes a file; measure in the image"
-            )
+            why = "it changes the conversation or writes a file; measure in the image"
+            raise LanguageError(f"{call.name} is not offered here: {why}")
         return json.dumps(_told(self._session(image).measure(call)), ensure_ascii=False, default=str)
 
     def describe(self) -> str:
@@ -165,9 +153,8 @@ def server(bench: Bench) -> Any:
     """The SDK's server with the four tools of a bench."""
     made_by, failed = _sdk()
     made = made_by("micro_nb", instructions=_ABOUT)
-    read_only = importlib.import_module("mcp.types").ToolAnnotations.model_validate(
-        {"readOnlyHint": True, "destructiveHint": False, "openWorldHint": False}
-    )
+    hints = {"readOnlyHint": True, "destructiveHint": False, "openWorldHint": False}
+    read_only = importlib.import_module("mcp.types").ToolAnnotations.model_validate(hints)
     for tool in (bench.open, bench.look, bench.measure, bench.describe):
         made.add_tool(_saying_why(tool, failed), name=tool.__name__, annotations=read_only)
     return made
@@ -223,17 +210,8 @@ def _saying_why(tool: Any, failed: Any) -> Any:
 
 
 def _told(answer: Answer) -> dict[str, Any]:
-    facts = [
-        {
-            "quantity": e.quantity,
-            "value": e.value,
-            "unit": e.unit,
-            "interval": e.interval,
-            "expression": e.parameters.get("expression"),
-            "id": e.id,
-        }
-        for e in answer.evidence[:_FACTS]
-    ]
+    shown = ("quantity", "value", "unit", "interval", "id")
+    facts = [{k: getattr(e, k) for k in shown} | {"expression": e.parameters.get("expression")} for e in answer.evidence[:_FACTS]]
     table = {"table": answer.table.head(_ROWS).to_csv()} if answer.table is not None else {}
     code = {"code": answer.evidence[0].code()} if answer.evidence else {}
     declined = {"declined": answer.declined, "remedy": answer.remedy} if answer.declined else {}

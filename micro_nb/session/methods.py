@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -13,11 +14,10 @@ from ..data.image import MicroImage
 from ..data.persons import without_persons
 from ..render.markdown import markdown_text
 from .answer import Answer, Span
-from .evidence import Evidence
-from .language import Call
+from .composing import EXPRESSION, print_field, said_numbers, verify
+from .evidence import SOFTWARE, Evidence
 from .measures.finding import METHOD
 from .measures.quantities import STATISTIC_WORDS
-from .spans import EXPRESSION, print_field, said_numbers, verify
 from .views.html import framed, prose_html
 from .words.phrases import objects_phrase
 from .words.prose import numerals
@@ -27,12 +27,17 @@ _RECORDED: Mapping[str, tuple[str, ...]] = {
     "exposure time": ("exposure", "exposure_s", "exposure_ms"), "camera or detector": ("camera", "detector"),
     "date of the acquisition": ("acquired",),
 }  # fmt: skip
+_FILED = ("microscope", "objective", "magnification", "na", "immersion", "acquired")
+_SETTINGS = {
+    "threshold": ", at an intensity threshold of {0.threshold}",
+    "score_threshold": ", at a score threshold of {0.score_threshold}",
+    "diameter_px": ", for a typical width of {0.diameter_px} px",
+}  # fmt: skip
 _ALWAYS = (
     "specimen, preparation and staining",
     "sample size: how many independent samples and fields there were, and how the fields were chosen",
     "how well the counts agree with counts by hand on images of this kind",
 )
-_SOFTWARE = ("numpy", "scipy", "scikit-image")
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,8 @@ class Methods:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         spans = [[s.start, s.end, s.index, s.field] for s in self.spans]
-        return {
-            "text": self.text,
-            "missing": list(self.missing),
-            "evidence": [e.to_dict() for e in self.evidence],
-            "spans": spans,
-        }
+        evidence = [e.to_dict() for e in self.evidence]
+        return {"text": self.text, "missing": list(self.missing), "evidence": evidence, "spans": spans}
 
     def __str__(self) -> str:
         return self.text + "\n\nMissing:\n" + "".join(f"- {m}\n" for m in self.missing)
@@ -76,33 +77,35 @@ class Methods:
 
 @dataclass
 class _Paragraph:
-    """A text under construction: words, and fields of evidence as ``(evidence, field)``."""
+    """A text under construction, and where it states which evidence."""
 
     evidence: list[Evidence]
     text: str = ""
     spans: list[Span] = field(default_factory=list)
 
-    def say(self, *parts: str | tuple[Evidence, str]) -> None:
-        """Adds a sentence."""
+    def say(self, template: str, *facts: Evidence, of: Evidence | None = None) -> None:
+        """Adds a sentence: ``{0}`` is the value of the first fact, ``{0.seed}`` one of its parameters; numbers of the sentence
+        itself stand in the expression of ``of``."""
         self.text += " " if self.text else ""
-        for part in parts:
-            if isinstance(part, str):
-                self.text += part
+        for k, piece in enumerate(re.split(r"\{(\d+(?:\.\w+)?)\}", template)):
+            if k % 2:
+                index, _, parameter = piece.partition(".")
+                path = f"parameters.{parameter}" if parameter else "value"
+                self._state(facts[int(index)], path, print_field(facts[int(index)], path))
+            elif of is None:
+                self.text += piece
             else:
-                self.state(*part)
+                self._quote(piece, of)
 
-    def quote(self, text: str, e: Evidence) -> None:
-        """Adds words whose numbers stand in the expression of a fact."""
+    def _quote(self, text: str, e: Evidence) -> None:
         at = 0
         for start, end in numerals(text):
             self.text += text[at:start]
-            self.state(e, EXPRESSION, text[start:end])
+            self._state(e, EXPRESSION, text[start:end])
             at = end
         self.text += text[at:]
 
-    def state(self, e: Evidence, path: str, text: str = "") -> None:
-        """Adds a field of a fact, as it is printed."""
-        text = text or print_field(e, path)
+    def _state(self, e: Evidence, path: str, text: str) -> None:
         if e not in self.evidence:
             self.evidence.append(e)
         self.spans.append(Span(len(self.text), len(self.text) + len(text), self.evidence.index(e), path))
@@ -124,17 +127,12 @@ def methods(img: MicroImage | None, evidence: Sequence[Evidence], *, worded_by: 
     for e in _distinct(evidence, ("method", "weights", "kind", "channel", "threshold", "score_threshold"), needed="method"):
         _finding(told, e)
     _measuring(told, evidence)
-    told.say(
-        "Measured with ",
-        *_listed([(f"{name} ", (_stated(f"version of {name}", v, img), "value")) for name, v in _software()]),
-        ".",
-    )
+    software = {"micro_nb": __version__, **{name: version(name) for name in SOFTWARE}}
+    stated = [_stated(f"version of {name}", v, img) for name, v in software.items()]
+    told.say(f"Measured with {', '.join(f'{name} {{{k}}}' for k, name in enumerate(software))}.", *stated)
     for name in dict.fromkeys(filter(None, worded_by)):
-        told.say(
-            "Some answers were worded by the language model ",
-            (_stated("language model", name, img), "value"),
-            "; it measured nothing.",
-        )
+        by = _stated("language model", name, img)
+        told.say("Some answers were worded by the language model {0}; it measured nothing.", by)
     verify(told.text, told.spans, told.evidence)
     return Methods(told.text, tuple(_missing(img, evidence)), tuple(told.evidence), tuple(told.spans))
 
@@ -142,123 +140,82 @@ def methods(img: MicroImage | None, evidence: Sequence[Evidence], *, worded_by: 
 def _image(told: _Paragraph, img: MicroImage) -> None:
     height, width = img.plane_shape
     facts = {"name": img.name, "width": width, "height": height, "dtype": str(img.dtype)}
-    name, wide, high, dtype = ((_stated(f"{k} of the image", v, img), "value") for k, v in facts.items())
-    told.say("The image ", name, " has ", wide, " x ", high, " px of type ", dtype, ".")
+    described = [_stated(f"{k} of the image", v, img) for k, v in facts.items()]
+    told.say("The image {0} has {1} x {2} px of type {3}.", *described)
     if img.pixel_size is None:
         told.say("Its pixel size is not known, so lengths and areas are in pixels.")
     else:
         size = _stated("pixel size", float(img.pixel_size["x"]), img, "um")
         source = _stated("source of the pixel size", str(img.pixel_size_source), img)
-        stated = img.pixel_size_source == "argument"
-        told.say(
-            "Its pixel size is ",
-            (size, "value"),
-            " µm, ",
-            *(["as stated by the user"] if stated else ["as the file records (", (source, "value"), ")"]),
-            ".",
-        )
+        by = "as stated by the user" if img.pixel_size_source == "argument" else "as the file records ({1})"
+        told.say(f"Its pixel size is {{0}} µm, {by}.", size, source)
     if "c" in img.axes and not img.rgb:
-        told.say(
-            "Its channels are ", (_stated("names of the channels", ", ".join(c.name for c in img.channels), img), "value"), "."
-        )
+        told.say("Its channels are {0}.", _stated("names of the channels", ", ".join(c.name for c in img.channels), img))
     if img.rgb:
         told.say("It is a colour picture of red, green and blue.")
-    known = ("microscope", "objective", "magnification", "na", "immersion", "acquired")
-    recorded = [(k, img.metadata[k]) for k in known if img.metadata.get(k) not in (None, "")]
+    recorded = {k: img.metadata[k] for k in _FILED if img.metadata.get(k) not in (None, "")}
     if recorded:
-        said = [
-            (f"{'numerical aperture' if k == 'na' else k} ", (_stated(k, without_persons(v, k), img), "value"))
-            for k, v in recorded
-        ]
-        told.say("The file records: ", *_listed(said, "; "), ".")
+        named = "; ".join(f"{'numerical aperture' if k == 'na' else k} {{{n}}}" for n, k in enumerate(recorded))
+        told.say(f"The file records: {named}.", *(_stated(k, without_persons(v, k), img) for k, v in recorded.items()))
     if img.info.cautions:
-        told.say("Of its values: ", (_stated("what is to be known of values", "; ".join(img.info.cautions), img), "value"), ".")
+        told.say("Of its values: {0}.", _stated("what is to be known of values", "; ".join(img.info.cautions), img))
 
 
 def _finding(told: _Paragraph, e: Evidence) -> None:
     """By what, and with which settings, objects were found."""
-    if "objects_in_image" not in e.parameters and "tiles_in_all" not in e.parameters:
-        return
     given = e.parameters
-    settings: list[str | tuple[Evidence, str]] = []
-    for key, words, unit in (
-        ("threshold", "at an intensity threshold of", ""),
-        ("score_threshold", "at a score threshold of", ""),
-        ("diameter_px", "for a typical width of", " px"),
-    ):
-        if isinstance(given.get(key), int | float):
-            settings += [f", {words} ", (e, f"parameters.{key}"), unit]
-    channel: list[str | tuple[Evidence, str]] = (
-        [" in ", (e, "parameters.channel")] if isinstance(given.get("channel"), str) else []
-    )
+    if "objects_in_image" not in given and "tiles_in_all" not in given:
+        return
+    settings = " in {0.channel}" if isinstance(given.get("channel"), str) else ""
+    settings += "".join(words for key, words in _SETTINGS.items() if isinstance(given.get(key), int | float))
     if given["method"] == METHOD:
-        told.say("Objects were found by segmentation without trained weights", *channel, *settings, ".")
+        told.say(f"Objects were found by segmentation without trained weights{settings}.", e)
     elif e.weights:
         weights = _stated("weights of the model", e.weights[:12], None)
-        told.say(
-            "Objects were found with ", (e, "parameters.method"), " (weights ", (weights, "value"), ")", *channel, *settings, "."
-        )
+        told.say(f"Objects were found with {{0.method}} (weights {{1}}){settings}.", e, weights)
     else:
         told.say("The objects were given to the session, found or corrected before.")
     if "tiles_drawn" in given:
-        told.say(
-            "Figures were estimated from ",
-            (e, "parameters.tiles_drawn"),
-            " of ",
-            (e, "parameters.tiles_in_all"),
-            " tiles drawn at random.",
-        )
+        told.say("Figures were estimated from {0.tiles_drawn} of {0.tiles_in_all} tiles drawn at random.", e)
 
 
 def _measuring(told: _Paragraph, evidence: Sequence[Evidence]) -> None:
     """How many objects, under which conditions, with which intervals, and where."""
     most: dict[str, Evidence] = {}
     for e in evidence:
-        if (
-            e.unit == "count"
-            and isinstance(e.value, int)
-            and e.quantity.startswith("number of ")
-            and "objects_in_image" in e.parameters
-        ):
-            kind = e.quantity.removeprefix("number of ").removesuffix(" measured")
-            if kind not in most or e.value > most[kind].value:  # type: ignore[operator] # all are numbers
-                most[kind] = e
+        counted = e.unit == "count" and e.quantity.startswith("number of ") and "objects_in_image" in e.parameters
+        kind = e.quantity.removeprefix("number of ").removesuffix(" measured")
+        if counted and isinstance(e.value, int) and (kind not in most or e.value > most[kind].value):  # type: ignore[operator]
+            most[kind] = e
     for kind, e in most.items():
-        told.say("Number of ")
-        told.quote(f"{kind} measured: ", e)
-        told.state(e, "value")
-        told.quote(".", e)
-    taken = [
-        _statistic(str(c.args[1]))
-        for e in evidence
-        if "expression" in e.parameters
-        for c in e.call.walk()
-        if c.name == "stat" and len(c.args) > 1
-    ]
+        told.say(f"Number of {_bare(kind)} measured: {{0}}.", e, of=e)
+    calls = [c for e in evidence if "expression" in e.parameters for c in e.call.walk()]
+    taken = dict.fromkeys(_statistic(str(c.args[1])) for c in calls if c.name == "stat" and len(c.args) > 1)
     if taken and not any(map(numerals, taken)):
-        told.say("Statistics over objects: ", " and ".join(dict.fromkeys(taken)), ".")
+        told.say(f"Statistics over objects: {' and '.join(taken)}.")
     for phrase, e in _conditions(evidence).items():
-        told.say("Some figures are of ")
-        told.quote(f"{phrase} only.", e)
+        told.say(f"Some figures are of {_bare(phrase)} only.", of=e)
     for e in _distinct(evidence, ("interval_by", "confidence_percent"), needed="interval_by"):
-        told.say("Intervals are ", (e, "parameters.confidence_percent"), " % intervals by ", (e, "parameters.interval_by"), ".")
-    places = dict.fromkeys(
-        e.region.name for e in evidence if e.region is not None and e.region.name and not numerals(e.region.name)
-    )
-    if places:
-        told.say("Parts of the image that were measured on their own: ", ", ".join(filter(None, places)), ".")
+        told.say("Intervals are {0.confidence_percent} % intervals by {0.interval_by}.", e)
+    places = dict.fromkeys(e.region.name for e in evidence if e.region is not None and e.region.name)
+    named = [name for name in places if name and not numerals(name)]
+    if named:
+        told.say(f"Parts of the image that were measured on their own: {_bare(', '.join(named))}.")
 
 
 def _conditions(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
     """What the objects had to be, in words, with a fact whose expression says so."""
     found: dict[str, Evidence] = {}
     for e in evidence:
-        calls: Iterable[Call] = e.call.walk() if "expression" in e.parameters else ()
-        for call in calls:
+        for call in e.call.walk() if "expression" in e.parameters else ():
             if call.name == "obj" and call.get("having") is not None:
                 found.setdefault(objects_phrase(call.but(where=None, image=None)), e)
-    numbers = {phrase: [phrase[a:b] for a, b in numerals(phrase)] for phrase in found}
-    return {p: e for p, e in found.items() if all(_is_said(n, e) for n in numbers[p])}
+    return {phrase: e for phrase, e in found.items() if all(_is_said(phrase[a:b], e) for a, b in numerals(phrase))}
+
+
+def _bare(words: str) -> str:
+    """Words of a person without what would be a place in a template."""
+    return words.replace("{", "(").replace("}", ")")
 
 
 def _statistic(name: str) -> str:
@@ -270,10 +227,6 @@ def _is_said(number: str, e: Evidence) -> bool:
         return float(number.replace(",", "")) in said_numbers(str(e.parameters["expression"]))
     except ValueError:
         return number in str(e.parameters["expression"])
-
-
-def _software() -> list[tuple[str, str]]:
-    return [("micro_nb", __version__), *((name, version(name)) for name in _SOFTWARE)]
 
 
 def _missing(img: MicroImage | None, evidence: Sequence[Evidence]) -> Iterable[str]:
@@ -298,13 +251,8 @@ def _missing(img: MicroImage | None, evidence: Sequence[Evidence]) -> Iterable[s
 
 def _stated(quantity: str, value: Any, img: MicroImage | None, unit: str = "") -> Evidence:
     """A fact that is read, not measured by an expression."""
-    return Evidence(
-        quantity,
-        value if isinstance(value, int | float) else str(value),
-        unit,
-        version=__version__,
-        image_id=img.content_id if img is not None else None,
-    )
+    value = value if isinstance(value, int | float) else str(value)
+    return Evidence(quantity, value, unit, version=__version__, image_id=img.content_id if img is not None else None)
 
 
 def _distinct(evidence: Sequence[Evidence], keys: Sequence[str], *, needed: str) -> list[Evidence]:
@@ -314,10 +262,3 @@ def _distinct(evidence: Sequence[Evidence], keys: Sequence[str], *, needed: str)
         if e.parameters.get(needed):
             found.setdefault(repr([e.parameters.get(key) for key in keys]), e)
     return list(found.values())
-
-
-def _listed(pairs: Sequence[tuple[str, tuple[Evidence, str]]], between: str = ", ") -> list[str | tuple[Evidence, str]]:
-    out: list[str | tuple[Evidence, str]] = []
-    for words, stated in pairs:
-        out += [between, words, stated] if out else [words, stated]
-    return out

@@ -20,14 +20,13 @@ from .composing import answer_of
 from .control import adjusted, restyled, settled
 from .evidence import Evidence
 from .language import Call, parse
-from .llm.asked import UNSURE, Asked
-from .llm.models import assistant
+from .llm.assistant import assistant
+from .llm.prompts import UNSURE, Asked
 from .log.book import Choice, Writer, new_id, serials
 from .log.resume import answer_about, recalled
 from .measures.evaluation import check, evaluate, selection
 from .measures.eyes import MICRO_D1, resolve
 from .measures.finding import tiles_of
-from .measures.objects import CAVEATS
 from .measures.results import Result
 from .measures.scene import Scene
 from .measures.units import Length, convert
@@ -35,6 +34,7 @@ from .methods import Methods, methods
 from .reader.understanding import Understood, understand
 from .views.html import transcript_html
 from .views.text import transcript_markdown, transcript_text
+from .words.tables import table
 
 _log = logging.getLogger(__name__)
 _DOUBTFUL = 0.02
@@ -91,11 +91,9 @@ class Session:
         self.images = Album.of(img)
         self.turns: list[Turn] = []
         self.watchers: list[Callable[[Turn], None]] = []
-        self._scene = Scene(
-            self.images, self.images.first, eyes, groups=self.images.groups, told={"index": index} if index is not None else {}
-        )
-        if objects is not None and self.about is not None:
-            self._scene = replace(self._scene, given={self.about: objects})
+        first = next(iter(self.images), None)
+        given, told = {first: objects} if objects is not None and first is not None else {}, {"index": index} if index else {}
+        self._scene = Scene(self.images, first, eyes, given, groups=self.images.groups, told=told)
         self._tiles: dict[str, int] = {}
         self._scene_before: list[Scene] = []
         self.llm = assistant(llm)
@@ -285,37 +283,29 @@ class Session:
 
     def _measured(self, calls: tuple[Call, ...]) -> Answer:
         """The answer that expressions give; what cannot be measured of several is said behind the rest."""
-        results: list[Result] = []
-        failed: MicroNBError | None = None
+        results, failed = list[Result](), list[Answer]()
         for call in calls:
             try:
-                result = settled(call, self._scene) if call.name in ("set", "adjust") else None
-                results.append(result or evaluate(call, self._scene))
-            except MicroNBError as error:
-                failed = failed or error
-            except Exception:  # a fault of ours ends no conversation; it is logged with its place
-                _log.exception("%s failed", call)
-                failed = failed or EvidenceError(f"something went wrong inside while measuring {call.name}, so I give no answer")
+                result = settled(call, self._scene) or evaluate(call, self._scene)
+                if result.found.declined is None or result.found.says is not None:
+                    results.append(result)
+                else:
+                    failed.append(_refused(EvidenceError(result.found.declined), calls, result.found.remedy))
+            except Exception as error:
+                failed.append(_refused(error, calls))
         if not results:
-            return _refused(failed, calls)
+            return failed[0]
         try:
             answer = answer_of(results, calls, self._scene)
-        except EvidenceError as error:  # a sentence that states what was not measured is never shown
+        except Exception as error:  # a sentence that states what was not measured is never shown
             return _refused(error, calls)
-        except Exception:
-            _log.exception("%s could not be worded", calls)
-            return _refused(EvidenceError("something went wrong inside while wording that, so I give no answer"), calls)
-        if failed is not None:
-            more = _refused(failed, calls)
-            answer = replace(answer, text=f"{answer.text} {more.text}")
-        return answer
+        return replace(answer, text=f"{answer.text} {failed[0].text}") if failed else answer
 
     def _said_once(self, answer: Answer) -> Answer:
         """Without a caveat that an earlier answer gave."""
-        for text in CAVEATS:
-            if answer.text.endswith(text) and any(text in turn.answer.text for turn in holding(self.turns)):
-                return replace(answer, text=answer.text.removesuffix(text))
-        return answer
+        said = [turn.answer.text for turn in holding(self.turns)]
+        again = (c for c in table("talking")["caveats"].values() if answer.text.endswith(c) and any(c in text for text in said))
+        return replace(answer, text=answer.text.removesuffix(next(again, "")))
 
     def _undone(self, calls: tuple[Call, ...]) -> Answer:
         """The answer before the last one, whose turn is taken back with all that it told."""
@@ -341,7 +331,7 @@ class Session:
         length = Length.read(size if any(c.isalpha() for c in size) else f"{size} um")
         um = length.value if length.unit == "um" else convert(length.value, length.unit, "um", None)
         assert self.about is not None
-        self.images.put(self.about, open_image(self.images.original(self.about), pixel_size=um))
+        self.images.put(self.about, open_image(self.images.originals[self.about], pixel_size=um))
 
     def _affordable(self, budget: float | None) -> int | None:
         """How many tiles fit into a budget of seconds, after the time that a few of them take; twice as many when asked again."""
@@ -407,9 +397,10 @@ class Session:
         return {"text/html": transcript_html(self.turns), "text/plain": transcript_text(self.turns) or repr(self)}
 
 
-def _refused(error: MicroNBError | None, calls: tuple[Call, ...]) -> Answer:
+def _refused(error: Exception, calls: tuple[Call, ...], remedy: str | None = None) -> Answer:
     """Why nothing could be measured, as a sentence."""
-    text = str(error) if error is not None else "nothing was measured"
-    sentence = f"{text[:1].upper()}{text[1:]}"
-    reason = "not understood" if isinstance(error, LanguageError) else text
-    return Answer(sentence if sentence.endswith((".", "?", "!")) else f"{sentence}.", calls=calls, declined=reason)
+    if not isinstance(error, MicroNBError):  # a fault of ours ends no conversation; it is logged with its place
+        _log.error("%s failed", "; ".join(map(str, calls)), exc_info=error)
+    text = str(error) if isinstance(error, MicroNBError) else "something went wrong inside, so I give no answer"
+    said = f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
+    return Answer(said, calls=calls, declined="not understood" if isinstance(error, LanguageError) else text, remedy=remedy)

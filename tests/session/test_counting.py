@@ -10,6 +10,7 @@ from micro_nb.session.language import parse
 from micro_nb.session.measures.evaluation import check, evaluate
 from micro_nb.session.measures.registry import measures
 from micro_nb.session.measures.scene import Scene
+from micro_nb.session.words.asking import asked
 from micro_nb.session.words.prose import plain, sentence
 
 
@@ -97,6 +98,19 @@ def test_units_are_converted_and_refused(scene):
 )  # fmt: skip
 def test_sentences_are_plain_and_agree_in_number(scene, text, sentence):
     assert said(scene, text) == sentence
+
+
+def test_a_word_that_claims_a_number_is_held_against_its_limit(scene):
+    result = evaluate(parse('check(coverage("object"), "is", "confluent")'), scene)
+    assert result.value is False
+    assert [m.value for m in result.measured[1:]] == [pytest.approx(4.0, abs=0.5), 80.0]
+    assert plain(sentence(result)).startswith("No: area covered by objects is 4")
+
+
+def test_every_measurement_can_be_said_as_what_is_asked():
+    said = {m.name: asked([parse(expression)]) for m in measures().values() for expression in m.examples.values()}
+    assert not [text for text in said.values() if "{" in text or not text]
+    assert asked([parse('count(obj("nucleus", where="left"))')]) == "the number of nuclei in the left half"
 
 
 def test_a_state_that_was_not_learned_is_not_guessed(scene):

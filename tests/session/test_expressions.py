@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from micro_nb.errors import LanguageError
 from micro_nb.session.language import Call, parse, same_form
-from micro_nb.session.language.conditions import Both, Color, Comparison, Flag, Is, Limit, Not, flat, parse_condition
+from micro_nb.session.language.conditions import Both, Color, Comparison, Flag, Is, Limit, Not, parse_condition
 
 names = st.from_regex(r"[a-z_]{1,8}", fullmatch=True).filter(
     lambda n: n not in ("call", "args") and not __import__("keyword").iskeyword(n)
@@ -93,7 +93,16 @@ def test_conditions_become_a_tree():
     assert parse_condition("area > 2 * median").limit == Limit(2.0, "", "median")
     assert parse_condition("intensity(GFP) > mean + 2 * sd") == Comparison("intensity", ">", Limit(1.0, "", "mean", 2.0), "GFP")
     assert parse_condition("area in top 5 %") == Comparison("area", "top", Limit(5.0, "%"))
-    assert len(list(flat(parse_condition("not (border or touching) and solidity < 0.9")))) == 3
+    negated = parse_condition("not (border or touching) and solidity < 0.9").parts[0]
+    assert negated == Not(Both((Flag("border"), Flag("touching")), "or"))
+
+
+@pytest.mark.parametrize(
+    "text", ["area between 80 and 140 um2", "area >= 80 um2 and <= 140 um2", "area >= 80 um2 and area <= 140 um2"]
+)
+def test_a_range_keeps_both_of_its_bounds(text):
+    low, high = (Comparison("area", op, Limit(v, "um2")) for op, v in ((">=", 80.0), ("<=", 140.0)))
+    assert parse_condition(text) == Both((low, high), "and")
 
 
 @pytest.mark.parametrize("text", ["area >", "area > 80 and", "(border", "area in 5", "> 3", "area > eval(1)", "import os"])

@@ -7,9 +7,9 @@ from small_models import letters, smollm2, tiny_llama, tiny_llava
 
 import micro_nb as mnb
 from micro_nb.session import Understood
+from micro_nb.session.composing import verify
 from micro_nb.session.llm import ChatError, Message
 from micro_nb.session.llm.local import LocalChat
-from micro_nb.session.spans import verify
 
 EMPTY = {"properties": {}, "required": []}
 COUNT, COMPOSED = 'count("nucleus")', "I count 8 nuclei."

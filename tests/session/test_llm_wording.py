@@ -11,13 +11,13 @@ import micro_nb as mnb
 from micro_nb.errors import EvidenceError
 from micro_nb.session import Understood
 from micro_nb.session.answer import Answer, Span
+from micro_nb.session.composing import verify
 from micro_nb.session.evidence import Evidence
 from micro_nb.session.llm import Reply, ToolCall
 from micro_nb.session.llm.expressions import offered
 from micro_nb.session.llm.grounding import caveats, ground
-from micro_nb.session.llm.parsing import spoken
+from micro_nb.session.llm.protocol import spoken
 from micro_nb.session.llm.wording import with_places, worded
-from micro_nb.session.spans import verify
 
 COUNT, AREA = 'count("nucleus")', 'stat("area", "median", "nucleus")'
 LARGE, LEFT = 'count(obj("nucleus", having="area > 60 um2"))', 'count(obj("nucleus", where="left"))'

@@ -14,7 +14,7 @@ import micro_nb as mnb
 from micro_nb.errors import LogError
 from micro_nb.session.log import book, database
 from micro_nb.session.log.book import LogWarning, damage, load, sessions
-from micro_nb.session.log.schema import MIGRATIONS
+from micro_nb.session.log.database import MIGRATIONS
 from micro_nb.settings import settings
 
 

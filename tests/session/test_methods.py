@@ -7,7 +7,7 @@ from scenes import discs, on_the_floor  # noqa: F401
 
 import micro_nb as mnb
 from micro_nb.data.image import MicroImage
-from micro_nb.session.spans import verify
+from micro_nb.session.composing import verify
 
 
 def told(img, *questions, **how):

@@ -6,6 +6,25 @@ from micro_nb.session import understand
 from micro_nb.session.language import parse, same_form
 
 
+@pytest.mark.parametrize(
+    ("question", "reason"),
+    [
+        ("Which gene is expressed here?", "gene"),
+        ("what cell line is this", "cell line"),
+        ("how many cells are in G1?", "cell cycle"),
+    ],
+)
+def test_what_no_pixels_tell_is_declined_as_such(question, reason):
+    assert offered(question)[0] == (f'decline("{reason}")',)
+
+
+def test_numbers_that_were_said_are_kept_and_a_yes_or_no_is_answered_as_one():
+    (call,) = offered("count nuclei between 80 and 140 µm²")[0]
+    assert "80 um2" in call
+    assert "140 um2" in call
+    assert offered("are the cells confluent?")[0] == ('check(coverage("cell"), "is", "confluent")',)
+
+
 def offered(question, *before):
     """The readings that are offered, as text."""
     got = understand(question, before=[[b] for b in before])

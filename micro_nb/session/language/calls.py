@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,15 +118,6 @@ def parse(text: str) -> Call:
     if not isinstance(node, Call):
         raise LanguageError(f"{text[:80]!r} is no call; name what to measure, for example count({text.strip()[:40]})")
     return node
-
-
-def names_in(calls: Sequence[Call]) -> list[str]:
-    """Names of all calls, outermost first.
-
-    >>> names_in([parse('check(count("cell"), ">", 5)')])
-    ['check', 'count']
-    """
-    return [c.name for call in calls for c in call.walk()]
 
 
 def _read(node: ast.AST, depth: int) -> Node:

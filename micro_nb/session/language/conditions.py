@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ...errors import LanguageError
@@ -100,26 +100,14 @@ def parse_condition(text: str) -> Condition:
     return condition
 
 
-def flat(condition: Condition | None) -> Iterator[Condition]:
-    """All conditions that have no parts."""
-    if isinstance(condition, Both):
-        for part in condition.parts:
-            yield from flat(part)
-    elif isinstance(condition, Not):
-        yield from flat(condition.part)
-    elif condition is not None:
-        yield condition
-
-
 def _tokens(text: str) -> Iterator[tuple[str, str]]:
     at = 0
     text = text.rstrip()
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
-            raise LanguageError(
-                f"the condition {text!r} cannot be read at {text[at : at + 12]!r}; write for example area > 80 um2"
-            )
+            where = repr(text[at : at + 12])
+            raise LanguageError(f"the condition {text!r} cannot be read at {where}; write for example area > 80 um2")
         yield match.lastgroup, match[match.lastgroup]
         at = match.end()
 
@@ -128,12 +116,11 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 class _Reader:
     text: str
     rest: list[tuple[str, str]]
+    last: Comparison | None = None
 
     def wrong(self, what: str) -> LanguageError:
-        left = " ".join(t for _, t in self.rest)[:30]
-        return LanguageError(
-            f"the condition {self.text!r} cannot be read: {what} at {left!r}; write for example area > 80 um2 and not border"
-        )
+        why, example = f"{what} at {' '.join(t for _, t in self.rest)[:30]!r}", "area > 80 um2 and not border"
+        return LanguageError(f"the condition {self.text!r} cannot be read: {why}; write for example {example}")
 
     def take(self, *values: str) -> str | None:
         if self.rest and self.rest[0][1].lower() in values:
@@ -163,6 +150,8 @@ class _Reader:
         if not self.rest:
             raise self.wrong("something is missing")
         kind, word = self.rest.pop(0)
+        if kind == "op" and self.last is not None:  # "area > 80 um2 and < 140 um2"
+            return Comparison(self.last.quantity, word, self._limit(), self.last.channel)
         if kind == "text":
             return Is(word[1:-1])
         if word == "is":
@@ -188,13 +177,15 @@ class _Reader:
         if self.take("between"):
             low = self._limit()
             self.take("and")
-            return Both((Comparison(quantity, ">=", low, channel), Comparison(quantity, "<=", self._limit(), channel)), "and")
+            high = self._limit()
+            low = low if low.unit or low.of else replace(low, unit=high.unit)  # "between 80 and 140 um2"
+            return Both((Comparison(quantity, ">=", low, channel), Comparison(quantity, "<=", high, channel)), "and")
         if not self.rest or self.rest[0][0] != "op":
             return Is(quantity)
         op = self._op()
         if self.rest and self.rest[0][0] == "text":
             return Is(self._word())
-        test = Comparison(quantity, op if op != "!=" else "==", self._limit(), channel)
+        test = self.last = Comparison(quantity, op if op != "!=" else "==", self._limit(), channel)
         return Not(test) if op == "!=" else test
 
     def _op(self) -> str:

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .calls import Call, Node
 
-OBJECTS_FIRST = frozenset(
-    [
-        "count",
-        "exists",
-        "share",
-        "coverage",
-        "density",
-        "locate",
-        "table",
-        "shape",
-        "pattern",
-        "distance",
-        "show",
-        "describe",
-        "similar",
-        "classify",
-        "track",
-    ]
-)
+OBJECTS_FIRST = frozenset((
+    "count", "exists", "share", "coverage", "density", "locate", "table", "shape", "pattern", "distance", "show", "describe",
+    "similar", "classify", "track",
+))  # fmt: skip
 OBJECTS_AT: dict[str, int] = {"stat": 2, "distribution": 1, "compartments": 1, "relate": 2}
 NARROWING = ("where", "having", "by", "order", "n", "rank", "channel", "image")
-PARTS = {
-    "obj": frozenset(NARROWING), "box": frozenset(),
-    "point": frozenset(), "inside": frozenset(), "outside": frozenset(),
-    "near": frozenset({"within"}), "holding": frozenset(), "z": frozenset(), "t": frozenset(), "well": frozenset(),
-    "image": frozenset({"image"}),
+_PLACES = ("inside", "outside", "near", "holding")
+PARTS: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("box", "point", "z", "t", "well", *_PLACES), frozenset()),
+    "obj": frozenset(NARROWING), "near": frozenset({"within"}), "image": frozenset({"image"}),
 }  # fmt: skip
 """Calls that stand inside others, with their keywords: objects and places."""
 DEFAULTS = {
@@ -51,6 +35,40 @@ def takes_objects(name: str, at: int | None, keywords: Iterable[str] = ()) -> No
         OBJECTS_AT[name], _OWN[name] = at, tuple(k for k in keywords if k in NARROWING)
 
 
+def objects_at(call: Call) -> int | None:
+    """Which argument of a measurement means its objects; None where it has none."""
+    at = 0 if call.name in OBJECTS_FIRST else OBJECTS_AT.get(call.name)
+    return at if at is not None and len(call.args) > at else None
+
+
+def kind_of(call: Call) -> str:
+    """The kind of objects that a call names by itself; empty where it names none."""
+    at = 0 if call.name in ("obj", *_PLACES) and call.args else objects_at(call)
+    return call.args[at] if at is not None and isinstance(call.args[at], str) else ""
+
+
+def of_kind(call: Call, kind: str) -> Call:
+    """The call of another kind, which it names by itself."""
+    at = objects_at(call) or 0
+    return call.with_args(*call.args[:at], kind, *call.args[at + 1 :])
+
+
+def with_objects(call: Call, change: Callable[[Call], Call]) -> Call:
+    """The call with its objects, as ``obj``, changed; as it is where it has none."""
+    at = objects_at(call)
+    objects = as_objects(call.args[at]) if at is not None else None
+    if at is None or objects is None:
+        return call
+    return call.with_args(*call.args[:at], change(objects), *call.args[at + 1 :])
+
+
+def as_objects(node: Node) -> Call | None:
+    """An argument for objects as ``obj``; None for another."""
+    if isinstance(node, str):
+        return Call("obj", (node,))
+    return node if isinstance(node, Call) and node.name == "obj" else None
+
+
 def same_form(call: Call) -> Call:
     """The one form of an expression: two that mean the same are equal in it.
 
@@ -64,31 +82,21 @@ def same_form(call: Call) -> Call:
 
 
 def _in_form(call: Call) -> Call:
-    at = 0 if call.name in OBJECTS_FIRST else OBJECTS_AT.get(call.name)
-    if at is not None and len(call.args) > at:
-        call = _narrowed(call, at)
-    args = call.args
-    if call.name == "obj" and call.given == () and args and isinstance(args[0], Call):
-        return args[0]
+    call = _narrowed(call)
+    if call.name == "obj" and not call.given and call.args and isinstance(call.args[0], Call):
+        return call.args[0]
     kept = [(k, _spaced(v)) for k, v in call.given if not _is_default(call.name, k, v)]
-    return Call(call.name, tuple(_bare(_spaced(a)) for a in args), tuple(sorted(kept, key=lambda kv: kv[0])))
+    return Call(call.name, tuple(_bare(_spaced(a)) for a in call.args), tuple(sorted(kept, key=lambda kv: kv[0])))
 
 
-def _narrowed(call: Call, at: int) -> Call:
+def _narrowed(call: Call) -> Call:
     """The call with what narrows its objects moved inside ``obj``."""
-    objects, own = call.args[at], _OWN.get(call.name, ())
-    moved = tuple((k, v) for k, v in call.given if k in NARROWING and k not in own)
-    if not moved or objects == "image":
+    at, own = objects_at(call), _OWN.get(call.name, ())
+    moved = {k: v for k, v in call.given if k in NARROWING and k not in own}
+    if at is None or not moved or call.args[at] == "image" or as_objects(call.args[at]) is None:
         return call
-    if isinstance(objects, str):
-        objects = Call("obj", (objects,), moved)
-    elif isinstance(objects, Call) and objects.name == "obj":
-        had = {k for k, _ in moved}
-        objects = Call("obj", objects.args, (*((k, v) for k, v in objects.given if k not in had), *moved))
-    else:
-        return call
-    rest = tuple((k, v) for k, v in call.given if (k, v) not in moved)
-    return Call(call.name, (*call.args[:at], _in_form(objects), *call.args[at + 1 :]), rest)
+    rest = Call(call.name, call.args, tuple((k, v) for k, v in call.given if k not in moved))
+    return with_objects(rest, lambda objects: _in_form(objects.but(**moved)))
 
 
 def _bare(node: Node) -> Node:

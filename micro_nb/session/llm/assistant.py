@@ -6,6 +6,7 @@ What it writes is verified before it is shown; where it does not hold, the compo
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,9 +19,10 @@ from ..evidence import Evidence
 from ..language import Call
 from ..measures.registry import get
 from . import prompts
-from .asked import Asked
-from .expressions import Refusal, checked, measured, numbers_said, offered_tool
+from .endpoint import Endpoint
+from .expressions import Refusal, checked, measured, numbers_said, offered_tool, schema_validator
 from .grounding import caveats, ground, medical
+from .prompts import Asked
 from .protocol import ChatError, ChatModel, Message, Reply, ToolCall
 from .wording import with_places, worded
 
@@ -240,3 +242,46 @@ def _thumbnail(img: MicroImage | None) -> bytes | None:
         return overview_png(img, width=THUMBNAIL_PX, plain=True)
     except Exception:  # a picture helps, and its lack is no reason to lose the turn
         return None
+
+
+def assistant(llm: Any) -> Assistant | None:
+    """What stands behind a session.
+
+    Parameters
+    ----------
+    llm : None; an object with ``reply(messages, tools)``; an :class:`Endpoint` or ``"http://host/v1#model"``; a folder, a GGUF
+        file or a hub id of a transformers model; a pair ``(model, tokenizer or processor)``, or a transformers pipeline.
+
+    Raises
+    ------
+    TypeError : none of these.
+    ChatError : the model cannot be loaded; says why.
+    """
+    if llm is None:
+        return None
+    schema_validator()
+    return Assistant(_model(llm))
+
+
+def _model(llm: Any) -> ChatModel:
+    if isinstance(llm, ChatModel) and not isinstance(llm, type):
+        return llm
+    if isinstance(llm, str) and llm.startswith(("http://", "https://")):
+        return Endpoint.parse(llm)
+    if isinstance(llm, str | os.PathLike):
+        from .local import LocalChat  # transformers are loaded where a model is, not before
+
+        return LocalChat.load(llm)
+    pair = llm if isinstance(llm, tuple) and len(llm) == 2 else (getattr(llm, "model", None), _reader(llm))
+    if all(part is not None for part in pair) and hasattr(pair[0], "generate"):
+        from .local import LocalChat
+
+        return LocalChat(*pair)
+    raise TypeError(
+        f"llm={type(llm).__name__}: give an object with reply(messages, tools), an Endpoint or 'http://host/v1#model', a folder "
+        "or hub id of a transformers model, or (model, tokenizer)"
+    )
+
+
+def _reader(pipeline: Any) -> Any:
+    return getattr(pipeline, "processor", None) or getattr(pipeline, "tokenizer", None)

@@ -20,8 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .parsing import one_call, spoken
-from .protocol import ChatError, Message, Reply, ToolCall
+from .protocol import ChatError, Message, Reply, ToolCall, one_call, spoken
 
 _BLOCK = 1 << 14
 _AGAIN = frozenset([408, 425, 429, 500, 502, 503, 504])  # worth a second try

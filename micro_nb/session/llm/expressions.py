@@ -9,8 +9,9 @@ from typing import Any
 
 from ...errors import LanguageError, MicroNBError, MissingExtraError
 from ..answer import Answer
+from ..composing import said_numbers
 from ..language import Call, Node, parse
-from ..language.forms import OBJECTS_AT, OBJECTS_FIRST, PARTS
+from ..language.forms import PARTS, kind_of
 from ..measures.evaluation import check
 from ..measures.eyes import FLOOR, concept_of, knows, load
 from ..measures.finding import WIDE
@@ -18,9 +19,8 @@ from ..measures.registry import Measure, measures
 from ..measures.scene import Scene
 from ..measures.schema import Json, tool
 from ..reader.numbers import find_numbers
-from ..spans import said_numbers
-from .asked import Asked
 from .grounding import medical
+from .prompts import Asked
 from .protocol import ToolCall
 
 _WHERE_AND_WHICH = frozenset(["box", "point", "z", "t", "well", "image"])  # what is there is measured
@@ -149,9 +149,8 @@ def _is_rank(value: Node) -> bool:
 def _kinds(expression: Call) -> Iterator[str]:
     """The kinds of objects that an expression names."""
     for call in expression.walk():
-        at = 0 if call.name in (*OBJECTS_FIRST, "obj", "inside", "outside", "near", "holding") else OBJECTS_AT.get(call.name)
-        nodes = [*(call.args[at : at + 1] if at is not None else ()), *(v for k, v in call.given if k in ("of", "to"))]
-        yield from (n for n in nodes if isinstance(n, str) and n != "image")
+        nodes = [kind_of(call), *(v for k, v in call.given if k in ("of", "to"))]
+        yield from (n for n in nodes if isinstance(n, str) and n not in ("", "image"))
 
 
 def _not_medical(expression: Call) -> None:

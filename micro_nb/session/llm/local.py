@@ -11,8 +11,7 @@ from typing import Any
 from PIL import Image
 
 from ...errors import MissingExtraError
-from .parsing import spoken
-from .protocol import ChatError, Message, Reply
+from .protocol import ChatError, Message, Reply, spoken
 
 MAX_NEW_TOKENS, MAX_SECONDS = 256, 120.0
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from ...errors import EvidenceError
 from ..answer import Answer, Span
+from ..composing import EXPRESSION, field_value, print_field, said_numbers, verify
 from ..evidence import Evidence
-from ..spans import EXPRESSION, field_value, print_field, said_numbers, verify
 from ..words.printing import UNIT_WORDS, unit_words
 from ..words.prose import numerals
 

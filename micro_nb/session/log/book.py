@@ -68,7 +68,6 @@ class LoggedTurn:
     calls: tuple[Call, ...]
     answer: Answer
     image: str | None
-    undone: str | None = None
 
 
 @dataclass(frozen=True)
@@ -237,12 +236,8 @@ def _facts(img: MicroImage) -> dict[str, Any]:
 
 def _session_row(session: Talk) -> tuple[str, str, str, str]:
     eyes = session.eyes if isinstance(session.eyes, str) else session.looks_with
-    return (
-        session.id,
-        _now(),
-        __version__,
-        _json({"eyes": eyes} | ({"groups": session.images.groups} if session.images.groups else {})),
-    )
+    groups = {"groups": session.images.groups} if session.images.groups else {}
+    return session.id, _now(), __version__, _json({"eyes": eyes, **groups})
 
 
 def _insert(connection: sqlite3.Connection, session: Talk, turn: Turn) -> int:
@@ -266,12 +261,12 @@ def _put(connection: sqlite3.Connection, table: str, content: Mapping[str, Any])
 def _read(connection: sqlite3.Connection, name: str) -> LoggedSession:
     started, version, body = connection.execute("SELECT started, micro_nb, body FROM session WHERE id = ?", (name,)).fetchone()
     rows = connection.execute(
-        "SELECT asked, question, query, answer, image, undone FROM turn WHERE session = ? AND undone IS NULL ORDER BY serial",
+        "SELECT asked, question, query, answer, image FROM turn WHERE session = ? AND undone IS NULL ORDER BY serial",
         (name,),
     ).fetchall()
     turns = tuple(
-        LoggedTurn(asked, question, calls_from(json.loads(query).get("calls")), _answer(connection, answer), image, undone)
-        for asked, question, query, answer, image, undone in rows
+        LoggedTurn(asked, question, calls_from(json.loads(query).get("calls")), _answer(connection, answer), image)
+        for asked, question, query, answer, image in rows
     )
     rows = _album(connection, name)
     album, about = {title: key for title, key, _ in rows}, next((title for title, _, current in rows if current), None)

@@ -1,4 +1,4 @@
-"""Opening the log: its place, its journal, its migrations, and what happens where any of them fails."""
+"""Opening the log: its place, its tables, its journal, its migrations, and what happens where any of them fails."""
 
 from __future__ import annotations
 
@@ -11,8 +11,54 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ...errors import LogError
-from .schema import APPLICATION_ID, MIGRATIONS
 
+APPLICATION_ID = 0x4D4E4231
+"""Stands in the header of the file (``PRAGMA application_id``), so that no other program's database is taken for a log."""
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE session (
+        id TEXT PRIMARY KEY,
+        started TEXT NOT NULL,      -- UTC, ISO 8601
+        micro_nb TEXT NOT NULL,     -- version
+        body TEXT NOT NULL          -- JSON: eyes, groups
+    ) WITHOUT ROWID;
+    CREATE TABLE image (            -- as every table of content: the key is the SHA-256 of the body
+        hash TEXT PRIMARY KEY,
+        body TEXT NOT NULL          -- JSON: content_id, name, address, facts
+    ) WITHOUT ROWID;
+    CREATE TABLE evidence (
+        hash TEXT PRIMARY KEY,
+        body TEXT NOT NULL          -- JSON: Evidence.to_dict()
+    ) WITHOUT ROWID;
+    CREATE TABLE answer (
+        hash TEXT PRIMARY KEY,
+        body TEXT NOT NULL          -- JSON: Answer.to_dict(), its evidence as hashes
+    ) WITHOUT ROWID;
+    CREATE TABLE turn (
+        serial INTEGER PRIMARY KEY,
+        session TEXT NOT NULL REFERENCES session(id),
+        asked TEXT NOT NULL,        -- UTC, ISO 8601
+        question TEXT NOT NULL,
+        query TEXT NOT NULL,        -- JSON: {"calls": [expressions]}; of versions without expressions {"task": ...}
+        answer TEXT NOT NULL REFERENCES answer(hash),
+        image TEXT REFERENCES image(hash),
+        undone TEXT                 -- when the turn was taken back; NULL for turns that hold
+    );
+    CREATE INDEX turn_of_session ON turn(session, serial);
+    """,
+    """
+    CREATE TABLE album (            -- the images of a session by name, as they were last
+        session TEXT NOT NULL REFERENCES session(id),
+        name TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        image TEXT NOT NULL REFERENCES image(hash),
+        spoken_of INTEGER NOT NULL, -- whether the last turn left the conversation at it
+        PRIMARY KEY (session, name)
+    ) WITHOUT ROWID;
+    """,
+)
+"""Tables, as ordered migrations: none is edited once it was released, a change is a new one at the end."""
 _WAIT_S = 3.0
 _NETWORK = ("nfs", "cifs", "smb", "afs", "9p", "lustre", "gpfs", "ceph", "beegfs", "glusterfs", "fuse.sshfs", "fuse.s3fs")
 _SYNCHRONOUS = "FULL"  # a commit has reached the disk: what was shown survives kill -9, and a power cut

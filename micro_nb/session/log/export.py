@@ -15,6 +15,10 @@ from ..evidence import Evidence
 from ..views.text import answer_markdown
 from .book import LoggedSession, LoggedTurn
 
+_KERNEL = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
 _SETUP = "import micro_nb as mnb"
 _MEMORY = "img = ...  # was an array in memory: put it here, as mnb.open_image(array)"
 
@@ -45,13 +49,8 @@ def to_dict(logged: LoggedSession) -> dict[str, Any]:
 
 
 def _turn(t: LoggedTurn) -> dict[str, Any]:
-    return {
-        "asked": t.asked,
-        "question": t.question,
-        "calls": [str(c) for c in t.calls],
-        "image": t.image,
-        "answer": t.answer.to_dict(),
-    }
+    said = {"calls": [str(c) for c in t.calls], "image": t.image, "answer": t.answer.to_dict()}
+    return {"asked": t.asked, "question": t.question, **said}
 
 
 def notebook(logged: LoggedSession) -> str:
@@ -72,12 +71,6 @@ def notebook(logged: LoggedSession) -> str:
         cells += [new_code_cell(code)] if code else []  # type: ignore[no-untyped-call]
     book = new_notebook(cells=cells, metadata=_KERNEL)  # type: ignore[no-untyped-call]
     return str(nbformat.writes(book))  # type: ignore[no-untyped-call]
-
-
-_KERNEL = {
-    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
 
 
 def _title(logged: LoggedSession) -> str:

@@ -13,14 +13,14 @@ from ...errors import EvidenceError
 from ..language import Call, Node
 from .conditions import colour_channel
 from .evaluation import selection
-from .frame import pixel_box
-from .measurement import Measurement, facts
-from .pixels import EVERYWHERE, one_plane
-from .places import Place
+from .measurement import facts
+from .pixels import one_plane
+from .places import ANYWHERE, Place, pixel_box
+from .profiles import means
 from .registry import measurement
-from .results import Found, Result
+from .results import Found
 from .scene import Scene
-from .selecting import channel_named, filled
+from .selecting import channel_named
 from .selection import Selection, spread
 
 _MOST_PIXELS = 1 << 24
@@ -28,29 +28,13 @@ _DARK = 0.4  # place of the median between the darkest and the brightest grey va
 _RING = 0.35  # width of the ring of cytoplasm, of the diameter of the nucleus
 _GAP_PX = 1  # pixels between nucleus and ring, where the two signals mix
 _NUCLEAR, _EQUAL = 1.2, 1 / 1.2
-_STRONG, _WEAK = 0.7, 0.3
+_STRONG, _WEAK, _APART = 0.7, 0.3, -0.1
 _STAINS = ("dapi", "hoechst", "dna", "draq", "nuc", "h2b", "propidium", "syto", "histone", "to-pro")
 _TOLERANCE = re.compile(r"\s*[\d.]+\s*(?:px|um|nm|µm)\s*")
 
 
-def _says_colocalise(result: Result) -> str:
-    r = result.main.number
-    verdict = {
-        "strongly": "{first} and {second} largely show the same places{inside}",
-        "partly": "{first} and {second} show partly the same places{inside}",
-        "not": "{first} and {second} show no more of the same places{inside} than chance would",
-        "apart": "{first} and {second} avoid one another{inside}",
-    }[str(result.measured[1].value)]
-    tail = "; {2} of the {first} signal lies where {second} is, and {3} of the {second} signal where {first} is" if r > 0 else ""
-    return f"Pearson's r is {{0}}: {verdict}{tail}."
-
-
-@measurement(
-    "colocalise", says=_says_colocalise,
-    examples={"Do red and green colocalise?": 'colocalise("red", "green")',
-              "do GFP and RFP overlap in the nuclei": 'colocalise("GFP", "RFP", within="nucleus")'},
-)  # fmt: skip
-def colocalise(scene: Scene, a: str = "", b: str = "", *, within: Node = None, where: Place = EVERYWHERE) -> Found:
+@measurement("colocalise")
+def colocalise(scene: Scene, a: str = "", b: str = "", *, within: Node = None, where: Place = ANYWHERE) -> Found:
     """Whether two channels show the same places: Pearson's correlation with what scrambled images give, and Manders' M1 and M2
     (%), in the picture or inside objects."""
     img = one_plane(scene.image)
@@ -60,20 +44,19 @@ def colocalise(scene: Scene, a: str = "", b: str = "", *, within: Node = None, w
         raise EvidenceError("this image is too large to be compared as a whole; ask about a part: Session(img.sel(region=...))")
     first, second = (_plane(img, name)[rows, cols] for name in (one, other))
     _refuse_stained(img, first + second)
-    inside = _mask(scene, within, where)
-    seen = compare(first, second, mask=None if inside is None else inside[rows, cols])
-    how = {"first": one, "second": other, "thresholds": list(seen.thresholds), "thresholding": seen.thresholding, **seen.made}
+    inside, words = where.block(rows, cols), ""
+    if isinstance(within, str) and _TOLERANCE.fullmatch(within):
+        why = f"channels are compared pixel by pixel here, without a tolerance of {within}"
+        raise EvidenceError(f"{why}; name objects to look inside, or ask how far their spots lie apart")
+    if within is not None:
+        objects = selection(within, scene)
+        inside, words = inside & objects.filled()[rows, cols], f" inside the {objects.many}"
+    seen = compare(first, second, mask=None if inside.all() else inside)
+    verdict = "strongly" if seen.pearson >= _STRONG else "partly"
     chance = seen.p_value >= 0.05 or seen.pearson <= 0
-    apart = seen.pearson < seen.random[0] and seen.pearson < -0.1
-    verdict = (
-        "apart"
-        if apart
-        else "not"
-        if chance or (seen.pearson < _WEAK and max(seen.m1, seen.m2) < 0.5)
-        else "strongly"
-        if seen.pearson >= _STRONG
-        else "partly"
-    )
+    if chance or (seen.pearson < _WEAK and max(seen.m1, seen.m2) < 0.5):
+        verdict = "apart" if seen.pearson < min(seen.random[0], _APART) else "not"
+    how = {"first": one, "second": other, "thresholds": list(seen.thresholds), "thresholding": seen.thresholding, **seen.made}
     measured = facts(
         how,
         ("Pearson correlation", seen.pearson, ""),
@@ -84,38 +67,12 @@ def colocalise(scene: Scene, a: str = "", b: str = "", *, within: Node = None, w
         ("correlation of scrambled images", float(np.mean(seen.random)), "", seen.random),
         ("pixels compared", seen.pixels, "px"),
     )
-    return Found(
-        measured, more={"first": "{0.found.first}", "second": "{0.found.second}", "inside": _words(scene, within) + "{where}"}
-    )
+    names = {"first": "{0.found.first}", "second": "{0.found.second}", "inside": words + "{where}"}
+    tail = "; {2} of the {first} signal lies where {second} is, and {3} of the {second} signal where {first} is"
+    return Found(measured, verdict, more={**names, "tail": tail if seen.pearson > 0 else ""})
 
 
-def _words(scene: Scene, within: Node) -> str:
-    return f" inside the {selection(within, scene).many}" if within is not None else ""
-
-
-def _mask(scene: Scene, within: Node, where: Place) -> np.ndarray | None:
-    """``(y, x)`` pixels that are compared; None for all of a box."""
-    mask = where.mask
-    if where.region is not None and where.region.polygon is not None:
-        y, x = np.mgrid[0 : scene.image.plane_shape[0], 0 : scene.image.plane_shape[1]]
-        drawn = where.region.contains(y.ravel() + 0.5, x.ravel() + 0.5).reshape(y.shape)
-        mask = drawn if mask is None else mask & drawn
-    if within is None:
-        return mask
-    if isinstance(within, str) and _TOLERANCE.fullmatch(within):
-        raise EvidenceError(
-            f"channels are compared pixel by pixel here, without a tolerance of {within}; name objects to look inside, or "
-            f"ask how far their spots lie apart"
-        )
-    inside = filled(selection(within, scene))
-    return inside if mask is None else inside & mask
-
-
-@measurement(
-    "compartments", unit="times",
-    examples={"Is GFP in the nucleus or the cytoplasm?": 'compartments("GFP", "cell")',
-              "nuclear to cytoplasmic ratio of p65": 'compartments(signal="p65")'},
-)  # fmt: skip
+@measurement("compartments")
 def compartments(scene: Scene, first: Call | str = "", second: Call | str = "", *, signal: str = "", of: Node = None) -> Found:
     """Mean grey value of a signal in each nucleus over that in a ring of cytoplasm around it, less the background: the median
     over nuclei, and how many are brighter.
@@ -125,86 +82,61 @@ def compartments(scene: Scene, first: Call | str = "", second: Call | str = "", 
     img = one_plane(scene.image)
     shown, objects = _signal_and_objects(img, [n for n in (first, second, of) if n not in ("", None)], signal)
     stain, measured_in = _stain_and_signal(img, shown)
-    nuclei = selection(Call.of("obj", "nucleus", **_narrowing(objects), channel=stain), scene)
+    narrowing = {k: v for k, v in objects.given if k != "channel"} if isinstance(objects, Call) else {}  # nuclei stand for cells
+    nuclei = selection(Call.of("obj", "nucleus", **narrowing, channel=stain), scene)
     nuclei.need_all("the ratio of every nucleus")
     return _shared(img, nuclei, measured_in, stain)
 
 
 def _stain_and_signal(img: MicroImage, shown: str | None) -> tuple[str, str]:
-    """The channel of the nuclear stain, by its name or as the one shown in blue, and that of the signal.
-
-    Raises
-    ------
-    EvidenceError : there are no two such.
-    """
+    """The channel of the nuclear stain, by its name or as the one shown in blue, and that of the signal."""
     names = _names(img)
     stain = next((n for n in names if any(s in n.lower() for s in _STAINS) and n != shown), None) or colour_channel(img, "blue")
     if stain is None and img.rgb and "blue" in names:
         _refuse_stained(img, img.read().astype(float).mean(axis=0))
         stain = "blue"
     if len(names) < 2 or stain is None or stain == shown:
-        raise EvidenceError(
-            "a channel of a nuclear stain and another of the signal are needed, and this image has no two such; its "
-            "channels may want names, for example DAPI and GFP"
-        )
+        why = "a channel of a nuclear stain and another of the signal are needed, and this image has no two such"
+        raise EvidenceError(f"{why}; its channels may want names, for example DAPI and GFP")
     return stain, shown or next(n for n in names if n != stain)
 
 
 def _signal_and_objects(img: MicroImage, given: list[Node], signal: str) -> tuple[str | None, Node]:
-    """Which of the arguments names a channel, and which the objects.
-
-    Raises
-    ------
-    EvidenceError : two are given and neither is a channel; says which there are.
-    """
+    """Which of the arguments names a channel, and which the objects."""
     if signal:
         return channel_named(signal, img), given[0] if given else None
-    named = [_is_channel(node, img) for node in given]
-    if len(given) > 1 and not any(named):
+    shown = next((n for n in given if isinstance(n, str) and _is_channel(n, img)), None)
+    if shown is None and len(given) > 1:
         channel_named(str(given[0]), img)
-    shown = next((str(node) for node, is_one in zip(given, named, strict=True) if is_one), None)
     return channel_named(shown, img) if shown else None, next((node for node in given if node != shown), None)
 
 
-def _is_channel(node: Node, img: MicroImage) -> bool:
+def _is_channel(name: str, img: MicroImage) -> bool:
     try:
-        return isinstance(node, str) and channel_named(node, img) is not None
+        return channel_named(name, img) is not None
     except EvidenceError:
         return False
 
 
-def _narrowing(objects: Node) -> dict[str, Node]:
-    """Place, conditions and rank of the objects; nuclei stand for the cells."""
-    return {k: v for k, v in objects.given if k != "channel"} if isinstance(objects, Call) else {}
-
-
 def _shared(img: MicroImage, nuclei: Selection, signal: str, stain: str) -> Found:
     ratios, labels = _ratios(_plane(img, signal), nuclei.label_plane())
-    ratios = ratios[np.isin(labels, list(nuclei.labels))]
-    ratios = ratios[np.isfinite(ratios)]
+    ratios = ratios[np.isin(labels, list(nuclei.labels)) & np.isfinite(ratios)]
     if not len(ratios):
         raise EvidenceError("no nucleus with cytoplasm around it was found, so the two cannot be compared")
     made = bootstrap(ratios, np.median) if len(ratios) > 1 else None
     how = {**nuclei.found, "signal": signal, "nuclear": stain, "ring_share_of_diameter": _RING, "brighter_above": _NUCLEAR}
     how |= spread(made, nuclei.between_objects) if made is not None else {}
-    middle = float(np.median(ratios))
+    middle, interval = float(np.median(ratios)), made.interval if made is not None else None
     verdict = "mainly nuclear" if middle >= _NUCLEAR else "mainly cytoplasmic" if middle <= _EQUAL else "shared evenly"
-    measured = (
-        Measurement("nucleus over cytoplasm", middle, "times", made.interval if made is not None else None, how),
-        Measurement("localisation", verdict, found=how),
-        *facts(
-            how,
-            ("nuclei brighter than their cytoplasm", int((ratios >= _NUCLEAR).sum()), "count"),
-            ("nuclei darker than their cytoplasm", int((ratios <= _EQUAL).sum()), "count"),
-            ("number of nuclei measured", len(ratios), "count"),
-        ),
+    rows = facts(
+        how,
+        ("nucleus over cytoplasm", middle, "times", interval),
+        ("localisation", verdict),
+        ("nuclei brighter than their cytoplasm", int((ratios >= _NUCLEAR).sum()), "count"),
+        ("nuclei darker than their cytoplasm", int((ratios <= _EQUAL).sum()), "count"),
+        ("number of nuclei measured", len(ratios), "count"),
     )
-    one = "In the nucleus the {signal} signal is {0} as strong as in the cytoplasm around it: it is {1.value}."
-    many = (
-        "In the median of {4} nuclei the {signal} signal is {0} as strong as in the cytoplasm around them{0.interval}: "
-        "it is {1.value}."
-    )
-    return Found(measured, says=one if len(ratios) == 1 else many, shown=nuclei, more={"signal": "{0.found.signal}"})
+    return Found(rows, "one" if len(ratios) == 1 else "is", shown=nuclei, more={"signal": "{0.found.signal}"})
 
 
 def _names(img: MicroImage) -> list[str]:
@@ -212,17 +144,11 @@ def _names(img: MicroImage) -> list[str]:
 
 
 def _two(img: MicroImage, a: str, b: str) -> tuple[str, str]:
-    """The names of both channels; the first two where none are named.
-
-    Raises
-    ------
-    EvidenceError : there are no two.
-    """
+    """The names of both channels; the first two where none are named."""
     names = _names(img)
     if len(names) < 2:
-        raise EvidenceError(
-            "this image has a single channel, and colocalisation compares two channels of the same field; open one that has both"
-        )
+        why = "this image has a single channel, and colocalisation compares two channels of the same field"
+        raise EvidenceError(f"{why}; open one that has both")
     other = channel_named(b, img) if b else None
     one = channel_named(a, img) if a else next(n for n in names if n != other)
     other = other or next(n for n in names if n != one)
@@ -246,20 +172,12 @@ def _ratios(grey: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
     """Nucleus over ring for each label, and the labels; nan where a nucleus has no ring."""
     from skimage.segmentation import expand_labels
 
-    sizes = np.bincount(labels.ravel())[1:]
+    n = int(labels.max(initial=0)) + 1
+    sizes = np.bincount(labels.ravel(), minlength=n)[1:]
     across = 2 * float(np.sqrt(np.median(sizes[sizes > 0]) / np.pi)) if (sizes > 0).any() else 0.0
     inner, outer = (expand_labels(labels, d) for d in (_GAP_PX, _GAP_PX + max(_RING * across, 2)))  # type: ignore[no-untyped-call]
-    ring = np.where(inner > 0, 0, outer)
     background = float(np.percentile(grey[outer == 0], 10)) if (outer == 0).any() else float(grey.min())
-    n = int(labels.max(initial=0)) + 1
-    inside, around = (_means(grey, where, n) - background for where in (labels, ring))
-    keep = np.flatnonzero(np.bincount(labels.ravel(), minlength=n))
-    keep = keep[keep > 0]
+    inside, around = (means(at.ravel(), grey.ravel(), n) - background for at in (labels, np.where(inner > 0, 0, outer)))
+    keep = np.flatnonzero(sizes) + 1
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(around > 0, inside / around, np.nan)
-    return ratio[keep], keep
-
-
-def _means(grey: np.ndarray, labels: np.ndarray, n: int) -> np.ndarray:
-    total, count = np.bincount(labels.ravel(), grey.ravel(), n), np.bincount(labels.ravel(), minlength=n)
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+        return np.where(around > 0, inside / around, np.nan)[keep], keep

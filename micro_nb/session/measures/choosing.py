@@ -1,4 +1,5 @@
-"""Which of some choices fits better: decided by a measured shape or arrangement, or by the words that the model has learned."""
+"""Which of some choices fits better, decided by a measured shape or arrangement, or by the words that the model has learned; and
+shapes in words."""
 
 from __future__ import annotations
 
@@ -9,114 +10,126 @@ import numpy as np
 from ...errors import EvidenceError
 from ...models.ontology import ontology
 from ..knowledge.notes import likenesses
-from .appearance import look, recognised
-from .contact import groups
+from ..words.tables import table
+from .colours import look, recognised
 from .evaluation import selection
 from .eyes import FLOOR, concept_of, is_kind, load
 from .measurement import Measurement, facts
-from .objects import coverage
+from .objects import covered
 from .results import Found
 from .scene import Scene
 from .selection import Selection
-from .shapes import packed, shape_meant, shape_of
 
-_APART = frozenset(
-    ["apart", "alone", "isolated", "separated", "separate", "single", "singly", "scattered", "individual", "dispersed", "free"]
-)
-_TOGETHER = frozenset(
-    [
-        "together",
-        "clustered",
-        "clusters",
-        "cluster",
-        "clumps",
-        "clumped",
-        "stacked",
-        "aggregated",
-        "grapes",
-        "pairs",
-        "chains",
-        "cords",
-        "connected",
-        "touching",
-        "confluent",
-        "grouped",
-        "globi",
-    ]
-)
-_CHAIN = frozenset(["chains", "chain", "cords", "stacked", "rouleaux", "strings"])
+SHAPES = ("round", "oval", "elongated", "needle-shaped", "irregular")
+_OVAL, _LONG, _NEEDLE = 1.25, 2.0, 5.0
+_DENTED, _BENT = 0.88, 0.7
 _ALIKE, _PLAINLY = 0.55, 0.05
 """Likeness of words, a cosine, from which a choice says what was measured; and by how much it must be nearer than the others."""
 _MOSTLY = 40.0  # % of the objects from which a shape is that of them
-_ROUND_TO = 1.6  # ratio of length to width between what is rather round and what is rather long
+_SOLID = 0.9  # between what is rather smooth and what is rather irregular
+_ROUND_TO, _OVAL_FROM = 1.6, 1.2  # ratio of length to width between round and long; between round and oval
 _STRETCHED = 3.0  # spread of the centres of a group along over across, from which it is a chain
+
+
+def shape_of(objects: Selection) -> list[str]:
+    """One of ``SHAPES`` for each object, from the ratio of length to width and solidity."""
+    ratio, solidity = objects.values("aspect_ratio")[0], objects.values("solidity")[0]
+    dented = (solidity < _BENT) | ((solidity < _DENTED) & (ratio < _LONG))
+    tests = [dented, ratio >= _NEEDLE, ratio >= _LONG, ratio >= _OVAL]
+    return [str(w) for w in np.select(tests, ["irregular", "needle-shaped", "elongated", "oval"], "round")]
+
+
+def usual_shape(objects: Selection) -> str:
+    """The shape that most of them have."""
+    shapes = shape_of(objects)
+    return max(SHAPES, key=shapes.count)
+
+
+def shape_meant(word: str) -> str | None:
+    """The shape that a word comes to; None where it is none.
+
+    >>> shape_meant("rods"), shape_meant("cocci"), shape_meant("yeast")
+    ('elongated', 'round', None)
+    """
+    plain = word.strip().lower().replace(" shaped", "-shaped")
+    one = {"cocci": "coccus", "bacilli": "bacillus", "hyphae": "hypha"}.get(plain, plain)
+    words = {shape: said.split() for shape, said in table("looks")["shape"].items()}
+    return next((shape for shape, said in words.items() if one in said or one.removesuffix("s") in said), None)
+
+
+def packed(share: float) -> str:
+    """How full of objects a picture is whose area they cover by this share: sparse, loosely spread, dense, densely packed.
+
+    >>> packed(0.02), packed(0.6)
+    ('sparse', 'densely packed')
+    """
+    return next(str(word) for word, limit in table("looks")["packed"].items() if share < limit)
 
 
 def by_shape(objects: Selection, choices: Sequence[str]) -> Found | None:
     """The choice that the shapes, or how objects lie to one another, decide; None where the choices are neither."""
+    if len(choices) != 2:
+        return None
     meant = [shape_meant(c) for c in choices]
-    if len(choices) == 2 and None not in meant and meant[0] != meant[1]:
+    if None not in meant and meant[0] != meant[1]:
         return _by_form(objects, choices, [str(m) for m in meant])
+    lie = {how: words.split() for how, words in table("looks")["lie"].items()}
     words = [c.lower().removeprefix("in ").strip() for c in choices]
-    if len(choices) == 2 and all(w in _APART | _TOGETHER for w in words):
-        return _by_lie(objects, choices, words)
-    return None
+    if not all(w in (*lie["apart"], *lie["together"]) for w in words):
+        return None
+    apart, chain = ([w in lie[how] for w in words] for how in ("apart", "chain"))
+    return _by_groups(objects, choices, chain) if apart[0] == apart[1] else _by_contact(objects, choices, apart)
 
 
 def _by_form(objects: Selection, choices: Sequence[str], meant: Sequence[str]) -> Found:
     whole = objects.whole if len(objects.whole) else objects
     whole.need_some()
     if "irregular" in meant:
-        values, name, order = whole.finite("solidity")[0], "solidity", -1
-        limit, first = 0.9, meant.index("irregular")
+        quantity, limit, first = "solidity", _SOLID, meant.index("irregular")
+    elif "round" in meant:
+        quantity, limit, first = "aspect_ratio", _OVAL_FROM if "oval" in meant else _ROUND_TO, 1 - meant.index("round")
     else:
-        values, name, order = whole.finite("aspect_ratio")[0], "ratio of length to width", 1
-        limit, first = (
-            (1.2 if "oval" in meant and "round" in meant else _ROUND_TO if "round" in meant else 2.0),
-            meant.index("elongated" if "elongated" in meant else "oval"),
-        )
-    share = 100 * float(np.mean(order * values > order * limit))
+        quantity, limit, first = "aspect_ratio", _LONG, meant.index("elongated")
+    values, name = whole.finite(quantity)[0], quantity if quantity == "solidity" else "ratio of length to width"
+    share = 100 * float(np.mean(values < limit if quantity == "solidity" else values > limit))
     at = first if share >= 50 else 1 - first
-    percent = share if at == first else 100 - share
     rows = facts(
         {**objects.found, "limit": limit, "by": name},
         ("which fits better", choices[at]),
-        ("share that is so", percent, "%"),
+        ("share that is so", share if at == first else 100 - share, "%"),
         (f"median {name}", float(np.median(values))),
         ("number looked at", len(values), "count"),
     )
-    if len(values) == 1:
-        return Found(rows, "Rather {0.value}: its {name} is {2}.", more={"name": name})
-    return Found(rows, "Rather {0.value}: {1} of {3.value} are so, with a median {name} of {2}.", more={"name": name})
+    return Found(rows, "form" if len(values) > 1 else "form_of_one", more={"name": name})
 
 
-def _by_lie(objects: Selection, choices: Sequence[str], words: Sequence[str]) -> Found:
-    """Apart or together by how many touch; chains or clusters by how the groups are stretched."""
+def _by_contact(objects: Selection, choices: Sequence[str], apart: Sequence[bool]) -> Found:
+    """Apart or together by how many touch."""
     objects.need_some(2)
-    found = [g for g in groups(objects.objects) if set(g) & objects.labels]
-    apart = [w in _APART for w in words]
-    if apart[0] != apart[1]:
-        joined = 100 * len({label for g in found for label in g} & objects.labels) / len(objects)
-        at = apart.index(joined < 50)
-        rows = facts(
-            objects.found,
-            ("which fits better", choices[at]),
-            ("share that touch another", joined, "%"),
-            ("number looked at", len(objects), "count"),
-        )
-        return Found(rows, "Rather {0.value}: {1} of {2.value} touch another.")
-    chain = [w in _CHAIN for w in words]
-    large = [g for g in found if len(g) > 2]
+    joined = 100 * len({label for g in objects.groups() for label in g} & objects.labels) / len(objects)
+    rows = facts(
+        objects.found,
+        ("which fits better", choices[list(apart).index(joined < 50)]),
+        ("share that touch another", joined, "%"),
+        ("number looked at", len(objects), "count"),
+    )
+    return Found(rows, "contact")
+
+
+def _by_groups(objects: Selection, choices: Sequence[str], chain: Sequence[bool]) -> Found:
+    """Chains or clusters by how the groups are stretched."""
+    objects.need_some(2)
+    large = [g for g in objects.groups() if len(g) > 2 and set(g) & objects.labels]
     if chain[0] == chain[1] or not large:
         return Found(declined="too few of them lie in groups to tell how the groups are built")
     stretched = float(np.median([_stretch(objects, g) for g in large]))
     rows = facts(
         objects.found,
-        ("which fits better", choices[chain.index(stretched >= _STRETCHED)]),
+        ("which fits better", choices[list(chain).index(stretched >= _STRETCHED)]),
         ("length of a group over its width", stretched),
         ("number of groups", len(large), "count"),
     )
-    return Found(rows, "Rather {0.value}: the {2.value} groups are {1} times as long as wide in the median.")
+    return Found(rows, "groups")
 
 
 def _stretch(objects: Selection, group: Sequence[int]) -> float:
@@ -128,27 +141,16 @@ def _stretch(objects: Selection, group: Sequence[int]) -> float:
 
 
 def by_words(objects: Selection | None, choices: Sequence[str], scene: Scene) -> Found:
-    """The choice that the model finds likelier: by the names it gave the objects, else by the joint space of images and words.
-
-    Raises
-    ------
-    EvidenceError : there is no model to ask, or it has not learned the words.
-    """
-    eyes = scene.look.eyes
-    concepts = [concept_of(c) for c in choices]
+    """The choice that the model finds likelier: by the names it gave the objects, else by the joint space of images and words."""
+    eyes, concepts = scene.look.eyes, [concept_of(c) for c in choices]
     if eyes == FLOOR:
         raise EvidenceError(f"without a trained model I cannot tell {' from '.join(choices)} apart")
     if objects is not None and "name" in objects.table and all(concepts):
         counts = [sum(is_kind(str(n), str(c)) for n in objects.table["name"]) for c in concepts]
+        at = int(np.argmax(counts))
+        numbers = (("number named so", counts[at], "count"), ("number named either", sum(counts), "count"))
         if sum(counts):
-            at = int(np.argmax(counts))
-            rows = facts(
-                objects.found,
-                ("which fits better", choices[at]),
-                ("number named so", counts[at], "count"),
-                ("number named either", sum(counts), "count"),
-            )
-            return Found(rows, "Rather {0.value}: of {2.value} that I can name as either, {1.value} look so.")
+            return Found(facts(objects.found, ("which fits better", choices[at]), *numbers), "names")
     return _by_picture(objects, choices, concepts, eyes, scene)
 
 
@@ -162,10 +164,8 @@ def _by_facts(objects: Selection | None, choices: Sequence[str], scene: Scene) -
     if near[0] < _ALIKE or near[0] - near[1] < _PLAINLY:
         return None
     fact = list(told.values())[int(likeness[order[0]].argmax())]
-    rows = facts(
-        {"likeness_of_words": round(float(near[0]), 2), "among": list(choices)}, ("which fits better", choices[order[0]])
-    )
-    return Found((*rows, fact), "Rather {0.value}: the {what_of} is {1}.", more={"what_of": fact.quantity})
+    how = {"likeness_of_words": round(float(near[0]), 2), "among": list(choices)}
+    return Found((*facts(how, ("which fits better", choices[order[0]])), fact), "facts", more={"what_of": fact.quantity})
 
 
 def _told(objects: Selection | None, scene: Scene) -> dict[str, Measurement]:
@@ -173,20 +173,17 @@ def _told(objects: Selection | None, scene: Scene) -> dict[str, Measurement]:
     seen = objects if objects is not None else selection("object", scene)
     told: dict[str, Measurement] = {}
     if len(seen) and objects is None:
-        covered = coverage(seen)
-        told[packed(covered.number / 100)] = covered
-    if len(seen):
-        shapes = np.array(shape_of(seen))
-        for shape in sorted(set(shapes.tolist())):
-            share = 100 * float(np.mean(shapes == shape))
-            if share >= _MOSTLY:
-                told[shape] = Measurement(f"share of {seen.many} that are {shape}", share, "%", found=seen.found)
-    told[look(scene).likeness] = Measurement("look of the picture", look(scene).likeness)
+        share = covered(seen)
+        told[packed(share.number / 100)] = share
+    shapes = np.array(shape_of(seen)) if len(seen) else np.array([])
+    for shape in sorted(set(shapes.tolist())):
+        percent = 100 * float(np.mean(shapes == shape))
+        if percent >= _MOSTLY:
+            told[shape] = Measurement(f"share of {seen.many} that are {shape}", percent, "%", found=seen.found)
     n = 1 if scene.image.rgb else scene.image.sizes.get("c", 1)
+    told[look(scene).likeness] = Measurement("look of the picture", look(scene).likeness)
     told["several channels" if n > 1 else "a single channel"] = Measurement("number of channels", n, "count")
-    for what, one in recognised(scene)[0].items():
-        told[str(one["name"])] = Measurement(what, str(one["name"]), found={"probability": float(one["probability"])})
-    return told
+    return told | {str(fact.value): fact for fact in recognised(scene).values()}
 
 
 def _by_picture(
@@ -194,29 +191,19 @@ def _by_picture(
 ) -> Found:
     from ...tasks.classify import classify
 
-    model = load(eyes).model  # type: ignore[attr-defined]
-    trained = {*model.calibration.get("image_concepts", ()), *model.calibration.get("object_concepts", ())}
-    unknown = [
-        c
-        for c, concept in zip(choices, concepts, strict=True)
-        if concept is None or not any(is_kind(t, concept) for t in trained if t in ontology())
-    ]
+    model, known = load(eyes).model, ontology()  # type: ignore[attr-defined]
+    trained = [t for k in ("image_concepts", "object_concepts") for t in model.calibration.get(k, ()) if t in known]
+    pairs = zip(choices, concepts, strict=True)
+    unknown = [c for c, concept in pairs if concept is None or not any(is_kind(t, concept) for t in trained)]
     if unknown or len(set(concepts)) < len(concepts):
         measured = _by_facts(objects, choices, scene)
         if measured is not None:
             return measured
-        raise EvidenceError(
-            f"I have not learned the look of {' or '.join(unknown or choices)}, so I cannot tell; a difference in shape, "
-            f"size or colour I can measure"
-        )
-    table = classify(scene.image, [str(c) for c in concepts], model=model, confidence=0.01)
-    odds = np.array([float(table[f"p:{c}"].iloc[0]) for c in concepts])
-    at, none = int(odds.argmax()), float(table["p:none of these"].iloc[0])
-    found = {"none_of_them": round(none, 3), "among": list(choices), "method": "joint space of images and words", "weights": eyes}
-    rows = facts(
-        found,
-        ("which fits better", choices[at]),
-        ("probability among the choices", 100 * float(odds[at] / max(odds.sum(), 1e-9)), "%"),
-    )
-    doubt = ", though none of them fits well" if none > odds[at] else ""
-    return Found(rows, "Rather {0.value}, with a probability of {1} among the choices{doubt}.", more={"doubt": doubt})
+        why = f"I have not learned the look of {' or '.join(unknown or choices)}, so I cannot tell"
+        raise EvidenceError(f"{why}; a difference in shape, size or colour I can measure")
+    odds_of = classify(scene.image, [str(c) for c in concepts], model=model, confidence=0.01).iloc[0]
+    odds, none = np.array([float(odds_of[f"p:{c}"]) for c in concepts]), float(odds_of["p:none of these"])
+    at = int(odds.argmax())
+    how = {"none_of_them": round(none, 3), "among": list(choices), "method": "joint space of images and words", "weights": eyes}
+    probability = ("probability among the choices", 100 * float(odds[at] / max(odds.sum(), 1e-9)), "%")
+    return Found(facts(how, ("which fits better", choices[at]), probability), "doubtful" if none > odds[at] else "picture")

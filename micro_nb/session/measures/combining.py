@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,43 +16,58 @@ from scipy.special import stdtrit
 from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
-from .conditions import COLOURS
+from ..words.tables import table
 from .evaluation import evaluate, selection
 from .eyes import concept_of
-from .measurement import Measurement
+from .measurement import Measurement, facts
 from .places import is_place
 from .quantities import ALIASES, statistic
 from .registry import measurement
-from .results import Found, Result
-from .scene import Scene
+from .results import Found, Term
+from .scene import PLANES, Scene
 from .selecting import held
-from .terms import Term
 from .units import convert as in_unit
 from .units import plain_unit
 
-_AMONG = {
-    "left/right": ("left", "right"), "top/bottom": ("top", "bottom"), "quadrants": ("top left", "top right", "bottom left",
-    "bottom right"),
-    "corners": ("top left", "top right", "bottom left", "bottom right"), "halves": ("left", "right", "top", "bottom"),
-    "edges": ("left", "right", "top", "bottom"), "center/border": ("center", "border"), "sides": ("left", "right"),
-}  # fmt: skip
 WELCH: Mapping[str, object] = {
-    "confidence_percent": 95,
-    "interval_by": "Welch's t over images",
-    "interval_covers": "the variation between images",
-}
+    "confidence_percent": 95, "interval_by": "Welch's t over images", "interval_covers": "the variation between images",
+}  # fmt: skip
+How = Literal["difference", "ratio", "percent", "greater", "same"]
 _SAME = 0.1  # two numbers are about the same within this share, or within one object
-_OPS = {">": "more than", ">=": "at least", "<": "less than", "<=": "at most", "==": "", "about": "about", "between": "between"}
+_COMPARE: Mapping[How, tuple[Callable[[float, float], float], str, str]] = {
+    "difference": (operator.sub, "{0} minus {1}", ""), "ratio": (operator.truediv, "ratio of {0} to {1}", "times"),
+    "percent": (lambda x, y: 100 * (x - y) / abs(y), "change from {1} to {0}", "%"),
+    "greater": (operator.gt, "{0} greater than {1}", ""), "same": (operator.eq, "{0} about the same as {1}", ""),
+}  # fmt: skip
+_CALC: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "^": operator.pow,
+}  # fmt: skip
+_SUMMED: Mapping[str, Callable[[np.ndarray], Any]] = {"mean": np.mean, "least": np.min, "most": np.max}
+_GROUPS = {
+    "quadrant": "quadrants", "half": "halves", "corner": "corners", "frame": "frames", "time": "frames", "t": "frames",
+    "slice": "slices", "z": "slices",
+    "image": "images", "file": "images", "files": "images", "well": "images", "wells": "images", "condition": "images",
+    "channel": "channels", "kind": "kinds", "type": "kinds",
+}  # fmt: skip
+"""What is compared or repeated over, by the words for one."""
+
+
+def _in(m: Measurement, unit: str, a: Term) -> Measurement:
+    """A fact in another unit, with its interval."""
+    pixel = a.scene.pixel_um
+    if m.unit == unit:
+        return m
+    value, interval = in_unit(m.number, m.unit, unit, pixel), m.interval
+    if interval is not None:
+        interval = in_unit(interval[0], m.unit, unit, pixel), in_unit(interval[1], m.unit, unit, pixel)
+    return Measurement(m.quantity, value, unit, interval, {**m.found, "converted_from": m.unit}, m.level)
 
 
 def _shared(a: Term, b: Term) -> tuple[Measurement, Measurement]:
     """Both facts, the second in the unit of the first."""
     first, second = a.main, b.main
-    if first.unit == second.unit or isinstance(second.value, str) or not first.unit or not second.unit:
-        return first, second
-    pixel = a.scene.image.pixel_size if a.scene.about is not None else None
-    value = in_unit(second.number, second.unit, first.unit, float(np.sqrt(pixel["y"] * pixel["x"])) if pixel else None)
-    return first, Measurement(second.quantity, value, first.unit, found=second.found)
+    words = isinstance(second.value, str | bool | tuple) or not first.unit or not second.unit
+    return first, second if words else _in(second, first.unit, a)
 
 
 def _apart(first: Measurement, second: Measurement) -> bool:
@@ -62,97 +78,59 @@ def _apart(first: Measurement, second: Measurement) -> bool:
     return first.interval[0] > second.interval[1] or second.interval[0] > first.interval[1]
 
 
-_COMPARED: Mapping[str, tuple[str, str, str]] = {
-    "count": ("many", "more", "fewer"), "coverage": ("much", "more", "less"), "share": ("much", "more", "less"),
-    "density": ("dense", "denser", "sparser"), "distance": ("far apart", "farther apart", "closer together"),
-    "area": ("large", "larger", "smaller"), "diameter": ("large", "larger", "smaller"), "length": ("long", "longer", "shorter"),
-    "volume": ("large", "larger", "smaller"), "width": ("wide", "wider", "narrower"), "feret": ("long", "longer", "shorter"),
-    "roundness": ("round", "rounder", "less round"), "aspect_ratio": ("elongated", "more elongated", "less elongated"),
-    "intensity": ("bright", "brighter", "darker"), "pixels": ("bright", "brighter", "darker"),
-}  # fmt: skip
-"""Of what is compared: how it is said of one, and of two that differ."""
-
-
-def _says_compare(result: Result) -> str:
-    how = str(result.call.get("how", "difference"))
-    both = f"{_side(result, 0)} against {_side(result, 1)}"
-    positive, more, less = _comparatives(result)
-    first, second = (m.number if not isinstance(m.value, str) else 0.0 for m in result.measured[1:3])
-    word = more if first > second else less
-    if how == "same" or result.measured[0].quantity == "the same":
-        return f"{'Yes, about the same' if result.value else 'No, they differ'}: {both}."
-    if how == "ratio":
-        return f"{{0.value}} times as {positive}: {both}."
-    if first == second:
-        return f"{'No, the same' if how == 'greater' else 'No difference'}: {both}."
-    if how == "greater":
-        return f"{'Yes' if result.value else 'No'}, {word}: {both}."
-    return f"{{size}} {word}: {both}."
-
-
-def _comparatives(result: Result) -> tuple[str, str, str]:
-    """Large, larger, smaller; of what was compared."""
-    call = result.inner[0].call if result.inner else result.call
-    of = call.args[0] if call.name == "stat" and call.args else call.name
-    name = "intensity" if str(of).startswith("intensity") else ALIASES.get(str(of), str(of))
-    return _COMPARED.get(name, ("great", "greater", "less"))
-
-
-def _side(result: Result, k: int) -> str:
-    """One of the two values with what it is of."""
-    if k < len(result.inner):
-        inner = result.inner[k]
-        if inner.call.name == "count" and inner.selection is not None and "by_image" not in inner.main.found:
-            return f"{{of{k}.0:objects}}"
-        return f"{{{k + 1}}} ({{of{k}.what}})"
-    return f"{{{k + 1}}}"
-
-
-@measurement(
-    "compare", says=_says_compare,
-    examples={"How many more nuclei are on the left than on the right?": 'compare(count(obj("nucleus", where="left")), '
-        'count(obj("nucleus", where="right")))',
-              "red to white cells": 'compare(count("red blood cell"), count("white blood cell"), how="ratio")'},
-)  # fmt: skip
-def compare(a: Term, b: Term, *, how: Literal["difference", "ratio", "percent", "greater", "same"] = "difference") -> Found:
+@measurement("compare")
+def compare(a: Term, b: Term, *, how: How = "difference") -> Found:
     """Two measurements: the first minus the second, over it, its change in per cent, whether it is greater, or whether they
     are the same."""
     first, second = _shared(a, b)
+    sides = {f"side{k}": _side(term, k) for k, term in enumerate((a, b))}
     if isinstance(first.value, str) or isinstance(second.value, str):
         same = first.value == second.value
-        return Found((Measurement("the same", same), first, second), value=same, unit="")
+        return Found((Measurement("the same", same), first, second), "same" if same else "unlike", same, "", more=sides)
     x, y = first.number, second.number
     if how in ("ratio", "percent") and y == 0:
         raise EvidenceError(f"the {second.quantity} is zero, so nothing can be given as a multiple of it")
-    found = {"how": how}
+    function, called, unit = _COMPARE[how]
+    value, between = function(x, y) if how != "same" else not _apart(first, second), None
+    found: dict[str, object] = {"how": how}
+    if how == "difference":
+        between, unit = _between_images(a.main, b.main), first.unit
+        value = round(x - y) if unit == second.unit == "count" and (x - y).is_integer() else value
+        found = {**found, **(WELCH if between else {})}
+    main = Measurement(called.format(first.quantity, second.quantity), value, unit, between, found)
+    turned = between if x >= y or between is None else (-between[1], -between[0])
+    size = facts(main.found, ("size of the difference", abs(value), unit, turned)) if how in ("difference", "percent") else ()
+    one, more, less = _comparatives(a)
+    told = {**sides, "positive": one, "word": more if x > y else less}
+    return Found((main, first, second, *size), _compared(how, x, y, bool(value)), more=told)
+
+
+def _compared(how: How, x: float, y: float, so: bool) -> str:
+    """Which sentence is said of two that are compared."""
+    if how == "same":
+        return "same" if so else "unlike"
     if how == "ratio":
-        main = Measurement(f"ratio of {first.quantity} to {second.quantity}", x / y, "times", found=found)
-    elif how == "percent":
-        main = Measurement(f"change from {second.quantity} to {first.quantity}", 100 * (x - y) / abs(y), "%", found=found)
-    elif how == "greater":
-        main = Measurement(f"{first.quantity} greater than {second.quantity}", x > y, found=found)
-    elif how == "same":
-        main = Measurement(
-            f"{first.quantity} about the same as {second.quantity}",
-            not _apart(first, second),
-            found={**found, "same_within": _SAME},
-        )
-    else:
-        between = _between_images(a.main, b.main)
-        main = Measurement(
-            f"{first.quantity} minus {second.quantity}",
-            round(x - y) if first.unit == second.unit == "count" and x == int(x) and y == int(y) else x - y,
-            first.unit,
-            between,
-            {**found, **(WELCH if between else {})},
-        )
-    turned = main.interval if x >= y or main.interval is None else (-main.interval[1], -main.interval[0])
-    size = (
-        [Measurement("size of the difference", abs(main.number), main.unit, turned, main.found)]
-        if how in ("difference", "percent")
-        else []
-    )
-    return Found((main, first, second, *size), more={"size": "{3}{3.interval}"})
+        return "ratio"
+    if x == y:
+        return "not_even" if how == "greater" else "even"
+    return ("greater" if so else "not_greater") if how == "greater" else "differ"
+
+
+def _comparatives(a: Term) -> tuple[str, str, str]:
+    """Large, larger, smaller; of what is compared."""
+    call = a.node if isinstance(a.node, Call) else Call("")
+    of = str(call.args[0] if call.name == "stat" and call.args else call.name)
+    name = "intensity" if of.startswith("intensity") else ALIASES.get(of, of)
+    one, more, less = table("quantities")["compared"].get(name, ("great", "greater", "less"))
+    return one, more, less
+
+
+def _side(term: Term, k: int) -> str:
+    """One of two values with what it is of, as a template."""
+    if not isinstance(term.node, Call):
+        return f"{{{k + 1}}}"
+    counted = term.node.name == "count" and term.result.selection is not None and "by_image" not in term.main.found
+    return f"{{of{k}.0:objects}}" if counted else f"{{{k + 1}}} ({{of{k}.what}})"
 
 
 def _between_images(a: Measurement, b: Measurement) -> tuple[float, float] | None:
@@ -169,34 +147,7 @@ def _between_images(a: Measurement, b: Measurement) -> tuple[float, float] | Non
     return middle - half, middle + half
 
 
-def _says_which(result: Result) -> str:
-    first, *others = result.measured[1:]
-    rest = ", against {2} {second}" if others else ""
-    if others and first.value == others[0].value:
-        return "{name} and {other} tie, with {1} each."
-    of = result.inner[0].call.name if result.inner else str(result.call.args[0]).partition("(")[0]
-    least, two = result.call.get("order") == "min", len(others) == 1
-    if of in ("count", "coverage", "share", "density", "exists"):
-        few = "fewer" if of == "count" else "less"
-        word = (few if least else "more") if two else f"the {'fewest' if of == 'count' else 'least'}" if least else "the most"
-        return f"{{name}} has {word}: {{1}}{rest}."
-    return f"{{name}}, with {'the least' if least else 'the most'}: {{1}}{rest}."
-
-
-def _called(name: str, among: object) -> str:
-    """A part, plane, image or kind as it is spoken of."""
-    if name in ("left", "right", "top", "bottom"):
-        return f"the {name} half"
-    plane = {"frames": "frame", "slices": "slice", "channels": "channel"}.get(str(among), "")
-    return f"the {name}" if is_place(name) else f"{plane} {name.removeprefix(f'{plane} ')}".strip()
-
-
-@measurement(
-    "which", says=_says_which,
-    examples={"Which half has more nuclei?": 'which(count("nucleus"), among="halves")',
-              "which channel is brightest": 'which(pixels("mean"), among="channels")',
-              "are there more on the left or on the right": 'which(count("object"), among="left/right")'},
-)  # fmt: skip
+@measurement("which")
 def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene: Scene) -> Found:
     """For which part, image, channel, plane or kind a measurement is greatest or least, with the runner-up."""
     values: dict[str, Measurement] = {}
@@ -210,26 +161,36 @@ def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene
     if not numbers:
         raise problem or EvidenceError(f"there is nothing to compare among {among}")
     ranked = sorted(numbers, key=lambda k: -numbers[k] if order == "max" else numbers[k])
-    best = ranked[0]
-    quantity = next(iter(values.values())).quantity
-    table = pd.DataFrame(
-        {quantity: list(numbers.values())}, index=pd.Index(list(numbers), name=str(among) if isinstance(among, str) else "of")
-    )
-    rows = tuple(
-        Measurement(f"{values[k].quantity}, {k}", numbers[k], values[k].unit, found={**values[k].found, "where": k})
-        for k in ranked
-    )
-    winner = Measurement(
-        f"where {quantity} is {'greatest' if order == 'max' else 'least'}", best, found={"among": list(numbers), "order": order}
-    )
+    quantity, least = next(iter(values.values())).quantity, order == "min"
+    index = pd.Index(list(numbers), name=str(among) if isinstance(among, str) else "of")
+    found = {"among": list(numbers), "order": order}
+    winner = Measurement(f"where {quantity} is {'least' if least else 'greatest'}", ranked[0], found=found)
+    rows = [replace(values[k], quantity=f"{values[k].quantity}, {k}", interval=None) for k in ranked]
+    rows = [replace(m, found={**m.found, "where": k}) for m, k in zip(rows, ranked, strict=True)]
     names = [_called(k, among) for k in ranked]
-    where = [f"in {n}" if is_place(k) else f"for {n}" for n, k in zip(names, ranked, strict=True)]
-    more = {
-        "name": names[0][:1].upper() + names[0][1:],
-        "other": names[1] if len(names) > 1 else "",
-        "second": where[1] if len(where) > 1 else "",
-    }
-    return Found((winner, *rows), table=table, more=more)
+    more = {"name": names[0][:1].upper() + names[0][1:], "most": _most(a, least, len(ranked) == 2), "rest": ""}
+    says = "is"
+    if len(ranked) > 1:
+        more |= {"other": names[1], "rest": f", against {{2}} {'in' if is_place(ranked[1]) else 'for'} {names[1]}"}
+        says = "tie" if numbers[ranked[0]] == numbers[ranked[1]] else "is"
+    return Found((winner, *rows), says, table=pd.DataFrame({quantity: list(numbers.values())}, index=index), more=more)
+
+
+def _most(a: Term, least: bool, of_two: bool) -> str:
+    """How the winner is said to have it: "has more", "has the fewest", "with the most"."""
+    name = a.node.name if isinstance(a.node, Call) else ""
+    if name not in ("count", "coverage", "share", "density", "exists"):
+        return f", with the {'least' if least else 'most'}"
+    few, fewest = ("fewer", "fewest") if name == "count" else ("less", "least")
+    return f" has {few if least else 'more'}" if of_two else f" has the {fewest if least else 'most'}"
+
+
+def _called(name: str, among: object) -> str:
+    """A part, plane, image or kind as it is spoken of."""
+    if name in ("left", "right", "top", "bottom"):
+        return f"the {name} half"
+    plane = {"frames": "frame", "slices": "slice", "channels": "channel"}.get(str(among), "")
+    return f"the {name}" if is_place(name) else f"{plane} {name.removeprefix(f'{plane} ')}".strip()
 
 
 def _numeric(term: Term) -> Measurement:
@@ -242,43 +203,26 @@ def _numeric(term: Term) -> Measurement:
 
 def _among(a: Term, among: object, scene: Scene) -> list[tuple[str, Term]]:
     """The measurement for every one of what is compared."""
-    if isinstance(among, str):
-        key = among.lower()
-        if key in _AMONG:
-            return [(p, a.where(p)) for p in _AMONG[key]]
-        planes = {"frames": "t", "frame": "t", "slices": "z", "slice": "z", "time": "t"}.get(key)
-        if planes is not None:
-            n = scene.images[scene.about].sizes.get(planes, 1) if scene.about else 1
-            return [(str(k), a.at(Call.of(planes, k))) for k in range(1, n + 1)]
-        if key in ("images", "image", "wells", "well", "files"):
-            names = list(scene.groups) or list(scene.images)
-            return [(n, a.where(Call.of("image", n))) if n in scene.groups else (n, a.on(n)) for n in names]
-        if key in ("channels", "channel"):
-            return [(c.name, _in_channel(a, c.name)) for c in scene.image.channels]
-        if key in ("kinds", "kind"):
-            counted = evaluate(Call.of("kinds"), scene)
-            names = [str(m.found["kind"]) for m in counted.measured[1:]]
-            return [(n, a.of_kind(n)) for n in names]
-        raise LanguageError(
-            f"among={among!r} is not known; say halves, left/right, top/bottom, quadrants, channels, images, frames, slices, "
-            f"kinds, or a list"
-        )
-    return [(str(n), _variant(a, n, scene)) for n in (among if isinstance(among, tuple) else (among,))]
-
-
-def _in_channel(a: Term, name: str) -> Term:
-    if isinstance(a.node, Call) and a.node.name in ("pixels", "quality", "profile"):
-        return a.given(channel=name)
-
-    def change(c: Call) -> Call:
-        return c.but(channel=name) if c.name in ("obj", "pixels") else c
-
-    node = a.node.map(change) if isinstance(a.node, Call) else a.node
-    if node == a.node and isinstance(node, Call):
-        node = node.with_args(
-            *(Call.of("obj", v, channel=name) if k == 0 and isinstance(v, str) else v for k, v in enumerate(node.args))
-        )
-    return Term(node, a.scene, a.evaluate)
+    if not isinstance(among, str):
+        return [(str(n), _variant(a, n, scene)) for n in (among if isinstance(among, tuple) else (among,))]
+    key, parts = among.lower(), table("looks")["among"]
+    key = _GROUPS.get(key, key)
+    if key in parts:
+        return [(p, a.where(p)) for p in parts[key]]
+    if key == "images":
+        names = list(scene.groups) or list(scene.images)
+        return [(n, a.where(Call.of("image", n)) if n in scene.groups else a.on(n)) for n in names]
+    if key == "channels":
+        return [(c.name, a.in_channel(c.name)) for c in scene.image.channels]
+    if key == "kinds":
+        counted = evaluate(Call.of("kinds"), scene)
+        return [(n, a.of_kind(n)) for n in (str(m.found["kind"]) for m in counted.measured[1:])]
+    axis = next((axis for axis, (_, many) in PLANES.items() if many == key), None)
+    if axis is None:
+        known = "halves, left/right, top/bottom, quadrants, channels, images, frames, slices, kinds, or a list"
+        raise LanguageError(f"among={among!r} is not known; say {known}")
+    n = scene.open_image.sizes.get(axis, 1) if scene.open_image is not None else 1
+    return [(str(k), a.at(Call.of(axis, k))) for k in range(1, n + 1)]
 
 
 def _variant(a: Term, item: object, scene: Scene) -> Term:
@@ -289,76 +233,45 @@ def _variant(a: Term, item: object, scene: Scene) -> Term:
         return a.where(item)
     if item in scene.images or item in scene.groups:
         return a.where(Call.of("image", item))
-    if item.lower() in (*COLOURS, "brown", "black"):
-        return _having(a, f'color == "{item.lower()}"')
+    if item.lower() in (*table("looks")["colour"], "brown", "black"):
+        return a.having(f'color == "{item.lower()}"')
     kind = concept_of(item)
-    if kind is not None and kind in ontology() and ontology()[kind].countable:
-        return a.of_kind(item)
-    return _having(a, f'is "{item}"')
+    countable = kind is not None and kind in ontology() and ontology()[kind].countable
+    return a.of_kind(item) if countable else a.having(f'is "{item}"')
 
 
-def _having(a: Term, text: str) -> Term:
-    from ..language.forms import OBJECTS_AT, OBJECTS_FIRST
-
-    if not isinstance(a.node, Call):
-        return a
-    at = 0 if a.node.name in OBJECTS_FIRST else OBJECTS_AT.get(a.node.name, 0)
-    objects = a.node.args[at] if len(a.node.args) > at else "object"
-    objects = Call.of("obj", objects) if isinstance(objects, str) else objects
-    both = f"({objects.get('having')}) and {text}" if objects.get("having") is not None else text
-    return Term(a.node.with_args(*a.node.args[:at], objects.but(having=both), *a.node.args[at + 1 :]), a.scene, a.evaluate)
-
-
-def _says_check(result: Result) -> str:
-    yes = "Yes" if result.value else "No"
-    if len(result.measured) < 2 or isinstance(result.measured[1].value, str):
-        seen = str(result.measured[1].value) if len(result.measured) > 1 else ""
-        return f"{yes}: it is {{1.value}}." if seen and not any(c.isdigit() for c in seen) else f"{yes}."
-    inner = result.inner[0] if result.inner else None
-    if inner is not None and inner.call.name == "count" and inner.selection is not None:
-        return f"{yes}, I count {{of0.0:objects}}{{of0.0.interval}}."
-    if inner is not None and inner.call.name == "exists":
-        return f"{yes}: {{of0.1:objects}}."
-    return f"{yes}: {{of0.what}} is {{1}}." if inner is not None else f"{yes}: {{1}}."
-
-
-@measurement(
-    "check", says=_says_check,
-    examples={"Are there more than 100 cells?": 'check(count("cell"), ">", 100)',
-              "I counted 40 nuclei, correct?": 'check(count("nucleus"), "==", 40)',
-              "is the mean area over 80 µm²": 'check(stat("area", "mean", "object"), ">", 80, "um2")'},
-)  # fmt: skip
+@measurement("check")
 def check(a: Term, op: str, claim: object, unit: str = "") -> Found:
     """Whether a claim about a measurement holds: more, less, equal (within a tenth, or one object), about, between; or a claim
     in words."""
-    if op in ("is", "is not") or isinstance(claim, str):
+    main, word = a.main, str(claim).lower().strip()
+    looks = table("looks")["claim"].get(a.node.name, {}) if isinstance(a.node, Call) else {}
+    if word in looks:
+        by, limit = looks[word]
+        return _called_so(main, word, by, limit, op)
+    if op in ("is", "is not") or isinstance(claim, str) or isinstance(main.value, str):
         return _named(a, str(claim), op)
-    main = a.main
     if isinstance(main.value, bool):
-        holds = main.value == bool(claim)
-        return Found((Measurement(f"{main.quantity}: as claimed", holds), main))
-    if isinstance(main.value, str):
-        return _named(a, str(claim), op)
-    value = _in_claimed(a, main, plain_unit(unit))
+        return _judged(Measurement(f"{main.quantity}: as claimed", main.value == bool(claim)), a, main)
+    unit = plain_unit(unit)
+    value = main if unit in ("", "count", "grey value") or main.unit == "grey value" else _in(main, unit, a)
     limits = [float(c) for c in claim] if isinstance(claim, tuple) else [float(str(claim))]  # type: ignore[arg-type]
-    holds = _holds(value.number, op, limits, value.unit == "count")
-    stated = tuple(
-        Measurement("value claimed" if len(limits) == 1 else f"limit claimed, number {k}", v, value.unit)
-        for k, v in enumerate(limits, 1)
-    )
-    words = _OPS.get(op, op)
-    return Found(
-        (Measurement(f"{main.quantity} {words} what is claimed", holds, found={"op": op, "agrees_within": _SAME}), value, *stated)
-    )
+    names = ["value claimed"] if len(limits) == 1 else [f"limit claimed, number {k}" for k in range(1, len(limits) + 1)]
+    stated = [Measurement(name, v, value.unit) for name, v in zip(names, limits, strict=True)]
+    holds, found = _holds(value.number, op, limits, value.unit == "count"), {"op": op, "agrees_within": _SAME}
+    words = table("quantities")["operator"].get(op, op)
+    return _judged(Measurement(f"{main.quantity} {words} what is claimed", holds, found=found), a, value, *stated)
 
 
-def _in_claimed(a: Term, main: Measurement, unit: str) -> Measurement:
-    """The value in the unit of the claim."""
-    if not unit or unit in (main.unit, "count") or main.unit in ("grey value",) or unit == "grey value":
-        return main
-    pixel = a.scene.image.pixel_size if a.scene.about is not None else None
-    value = in_unit(main.number, main.unit, unit, float(np.sqrt(pixel["y"] * pixel["x"])) if pixel else None)
-    return Measurement(main.quantity, value, unit, found=main.found)
+def _judged(verdict: Measurement, a: Term, value: Measurement, *stated: Measurement) -> Found:
+    """A claim with what it was held against."""
+    inner = a.result if isinstance(a.node, Call) else None
+    says = "value" if inner is not None else "number"
+    if isinstance(value.value, bool | str):
+        says = "words" if isinstance(value.value, str) and not any(c.isdigit() for c in value.value) else "bare"
+    if inner is not None and inner.call.name in ("count", "exists") and inner.selection is not None:
+        says = inner.call.name
+    return Found((verdict, value, *stated), says, more={"yes": "Yes" if verdict.value else "No"})
 
 
 def _holds(value: float, op: str, limits: list[float], counted: bool) -> bool:
@@ -368,10 +281,19 @@ def _holds(value: float, op: str, limits: list[float], counted: bool) -> bool:
     if op in ("==", "=") and limit in (0, 100) and not counted:
         return abs(value - limit) < 0.5  # all or none is meant, not nearly all
     if op in ("==", "about", "="):
-        return abs(value - limit) <= max(1.0 if counted else 0.0, (_SAME if op != "about" else 2 * _SAME) * abs(limit))
+        return abs(value - limit) <= max(1.0 if counted else 0.0, (2 * _SAME if op == "about" else _SAME) * abs(limit))
     if op == "!=":
         return not _holds(value, "==", limits, counted)
     return {">": value > limit, ">=": value >= limit, "<": value < limit, "<=": value <= limit}.get(op, False)
+
+
+def _called_so(main: Measurement, word: str, by: str, limit: float, op: str) -> Found:
+    """A word that is said of a number from a limit on: confluent, of the area that is covered."""
+    holds = _holds(main.number, by, [limit], False) != (op == "is not")
+    verdict = Measurement(f"{main.quantity}: {word}", holds, found={"claimed": word, "op": by})
+    taken = Measurement(f"limit taken for {word}", limit, main.unit)
+    more = {"yes": "Yes" if holds else "No", "op": {">=": "from {2} on", "<": "below {2}", "<=": "up to {2}"}[by], "word": word}
+    return Found((verdict, main, taken), "called_so", more=more)
 
 
 def _named(a: Term, claim: str, op: str) -> Found:
@@ -379,7 +301,7 @@ def _named(a: Term, claim: str, op: str) -> Found:
     main, said = a.main, claim.lower().strip()
     words = [str(m.value).lower() for r in a.results for m in r.measured if isinstance(m.value, str)] or [str(main.value).lower()]
     holds = any(_means(said, seen) for seen in words) != (op == "is not")
-    return Found((Measurement(f"{main.quantity} is {claim}", holds, found={"claimed": claim, **main.found}), main))
+    return _judged(Measurement(f"{main.quantity} is {claim}", holds, found={"claimed": claim, **main.found}), a, main)
 
 
 def _means(said: str, seen: str) -> bool:
@@ -388,159 +310,74 @@ def _means(said: str, seen: str) -> bool:
     return said in seen or seen in said or (ids[1] in known and ids[0] in known and known.is_a(ids[1], ids[0]))
 
 
-def _says_calc(result: Result) -> str:
-    sides = [
-        f"{{{k + 1}}} ({{of{k}.what}})" if isinstance(n, Call) else f"{{{k + 1}}}" for k, n in enumerate(result.call.args[1:])
-    ]
-    inner = [k for k, n in enumerate(result.call.args[1:]) if isinstance(n, Call)]
-    shown = [f"{{{k + 1}}} ({{of{inner.index(k)}.what}})" if k in inner else side for k, side in enumerate(sides)]
-    words = {"+": " plus ", "-": " minus ", "*": " times ", "/": " divided by ", "^": " to the power of "}
-    op = str(result.call.args[0])
-    return f"That makes {{0}}: {'the root of ' + shown[0] if op == 'sqrt' else words.get(op, ' and ').join(shown)}."
-
-
-@measurement(
-    "calc",
-    says=_says_calc,
-    examples={
-        "foci per nucleus, all divided by all": 'calc("/", count("focus"), count("nucleus"))',
-        "what is 12 times 7": 'calc("*", 12, 7)',
-    },
-)
+@measurement("calc")
 def calc(op: str, a: Term, b: Term | None = None) -> Found:
     """``+ - * / ^ sqrt`` over measurements and numbers; units go along where they can."""
-    first = a.main
+    first, op = a.main, op.replace("**", "^")
+    sides = [t for t in (a, b) if t is not None]
+    inner = [t for t in sides if isinstance(t.node, Call)]
+    more = {f"side{k}": f"{{{k + 1}}}" + (f" ({{of{inner.index(t)}.what}})" if t in inner else "") for k, t in enumerate(sides)}
     if op == "sqrt":
-        return Found((Measurement(f"root of {first.quantity}", math.sqrt(first.number)), first))
-    if b is None:
-        raise LanguageError(f"calc({op!r}) needs two values")
+        return Found((Measurement(f"root of {first.quantity}", math.sqrt(first.number)), first), "root", more=more)
+    if b is None or op not in _CALC:
+        raise LanguageError(f"calc knows + - * / ^ of two values and sqrt of one, not {op!r} of {len(sides)}")
     second = _shared(a, b)[1] if op in "+-" else b.main
-    x, y = first.number, second.number
-    if op == "/" and y == 0:
+    if op == "/" and second.number == 0:
         raise EvidenceError(f"{second.quantity} is nothing, and nothing can be divided by it")
-    ops = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "^": operator.pow, "**": operator.pow}
-    if op not in ops:
-        raise LanguageError(f"calc knows + - * / ^ and sqrt, not {op!r}")
-    unit = first.unit or second.unit if op in "+-" else _unit(op, first.unit, second.unit)
-    words = {"+": "plus", "-": "minus", "*": "times", "/": "divided by"}.get(op, "to the power of")
-    return Found((Measurement(f"{first.quantity} {words} {second.quantity}", float(ops[op](x, y)), unit), first, second))
+    words = table("quantities")["operator"][op]
+    value, quantity = float(_CALC[op](first.number, second.number)), f"{first.quantity} {words} {second.quantity}"
+    main = Measurement(quantity, value, _unit(op, first.unit, second.unit))
+    return Found((main, first, second), more={**more, "op": words})
 
 
 def _unit(op: str, a: str, b: str) -> str:
+    """The unit that a calculation gives."""
+    pure = ("", "count", "times")
+    if op in "+-":
+        return a or b
     if op == "*":
-        return a if b in ("", "count", "times") else b if a in ("", "count", "times") else ""
-    if op == "/":
-        return "" if a == b else a if b in ("", "count", "times") else ""
-    return ""
+        return a if b in pure else b if a in pure else ""
+    return a if op == "/" and a != b and b in pure else ""
 
 
-@measurement(
-    "convert",
-    examples={
-        "in microns please": 'convert(stat("diameter", "mean", "object"), "um")',
-        "field of view in mm": 'convert(image("field"), "mm")',
-    },
-)
+@measurement("convert")
 def convert(a: Term, unit: str) -> Found:
     """The same measurement in another unit."""
-    inner = a.result
-    unit = plain_unit(unit)
-    unit = f"{unit}2" if unit in ("px", "um", "nm", "mm") and inner.unit in ("px2", "um2", "nm2", "mm2") else unit
-    size = a.scene.image.pixel_size if a.scene.about is not None else None
-    pixel = float(np.sqrt(size["y"] * size["x"])) if size else None
+    inner, unit = a.result, plain_unit(unit)
     main = inner.main
-    rest = tuple(_converted(m, unit, pixel) if m.unit == main.unit else m for m in inner.measured[1:])
-    says = inner.found.says if inner.found.says is not None else inner.measure.says
-    template = says(inner) if callable(says) else says
-    return Found(
-        (_converted(main, unit, pixel), *rest),
-        template or None,
-        shown=inner.selection,
-        table=inner.found.table,
-        more=inner.found.more,
-    )
+    unit = f"{unit}2" if unit in ("px", "um", "nm", "mm") and main.unit in ("px2", "um2", "nm2", "mm2") else unit
+    kept = (tuple, str, bool, type(None))
+    measured = [_in(m, unit, a) if m.unit == main.unit and not isinstance(m.value, kept) else m for m in inner.measured]
+    return Found(tuple(measured), inner.template, shown=inner.selection, table=inner.found.table, more=inner.found.more)
 
 
-def _converted(m: Measurement, unit: str, pixel: float | None) -> Measurement:
-    if isinstance(m.value, tuple | str | bool) or m.value is None:
-        return m
-    factor = in_unit(1.0, m.unit, unit, pixel)
-    interval = (m.interval[0] * factor, m.interval[1] * factor) if m.interval else None
-    return Measurement(m.quantity, m.number * factor, unit, interval, {**m.found, "converted_from": m.unit}, m.level)
-
-
-def _says_each(result: Result) -> str:
-    if result.measured[0].found.get("of_kind"):
-        return (
-            "On average {0.value} per {per} (median {1.value}, from {2.value} to {3.value}, over {4.value}); the table "
-            "has a row for each."
-        )
-    return "The table has {n} rows: from {1} to {2}, on average {0}."
-
-
-@measurement(
-    "each",
-    says=_says_each,
-    examples={
-        "spots per nucleus, one row each": 'each(count("spot"), per="nucleus")',
-        "count the cells in every quadrant": 'each(count("cell"), per="quadrant")',
-    },
-)
+@measurement("each")
 def each(a: Term, *, per: str, scene: Scene) -> Found:
     """The same measurement for every image, well, frame, slice, quadrant, channel or kind, or for every object of another
     kind: a table."""
-    plural = {
-        "quadrant": "quadrants",
-        "half": "halves",
-        "frame": "frames",
-        "slice": "slices",
-        "image": "images",
-        "well": "wells",
-        "channel": "channels",
-        "kind": "kinds",
-        "corner": "corners",
-    }
     key = per.lower().strip()
-    if key in plural or key in plural.values() or key in ("file", "condition", "type"):
-        among = plural.get(key, {"file": "images", "condition": "images", "type": "kinds"}.get(key, key))
-        every = key in ("image", "images", "file")  # of conditions too, whose means are per="condition"
-        rows = {n: a.on(n) for n in scene.images} if every else dict(_among(a, among, scene))
-        values = {name: _number(term) for name, term in rows.items()}
-        unit = next((t.unit for n, t in rows.items() if values[n] is not None), "")
-        return _rows(values, unit, a, per)
-    return _per_object(a, per, scene)
-
-
-def _number(term: Term) -> float | None:
-    try:
-        return term.number
-    except MicroNBError:
-        return None
+    if key not in _GROUPS and key not in _GROUPS.values():
+        return _per_object(a, per, scene)
+    every = key in ("image", "images", "file")  # of conditions too, whose means are per="condition"
+    rows = {n: a.on(n) for n in scene.images} if every else dict(_among(a, key, scene))
+    values, unit = dict[str, float | None](), ""
+    for name, term in rows.items():
+        try:
+            values[name], unit = term.main.number, unit or term.main.unit
+        except MicroNBError:
+            values[name] = None
+    return _rows(values, unit, a, per)
 
 
 def _rows(values: dict[str, float | None], unit: str, a: Term, per: str) -> Found:
-    numbers = np.array([v for v in values.values() if v is not None], float)
-    if not len(numbers):
+    known = {k: v for k, v in values.items() if v is not None}
+    if not known:
         raise EvidenceError(f"{a.node} could be measured for no {per}")
-    name = str(a.node)
-    found = {"rows": values, "per": per}
-    table = pd.DataFrame(
-        {f"{name}{f' ({unit})' if unit not in ('', 'count') else ''}": list(values.values())},
-        index=pd.Index(list(values), name=per),
-    )
-    measured = tuple(
-        Measurement(f"{word} per {per}", float(v), unit, found=found)
-        for word, v in (("mean", numbers.mean()), ("least", numbers.min()), ("most", numbers.max()))
-    )
-    return Found(
-        (
-            *measured,
-            Measurement("rows", len(values), "count"),
-            *(Measurement(f"{per} {k}", v, unit) for k, v in values.items() if v is not None),
-        ),
-        table=table,
-        more={"n": "{3.value}"},
-    )
+    numbers, found = np.array(list(known.values()), float), {"rows": values, "per": per}
+    summed = facts(found, *((f"{word} per {per}", float(of(numbers)), unit) for word, of in _SUMMED.items()))
+    each_of = facts({}, ("rows", len(values), "count"), *((f"{per} {k}", v, unit) for k, v in known.items()))
+    name = f"{a.node} ({unit})" if unit not in ("", "count") else str(a.node)
+    return Found((*summed, *each_of), table=pd.DataFrame({name: list(values.values())}, index=pd.Index(list(values), name=per)))
 
 
 def _per_object(a: Term, per: str, scene: Scene) -> Found:
@@ -551,19 +388,11 @@ def _per_object(a: Term, per: str, scene: Scene) -> Found:
     holders.need_some()
     labels = holders.table["label"].to_numpy(int)
     counts = held(holders, others)[labels]
-    found = {
-        **holders.found,
-        "rows": {str(k): int(v) for k, v in zip(labels, counts, strict=True)},
-        "per": per,
-        "of_kind": others.kind,
-    }
-    rows = (
-        ("mean", float(counts.mean())),
-        ("median", statistic(counts.astype(float), "median")),
-        ("least", int(counts.min())),
-        ("most", int(counts.max())),
-    )
-    measured = tuple(Measurement(f"{word} number of {others.many} per {per}", v, "", found=found) for word, v in rows)
-    table = pd.DataFrame({f"number of {others.many}": counts}, index=pd.Index(labels, name=per))
-    n = Measurement(f"number of {holders.many}", len(holders), "count", found=holders.found)
-    return Found((*measured, n), shown=holders, table=table, more={"per": holders.one})
+    rows: dict[str, Any] = {str(k): int(v) for k, v in zip(labels, counts, strict=True)}
+    found = {**holders.found, "rows": rows, "per": per, "of_kind": others.kind}
+    summed = {"mean": float(counts.mean()), "median": statistic(counts.astype(float), "median")}
+    summed |= {"least": int(counts.min()), "most": int(counts.max())}
+    measured = facts(found, *((f"{word} number of {others.many} per {per}", v) for word, v in summed.items()))
+    number = facts(holders.found, (f"number of {holders.many}", len(holders), "count"))
+    shown = pd.DataFrame({f"number of {others.many}": counts}, index=pd.Index(labels, name=per))
+    return Found((*measured, *number), "objects", shown=holders, table=shown, more={"per": holders.kind})

@@ -9,27 +9,22 @@ from .registry import Measure, measures
 
 _HEADS = {
     "objects": "Objects", "statistics": "Quantities over objects", "space": "How objects lie",
-    "combining": "Measurements of measurements", "pixels": "Grey values",
-    "profiles": "Along a line, a radius, a depth, a time", "facts": "Facts of the image", "quality": "Quality",
-    "recognition": "What it is", "channels": "Channels",
+    "combining": "Measurements of measurements", "pixels": "Grey values", "profiles": "Along a line, a radius, a depth, a time",
+    "facts": "Facts of the image", "quality": "Quality", "recognition": "What it is", "channels": "Channels",
     "changes": "Over time", "knowing": "Knowledge and calculators", "talking": "The conversation itself",
 }  # fmt: skip
 
 
 def reference(own: bool = True) -> str:
     """All measurements as Markdown, by group; those of other packages too where ``own`` is False."""
-    groups: dict[str, list[Measure]] = {}
+    groups: dict[str, list[Measure]] = {head: [] for head in _HEADS}
     for m in measures().values():
         if m.own or not own:
             groups.setdefault(m.group, []).append(m)
-    parts = [
-        "# The measurements\n\nWritten from their declarations by `python -m micro_nb.session.measures.documentation`. How "
-        "they combine: [language.md](language.md)."
-    ]
-    known = [g for g in _HEADS if g in groups]
-    for group in [*known, *(g for g in groups if g not in known)]:
-        parts.append(f"## {_HEADS.get(group, group)}")
-        parts += [entry(m) for m in groups[group]]
+    how = "Written from their declarations by `python -m micro_nb.session.measures.documentation`. How they combine:"
+    parts = [f"# The measurements\n\n{how} [language.md](language.md)."]
+    for group, declared in groups.items():
+        parts += [f"## {_HEADS.get(group, group)}", *map(entry, declared)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -43,17 +38,16 @@ def entry(m: Measure) -> str:
 
 def signature(m: Measure) -> str:
     """A call with its parameters, as the language writes them."""
-    shown = []
-    for k, p in m.parameters.items():
-        if p.kind is p.VAR_KEYWORD:
-            shown.append("key=value ...")
-        elif p.default is p.empty:
-            shown.append(k)
-        else:
-            shown.append(
-                f"{k}={'' if p.default is None or not isinstance(p.default, str | int | float | bool) else repr(p.default)}"
-            )
-    return f"{m.name}({', '.join(shown)})"
+    return f"{m.name}({', '.join(_parameter(k, p) for k, p in m.parameters.items())})"
+
+
+def _parameter(name: str, given: inspect.Parameter) -> str:
+    if given.kind is given.VAR_KEYWORD:
+        return "key=value ..."
+    if given.default is given.empty:
+        return name
+    shown = given.default is not None and isinstance(given.default, str | int | float | bool)
+    return f"{name}={given.default!r}" if shown else f"{name}="
 
 
 if __name__ == "__main__":

@@ -117,10 +117,6 @@ def resolve(eyes: Any, img: MicroImage | None) -> str:
     Parameters
     ----------
     eyes : ``"micro_d1"``, ``"floor"``, a folder or hub id, or a loaded model.
-
-    Raises
-    ------
-    EvidenceError : not such a thing.
     """
     if not isinstance(eyes, str | os.PathLike):
         if not (hasattr(eyes, "calibration") or hasattr(eyes, "kind")):
@@ -140,12 +136,7 @@ def resolve(eyes: Any, img: MicroImage | None) -> str:
 
 
 def load(name: str) -> Eyes:
-    """The eyes of a name that :func:`resolve` gave.
-
-    Raises
-    ------
-    EvidenceError : a model that was given to another session, which is no longer running.
-    """
+    """The eyes of a name that :func:`resolve` gave."""
     if name in _given:
         return _given[name]
     from ...tasks.load import load_model

@@ -5,30 +5,32 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 
 from ...analysis.measure import measure
 from ...analysis.sampling import ObjectSample, sample_objects
 from ...analysis.segment import segment
+from ...analysis.statistics import Estimate, bootstrap, estimate_total
 from ...data.image import MicroImage
 from ...data.region import Region
 from ...tiles.objects import Objects
-from .drawn import Drawn, plain
 from .eyes import FLOOR, WHOLE_PIXELS, concept_of, knows, load, made_by, named
+from .measurement import plain_value
 
 METHOD = "weight-free segmentation"
 TILES, TILE, SEED = 32, 768, 0
 SMALL_TILE = 512  # of images that could be looked at whole, when a question is given little time
 WIDE = ("object", "particle", "spot", "grain", "cell", "thing")
 """Concepts that people use for whatever there is."""
-_KEPT_SAMPLES, _KEPT_PIXELS = 32, 1 << 28
+_KEPT_PIXELS, _SAMPLE = 1 << 28, 1 << 23  # what is kept at most, and what a sample of tiles counts for
+_Found = TypeVar("_Found", Objects, "Drawn")
 _lock = threading.Lock()
-_drawn: OrderedDict[tuple[Any, ...], Drawn] = OrderedDict()
-_kept: OrderedDict[tuple[Any, ...], Objects] = OrderedDict()
+_kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 
 
 @dataclass(frozen=True)
@@ -39,55 +41,78 @@ class Look:
     tiles: int | None = None
 
 
-def find(img: MicroImage, kind: str, look: Look, channel: str | None = None) -> Objects:
-    """Objects that a kind means, kept for the next question; ``made_by["kind"]`` says which concept was taken for it.
+@dataclass(frozen=True)
+class Drawn:
+    """A random sample of the tiles of a large image, and the arithmetic from it to the whole.
 
-    Raises
-    ------
-    AxesError : the image has more than one plane.
+    Attributes
+    ----------
+    sample : the tiles and the objects in them.
+    region : the place it stands for; None for the whole plane, ``shape (y, x)``.
+    made_by : how it was drawn and what looked at it, JSON values.
     """
-    key = (*_key(img), channel, look.eyes, kind if look.eyes != FLOOR else "")
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    objects = _floor(img, channel) if look.eyes == FLOOR else of_kind(img, kind, look.eyes, channel)
-    with _lock:
-        _kept[key] = objects
-        while len(_kept) > 1 and sum(o.labels.size for o in _kept.values() if o.labels is not None) > _KEPT_PIXELS:
-            _kept.popitem(last=False)
-    return objects
+
+    sample: ObjectSample
+    region: Region | None
+    shape: tuple[int, int]
+    made_by: dict[str, Any]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How objects were found, JSON values."""
+        return {str(k): _json(v) for k, v in self.sample.recipe.to_dict().items()}
+
+    def total(self, table: pd.DataFrame, weights: np.ndarray | None = None) -> Estimate:
+        """Objects of ``table`` (or the sum of their weights) in all tiles, with its interval."""
+        return self.sample.total(table, weights)
+
+    def mean(self, table: pd.DataFrame, values: np.ndarray) -> Estimate:
+        """Mean over all objects from those of the drawn tiles. Neighbours resemble each other: tiles were drawn, not objects."""
+        tiles = pd.DataFrame({"tile": table["tile"].to_numpy(), "sum": values, "n": 1.0}).groupby("tile").sum()
+        if len(tiles) < 2:
+            return bootstrap(values)
+        holding = max(round(self.sample.whole[0] * len(tiles) / len(self.sample.grid)), len(tiles))
+        objects = holding * float(tiles["n"].mean())
+        total = estimate_total(tiles["sum"].to_numpy(), holding, areas=tiles["n"].to_numpy(), total_area=objects)
+        by = "ratio by tiles, t interval, finite population"
+        return replace(total, value=total.value / objects, low=total.low / objects, high=total.high / objects, method=by)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every tile was looked at."""
+        return len(self.sample.grid) == self.sample.whole[0]
+
+    @property
+    def area_px(self) -> float:
+        """Pixels of the place that the sample stands for."""
+        place = self.region or Region(0, 0, *self.shape)
+        return float((place.y1 - place.y0) * (place.x1 - place.x0))
+
+
+def find(img: MicroImage, kind: str, look: Look, channel: str | None = None) -> Objects:
+    """Objects that a kind means; ``made_by["kind"]`` says which concept was taken for it."""
+    if look.eyes == FLOOR:
+        return _remembered((*_key(img), channel, FLOOR), lambda: _floor(img, channel))
+    return _remembered((*_key(img), channel, look.eyes, kind), lambda: of_kind(img, kind, look.eyes, channel))
 
 
 def everything(img: MicroImage, eyes: str, channel: str | None = None) -> Objects:
     """Everything that the model has a name for, in all layers."""
-    key = (*_key(img), channel, eyes, "everything")
-    with _lock:
-        if key in _kept:
-            return _kept[key]
-    found = load(eyes).everything(img, channel)
-    with _lock:
-        _kept[key] = found
-    return found
+    return _remembered((*_key(img), channel, eyes, "everything", None), lambda: load(eyes).everything(img, channel))
 
 
 def draw(img: MicroImage, kind: str, look: Look, region: Region | None, channel: str | None) -> Drawn:
-    """Objects of a random sample of the tiles, kept for the next question; large images are looked at without weights."""
+    """Objects of a random sample of the tiles; large images are looked at without weights."""
     eyes, tiles = FLOOR if is_large(img) else look.eyes, look.tiles or TILES
+
+    def made() -> Drawn:
+        sample = _sample(img, kind, eyes, tiles, region, channel)
+        method = {"method": METHOD} if eyes == FLOOR else {"method": "Micro-D1, tile by tile", "weights": eyes}
+        told = method | {"seed": SEED, "tiles_drawn": len(sample.grid), "tiles_in_all": sample.whole[0]}
+        return Drawn(sample, region, img.plane_shape, told)
+
     place = (region.box, region.polygon) if region else None
-    key = (*_key(img), channel, place, tiles, eyes, kind if eyes != FLOOR else "")
-    with _lock:
-        if key in _drawn:
-            return _drawn[key]
-    sample = _sample(img, kind, eyes, tiles, region, channel)
-    method = {"method": METHOD} if eyes == FLOOR else {"method": "Micro-D1, tile by tile", "weights": eyes}
-    told = method | {"seed": SEED, "tiles_drawn": len(sample.grid), "tiles_in_all": sample.whole[0]}
-    drawn = Drawn(sample, region, img.plane_shape, told)
-    with _lock:
-        _drawn[key] = drawn
-        while len(_drawn) > _KEPT_SAMPLES:
-            _drawn.popitem(last=False)
-    return drawn
+    return _remembered((*_key(img), channel, place, tiles, eyes, kind if eyes != FLOOR else ""), made)
 
 
 def is_large(img: MicroImage) -> bool:
@@ -107,16 +132,33 @@ def of_kind(img: MicroImage, kind: str, eyes: str, channel: str | None) -> Objec
     A wide word ("objects", "particles", "cells") means all whole objects, or, where some of these are of that very concept,
     those. Cells are nuclei where nuclei are what shows. A word of which the model knows no kind also means all of them.
     """
-    looking = load(eyes)
-    concept = concept_of(kind)
-    if concept is None or concept in WIDE or not knows(looking, kind):
-        found, taken = _wide(looking.whole(img, channel), concept or "object")
-        learned = (
-            {} if concept in WIDE or kind in WIDE or knows(looking, kind) else {"not_learned": kind, "mostly": _mostly(found)}
-        )
-        return _told(found, eyes, {"kind": taken, **learned})
-    found = looking.kind(img, concept, channel)
-    return _told(found, eyes, {"kind": concept, **_presence(found)})
+    looking, concept = load(eyes), concept_of(kind)
+    if concept is not None and concept not in WIDE and knows(looking, kind):
+        found = looking.kind(img, concept, channel)
+        return _told(found, eyes, {"kind": concept, **_presence(found)})
+    found, taken = _wide(looking.whole(img, channel), concept or "object")
+    known = concept in WIDE or kind in WIDE or knows(looking, kind)
+    return _told(found, eyes, {"kind": taken} | ({} if known else {"not_learned": kind, "mostly": _mostly(found)}))
+
+
+def _remembered(key: tuple[Any, ...], made: Callable[[], _Found]) -> _Found:
+    """What was made under a key before, or now; the oldest is forgotten where much is kept."""
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]  # type: ignore[no-any-return]
+    found = made()
+    with _lock:
+        _kept[key] = found
+        while len(_kept) > 1 and sum(map(_weight, _kept.values())) > _KEPT_PIXELS:
+            _kept.popitem(last=False)
+    return found
+
+
+def _weight(found: Objects | Drawn) -> int:
+    if isinstance(found, Drawn):
+        return _SAMPLE
+    return int(found.labels.size) if found.labels is not None else 0
 
 
 def _mostly(found: Objects) -> str:
@@ -135,7 +177,7 @@ def _key(img: MicroImage) -> tuple[Any, ...]:
 def _floor(img: MicroImage, channel: str | None) -> Objects:
     """All objects, found without trained weights."""
     labels = segment(img, channel=channel)
-    told = {"method": METHOD, **{str(k): plain(v) for k, v in labels.attrs.items()}}
+    told = {"method": METHOD, **{str(k): _json(v) for k, v in labels.attrs.items()}}
     return Objects(measure(img, labels), labels, pixel_size=img.pixel_size, image_id=img.content_id, made_by=told)
 
 
@@ -183,3 +225,9 @@ def _told(found: Objects, eyes: str, more: Mapping[str, Any]) -> Objects:
         kept[found.table["label"].to_numpy(int)] = found.table["label"].to_numpy(int)
         labels = labels.copy(data=kept[np.asarray(labels.values)])
     return replace(found, labels=labels, made_by={**made_by(eyes, found), **more})
+
+
+def _json(value: Any) -> Any:
+    """A JSON value of an attribute."""
+    value = value.tolist() if isinstance(value, np.ndarray) else plain_value(value)
+    return value if isinstance(value, str | int | float | bool | type(None) | list | dict) else str(value)

@@ -12,6 +12,7 @@ from ..knowledge import Note, Worked, look_up, work_out
 from ..knowledge.notes import SURE
 from ..language import Call, parse
 from ..words.prose import Quoted, Stated, sentence
+from ..words.tables import table
 from .evaluation import evaluate, term
 from .measurement import Measurement
 from .registry import measurement
@@ -20,46 +21,33 @@ from .scene import Scene
 
 _AGAINST = re.compile(r"\s+(?:versus|vs\.?|compared (?:to|with)|against)\s+", re.IGNORECASE)
 _DIFFERENCE = re.compile(r"^(?:the )?differences? between (.+?) and (.+)$", re.IGNORECASE)
-_SIDES: Mapping[str, tuple[str, ...]] = {
-    "why": ("why", "fails"), "cause": ("why", "fails"), "reason": ("why",), "need": ("why",), "how": ("how",),
-    "measure": ("how",), "avoid": ("how",), "check": ("how",),
-    "reduc": ("how",), "limit": ("fails",), "problem": ("fails",), "fail": ("fails",), "alternative": ("alternative", "advice"),
-}  # fmt: skip
-"""Words in a topic, and the sides of a note that they ask for."""
 _OPS: Mapping[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 _SAME = 0.8  # likeness at which a note on two things is on these two
 _NUMBER = re.compile(r"\{([^{}]*)\}")
 _NAMED = re.compile(r"\{([a-z]\w*|\d+)\}")
 
 
-@measurement(
-    "explain",
-    examples={"What is bleed-through?": 'explain("bleed-through")',
-              "difference between phase contrast and DIC": 'explain("phase contrast versus DIC")'},
-)  # fmt: skip
+@measurement("explain")
 def explain(topic: str, *, scene: Scene) -> Found:
     """What is written of a general matter: what it is, why, how, what goes wrong; of two that are compared, both."""
-    said = f"{topic} {scene.told.get('question', '')}".lower()
-    wanted = next((sides for word, sides in _SIDES.items() if re.search(rf"\b{word}", said)), ())
-    found = _asked(topic, scene, advice=False)
+    question = str(scene.told.get("question", ""))  # topic and question tell more together than either
+    found = look_up(topic, question)
     if not found:
         return _no_note(topic)
-    two = _two(topic, found[0], scene)
+    two = _two(topic, found[0])
     if two:
         return _written([(note, note.side("what")) for note in two], 1.0)
+    said, sides = f"{topic} {question}".lower(), table("talking")["sides"]
+    wanted = next((side for word, side in sides.items() if re.search(rf"\b{word}", said)), ())
     likeness, note = found[0]
     return _written([(note, note.side(*wanted, "what"))], likeness)
 
 
-@measurement(
-    "advise",
-    examples={"How do I avoid saturation?": 'advise("avoiding saturation")',
-              "should I split the cells today": 'advise("when to passage the cells")'},
-)  # fmt: skip
+@measurement("advise")
 def advise(topic: str, *, scene: Scene) -> Found:
     """What to do: imaging, staining, controls, sample size, next step; with what the open image shows of it, where that can be
     measured."""
-    found = _asked(topic, scene, advice=True)
+    found = look_up(topic, str(scene.told.get("question", "")), advice=True)
     if not found:
         return _no_note(topic)
     likeness, note = found[0]
@@ -69,12 +57,7 @@ def advise(topic: str, *, scene: Scene) -> Found:
     return _written([(note, lead + note.side("do", "how", "advice"))], likeness, here, good)
 
 
-def _asked(topic: str, scene: Scene, *, advice: bool) -> list[tuple[float, Note]]:
-    """The notes for a topic and the question it is from, which tell more together than either."""
-    return look_up(topic, str(scene.told.get("question", "")), advice=advice)
-
-
-def _two(topic: str, best: tuple[float, Note], scene: Scene) -> list[Note]:
+def _two(topic: str, best: tuple[float, Note]) -> list[Note]:
     """The notes on two things that are compared, where no one note is on both."""
     match = _DIFFERENCE.match(topic)
     parts = list(match.groups()) if match else _AGAINST.split(topic)
@@ -85,47 +68,42 @@ def _two(topic: str, best: tuple[float, Note], scene: Scene) -> list[Note]:
 
 
 def _no_note(topic: str) -> Found:
-    return Found(
-        declined=f"I have no note on {topic}, and would only be guessing",
-        remedy="ask about optics, staining, cameras, segmentation or statistics, or open an image and ask what is in it",
-    )
+    remedy = "ask about optics, staining, cameras, segmentation or statistics, or open an image and ask what is in it"
+    return Found(declined=f"I have no note on {topic}, and would only be guessing", remedy=remedy)
 
 
 def _written(texts: Sequence[tuple[Note, str]], likeness: float, here: Result | None = None, good: bool | None = None) -> Found:
     """Texts of notes as sentences, every number in them a fact with its source; then what the open image shows."""
     facts = [Measurement(f"note on {n.key}", n.key, found={"source": n.source, "likeness": round(likeness, 3)}) for n, _ in texts]
     said = [] if likeness >= SURE else [f"The nearest note that I have is on {texts[0][0].key}."]
-    for note, text in texts:
-        said.append(_stated(note, text, facts))
-    if here is not None:
-        said.append(retold(here, facts))
-    sources = "; ".join(
-        f"{{{k}.found.source}}" for k in range(len(texts)) if texts[k][0].source not in [n.source for n, _ in texts[:k]]
-    )
+    said += [_stated(note, text, facts) for note, text in texts]
+    said += [retold(here, facts)] if here is not None else []
+    first = {note.source: k for k, (note, _) in reversed(list(enumerate(texts)))}
+    sources = "; ".join(f"{{{k}.found.source}}" for k in sorted(first.values()))
     return Found(tuple(facts), f"{' '.join(said)} (Source: {sources}.)", value=good, unit="" if good is not None else None)
 
 
 def _stated(note: Note, text: str, facts: list[Measurement]) -> str:
     """A text with a place for every number that it states; the numbers join the facts."""
-    said = []
-    for k, piece in enumerate(_NUMBER.split(text)):
-        if k % 2:
-            number, _, unit = piece.partition(" ")
-            value = piece.strip('"') if piece.startswith('"') else float(number) if "." in number else int(number)
-            facts.append(Measurement(f"{note.key}, stated {len(facts)}", value, unit, found={"source": note.source}))
-        said.append(f"{{{len(facts) - 1}}}" if k % 2 else piece)
-    return "".join(said)
+
+    def place(match: re.Match[str]) -> str:
+        number, _, unit = match[1].partition(" ")
+        value = match[1].strip('"') if match[1].startswith('"') else float(number) if "." in number else int(number)
+        facts.append(Measurement(f"{note.key}, stated {len(facts)}", value, unit, found={"source": note.source}))
+        return f"{{{len(facts) - 1}}}"
+
+    return _NUMBER.sub(place, text)
 
 
 def _here(note: Note, scene: Scene) -> Result | None:
     """What the note measures on the open image; None where none is open, or it cannot be measured there."""
-    if not note.measure or scene.about not in scene.images:
+    if not note.measure or scene.open_image is None:
         return None
     try:
         result = evaluate(parse(note.measure), scene)
-        return result if result.found.declined is None and result.measured else None
     except MicroNBError:
         return None
+    return result if result.found.declined is None and result.measured else None
 
 
 def _good(note: Note, here: Result | None) -> bool | None:
@@ -138,25 +116,19 @@ def _good(note: Note, here: Result | None) -> bool | None:
 
 def retold(result: Result, facts: list[Measurement]) -> str:
     """What another result says, as a template over facts; its own join them."""
-    said = []
+    said = ""
     for part in sentence(result):
-        if isinstance(part, Stated):
-            if part.fact not in facts:
-                facts.append(part.fact)
-            said.append(f"{{{facts.index(part.fact)}.{part.field}}}")
-        elif isinstance(part, Quoted):
-            facts.append(Measurement(f"number given {len(facts)}", part.text))
-            said.append(f"{{{len(facts) - 1}}}")
-        else:
-            said.append(part)
-    return "".join(said)
+        if isinstance(part, str):
+            said += part
+            continue
+        fact = part.fact if isinstance(part, Stated) else Measurement(f"number given {len(facts)}", part.text)
+        if isinstance(part, Quoted) or fact not in facts:
+            facts.append(fact)
+        said += f"{{{facts.index(fact)}.{part.field if isinstance(part, Stated) else 'value'}}}"
+    return said
 
 
-@measurement(
-    "formula",
-    examples={"What can a 1.4 oil lens resolve at 520 nm?": 'formula("resolution", na=1.4, wavelength="520 nm")',
-              "n per group for a difference of 4, SD 6": 'formula("sample size", difference=4, sd=6)'},
-)  # fmt: skip
+@measurement("formula")
 def formula(name: str, *, scene: Scene, **given: Any) -> Found:
     """Optics, sampling, statistics and counting chambers: the result of a formula for the values given; usual values stand in
     for what may be left out."""

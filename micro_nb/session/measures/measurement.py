@@ -46,12 +46,7 @@ class Measurement:
 
     @property
     def number(self) -> float:
-        """The value as a number.
-
-        Raises
-        ------
-        EvidenceError : it is none.
-        """
+        """The value as a number."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise EvidenceError(f"{self.quantity} is {self.value!r}, no number to calculate with")
         return float(self.value)

@@ -16,29 +16,28 @@ from ...data.region import Region
 from ...errors import AxesError, EvidenceError
 from ..language import Call, Node
 from .evaluation import evaluate
-from .frame import pixel_box
 from .measurement import Measurement, facts
-from .places import Place
+from .places import ANYWHERE, Place, pixel_box
 from .registry import measurement
-from .results import Found, Result
-from .scene import Scene
+from .results import Found
+from .scene import PLANES, Scene
 from .selecting import channel_named, place_of
 
-EVERYWHERE = Place()
 _BAND_PIXELS = 1 << 22
-_BINS = 1 << 16
-_BARS = 24
+_BINS, _BARS = 1 << 16, 24
 _CEILINGS = (1023, 4095, 16383)
 """Largest values of cameras with 10, 12 and 14 bits, whose pictures are stored with 16."""
-_COMPARE = {"==": np.equal, ">=": np.greater_equal, "<=": np.less_equal, ">": np.greater, "<": np.less}
-_OP_WORDS = {">=": "of at least", "<=": "of at most", ">": "above", "<": "below", "==": "of exactly"}
+_OPS = {
+    ">=": (np.greater_equal, "of at least"), "<=": (np.less_equal, "of at most"), ">": (np.greater, "above"),
+    "<": (np.less, "below"), "==": (np.equal, "of exactly"),
+}  # fmt: skip
 _AT = re.compile(
     r"\s*(>=|<=|==|>|<)?\s*(?:([-+]?[\d.]+(?:e[-+]?\d+)?)|(mean|median))?\s*(?:([-+])\s*([\d.]+)?\s*\*?\s*sd)?\s*(?:grey)?\s*"
 )
-WORDS: Mapping[str, str] = {
+_WORDS: Mapping[str, str] = {
     "mean": "mean", "median": "median", "min": "smallest", "max": "largest", "sd": "standard deviation of the",
-    "range": "range of the",
-    "iqr": "interquartile range of the", "cv": "coefficient of variation of the", "mode": "most frequent", "sum": "sum of the",
+    "range": "range of the", "iqr": "interquartile range of the", "cv": "coefficient of variation of the",
+    "mode": "most frequent", "sum": "sum of the",
 }  # fmt: skip
 
 
@@ -66,12 +65,7 @@ class Greys:
         return _whole(float(self.values[min(int(at), len(self.values) - 1)]))
 
     def statistic(self, name: str) -> float:
-        """A statistic of :data:`WORDS`, or a percentile ``p90``.
-
-        Raises
-        ------
-        EvidenceError : there is none of this name, or it is not defined here.
-        """
+        """A statistic by its name, or a percentile ``p90``."""
         if re.fullmatch(r"p\d{1,2}(\.\d+)?", name):
             return self.percentile(float(name[1:]))
         if name == "cv" and not self.mean:
@@ -89,14 +83,13 @@ class Greys:
             "sum": self.mean * self.n,
         }
         if name not in made:
-            raise EvidenceError(
-                f"grey values have no statistic {name!r}; ask for {', '.join(made)}, a percentile such as p90, share or histogram"
-            )
+            known = f"{', '.join(made)}, a percentile such as p90, share or histogram"
+            raise EvidenceError(f"grey values have no statistic {name!r}; ask for {known}")
         return made[name]
 
     def share(self, op: str, limit: float) -> float:
         """How many per cent of the samples are so; exact for distinct values."""
-        return 100 * float(self.counts[_COMPARE[op](self.values, limit)].sum()) / self.n
+        return 100 * float(self.counts[_OPS[op][0](self.values, limit)].sum()) / self.n
 
     def histogram(self, bars: int = _BARS) -> tuple[np.ndarray, np.ndarray]:
         """``(edges, counts)`` of equal bins."""
@@ -105,7 +98,7 @@ class Greys:
         return edges, counts
 
 
-def bands(img: MicroImage, place: Place = EVERYWHERE, channel: str | None = None) -> Iterator[np.ndarray]:
+def bands(img: MicroImage, place: Place = ANYWHERE, channel: str | None = None) -> Iterator[np.ndarray]:
     """Samples ``(c, n)`` of the place at level 0, each pixel once, top to bottom, at most a few megapixels each."""
     seen = of_channel(one_plane(img), channel)
     rows, cols = pixel_box(img, place.region)
@@ -113,21 +106,15 @@ def bands(img: MicroImage, place: Place = EVERYWHERE, channel: str | None = None
     for top in range(rows.start, rows.stop, step):
         part = slice(top, min(top + step, rows.stop))
         band = seen.isel(y=part, x=cols).read()
-        yield band.reshape(-1, *band.shape[-2:])[:, _inside(place, part, cols)]
+        yield band.reshape(-1, *band.shape[-2:])[:, place.block(part, cols)]
 
 
 def one_plane(img: MicroImage) -> MicroImage:
-    """The image, where it is one plane.
-
-    Raises
-    ------
-    AxesError : it has several slices or frames; asks for one.
-    """
-    for axis, name in (("z", "slices"), ("t", "frames")):
+    """The image, where it is one plane."""
+    for axis, (one, many) in PLANES.items():
         if axis in img.axes:
-            raise AxesError(
-                f"{img.name} has {img.sizes[axis]} {name}; say in which {name[:-1]} I shall look: a number, the first or the last"
-            )
+            how = f"say in which {one} I shall look: a number, the first or the last"
+            raise AxesError(f"{img.name} has {img.sizes[axis]} {many}; {how}")
     return img.plane()
 
 
@@ -137,23 +124,8 @@ def of_channel(img: MicroImage, channel: str | None) -> MicroImage:
     return img.sel(c=name) if name is not None and "c" in img.axes else img
 
 
-def _inside(place: Place, rows: slice, cols: slice) -> np.ndarray:
-    """Which pixels of a block lie in the place."""
-    inside = np.ones((rows.stop - rows.start, cols.stop - cols.start), bool)
-    if place.region is not None and place.region.polygon is not None:
-        y, x = np.mgrid[rows, cols]
-        inside = place.region.contains(y.ravel() + 0.5, x.ravel() + 0.5).reshape(inside.shape)
-    return inside if place.mask is None else inside & place.mask[rows, cols]
-
-
-def read_greys(img: MicroImage, place: Place = EVERYWHERE, channel: str | None = None) -> Greys:
-    """Exact statistics of the grey values of a place, read twice.
-
-    Raises
-    ------
-    EvidenceError : nothing finite is there.
-    AxesError : the image has several slices or frames and none was chosen.
-    """
+def read_greys(img: MicroImage, place: Place = ANYWHERE, channel: str | None = None) -> Greys:
+    """Exact statistics of the grey values of a place, read twice."""
     n, total, spread, low, high = 0, 0.0, 0.0, np.inf, -np.inf
     for band in bands(img, place, channel):
         finite = _finite(band)
@@ -164,9 +136,8 @@ def read_greys(img: MicroImage, place: Place = EVERYWHERE, channel: str | None =
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
     if not n:
         raise EvidenceError(f"no pixel with a grey value lies {place.words or 'there'}, so there is nothing to measure")
-    mean = total / n
     values, counts = _counted(img, place, channel, low, high)
-    return Greys(n, _whole(low), _whole(high), mean, (spread / n) ** 0.5, values, counts)
+    return Greys(n, _whole(low), _whole(high), total / n, (spread / n) ** 0.5, values, counts)
 
 
 def _finite(band: np.ndarray) -> np.ndarray:
@@ -178,13 +149,11 @@ def _counted(img: MicroImage, place: Place, channel: str | None, low: float, hig
     edges = np.arange(low, high + 2) - 0.5 if whole else np.linspace(low, np.nextafter(high, np.inf), _BINS + 1)
     counts = np.zeros(len(edges) - 1, np.int64)
     for band in bands(img, place, channel):
-        counts += (
-            np.bincount(band.ravel().astype(np.int64) - int(low), minlength=len(counts))
-            if whole
-            else np.histogram(_finite(band), edges)[0]
-        )
-    centres = np.arange(low, high + 1) if whole else (edges[:-1] + edges[1:]) / 2
-    present = np.flatnonzero(counts)
+        if whole:
+            counts += np.bincount(band.ravel().astype(np.int64) - int(low), minlength=len(counts))
+        else:
+            counts += np.histogram(_finite(band), edges)[0]
+    centres, present = (edges[:-1] + edges[1:]) / 2, np.flatnonzero(counts)
     return centres[present], counts[present]
 
 
@@ -209,49 +178,21 @@ def limit_of(at: str, img: MicroImage, greys: Greys) -> tuple[str, float, bool]:
     """``(op, grey value, saturated)`` that a limit in words means; ``saturated`` where it stands for the top of the range.
 
     "Saturated", or 255 asked of a picture with more than 8 bits, is the grey value of its saturated pixels.
-
-    Raises
-    ------
-    EvidenceError : it is no limit.
     """
-    text = at.strip().lower()
+    text, top = at.strip().lower(), ceiling(img, greys.high)
     match = _AT.fullmatch(text)
-    top = ceiling(img, greys.high)
-    if text in ("", "saturated", "max", "top") or (
-        match and match[2] == "255" and match[1] in (">=", "==") and img.dtype.kind in "iu" and top > 255
-    ):
+    of_bytes = match and match[2] == "255" and match[1] in (">=", "==") and img.dtype.kind in "iu" and top > 255
+    if text in ("", "saturated", "max", "top") or of_bytes:
         return ">=", top, True
     if match is None or not (match[2] or match[3] or match[4]):
         raise EvidenceError(f"{at!r} is no limit for grey values; write for example >= 255, < 20 or > mean + 2 * sd")
     base = float(match[2]) if match[2] else {"mean": greys.mean, "median": greys.percentile(50)}.get(match[3] or "", 0.0)
     spread = float(match[5] or 1) * (1 if match[4] == "+" else -1) if match[4] else 0.0
-    limit = _whole(base + spread * greys.sd)
-    op = match[1] or "=="
+    op, limit = match[1] or "==", _whole(base + spread * greys.sd)
     return op, limit, op in (">=", "==") and limit == top
 
 
-def _says_pixels(result: Result) -> str:
-    statistic, channel = str(result.call.args[0]) if result.call.args else "mean", "{channel}"
-    if statistic == "share":
-        return "{0} of the {samples}{where}{channel} {are}."
-    if statistic == "histogram":
-        return "The grey values{where}{channel} run from {2} to {3} with mean {0}; the most frequent are around {4}."
-    if statistic == "range":
-        return "The grey values{where}{channel} span {0}, from {2} to {3}."
-    if statistic.startswith("p"):
-        return f"{{1.found.percent}} % of the grey values{{where}}{channel} are at most {{0}}."
-    noun = "values" if statistic == "sum" else "values" if "of the" in WORDS.get(statistic, "") else "value"
-    return f"The {WORDS.get(statistic, statistic)} grey {noun}{{where}}{channel} is {{0}}."
-
-
-@measurement(
-    "pixels", says=_says_pixels,
-    examples={"What is the mean grey value?": 'pixels("mean")',
-              "median grey value of the green channel": 'pixels("median", channel="green")',
-              "What percentage of pixels is saturated?": 'pixels("share", at=">= 255")',
-              "Show me the histogram": 'pixels("histogram")',
-              "mean intensity inside the nuclei": 'pixels("mean", where=inside("nucleus"))'},
-)  # fmt: skip
+@measurement("pixels")
 def pixels(scene: Scene, statistic: str = "mean", *, where: Node = None, channel: str | None = None, at: str = "") -> Found:
     """Grey values of the pixels of a place, in one channel or all together: a statistic, the share beyond a limit (%), or a
     histogram.
@@ -259,19 +200,20 @@ def pixels(scene: Scene, statistic: str = "mean", *, where: Node = None, channel
     Exact: every pixel of level 0 is read. Colour pictures are measured over their red, green and blue samples together.
     """
     greys = read_greys(scene.image, _pixels_of(where, scene), channel)
-    named = channel_named(channel, scene.image) if channel is not None else None
-    more = {"channel": f" in{'' if named.lower().startswith('channel') else ' channel'} {{0.found.channel}}" if named else ""}
-    how = {"method": "every pixel read", "samples": greys.n, "channel": named or "all"}
+    name = channel_named(channel, scene.image) if channel is not None else None
+    more = {"channel": f" in{'' if name.lower().startswith('channel') else ' channel'} {{0.found.channel}}" if name else ""}
+    how = {"method": "every pixel read", "samples": greys.n, "channel": name or "all"}
     if statistic == "share":
         return _share(scene.image, greys, at, how, more)
     if statistic == "histogram":
         return _histogram(greys, how, more)
-    value = greys.statistic(statistic)
-    rows = facts(how, (f"{WORDS.get(statistic, statistic)} grey value", value, "%" if statistic == "cv" else "grey value"))
-    percent = {"percent": float(statistic[1:])} if statistic.startswith("p") else {}
-    read = Measurement("samples read", greys.n, "px", found=how | percent)
+    value, words = greys.statistic(statistic), _WORDS.get(statistic, statistic)
+    percentile = statistic.startswith("p")
+    main = facts(how, (f"{words} grey value", value, "%" if statistic == "cv" else "grey value"))
+    read = Measurement("samples read", greys.n, "px", found=how | ({"percent": float(statistic[1:])} if percentile else {}))
     ends = facts(how, ("least grey value", greys.low, "grey value"), ("greatest grey value", greys.high, "grey value"))
-    return Found((*rows, read, *ends), more=more)
+    more |= {"words": words, "noun": "values" if "of the" in words else "value"}
+    return Found((*main, read, *ends), "percentile" if percentile else "range" if statistic == "range" else "is", more=more)
 
 
 def _pixels_of(where: Node, scene: Scene) -> Place:
@@ -285,27 +227,22 @@ def _pixels_of(where: Node, scene: Scene) -> Place:
 def _share(img: MicroImage, greys: Greys, at: str, how: Mapping[str, object], more: Mapping[str, str]) -> Found:
     op, limit, saturated = limit_of(at, img, greys)
     percent = greys.share(op, limit)
-    are = (
-        "are saturated: they have the largest grey value there can be, {2}"
-        if saturated
-        else f"have a grey value {_OP_WORDS[op]} {{2}}"
-    )
-    told = {**how, "op": op, "limit": limit, "asked": at or "saturated"}
-    rows = (
+    rows = facts(
+        {**how, "op": op, "limit": limit, "asked": at or "saturated"},
         ("share of pixels", percent, "%"),
         ("pixels", round(percent * greys.n / 100), "px"),
         ("grey value", limit, "grey value"),
     )
-    one = img.rgb or len(img.channels) > 1
-    return Found(
-        facts(told, *rows), more={**more, "are": are, "samples": "samples" if one and how["channel"] == "all" else "pixels"}
-    )
+    several = (img.rgb or len(img.channels) > 1) and how["channel"] == "all"
+    words = {"samples": "samples" if several else "pixels", "op": _OPS[op][1]}
+    return Found(rows, "saturated" if saturated else "share", more={**more, **words})
 
 
 def _histogram(greys: Greys, how: Mapping[str, object], more: Mapping[str, str]) -> Found:
     edges, counts = greys.histogram()
     shown = {"edges": [float(f"{e:.6g}") for e in edges], "counts": counts.astype(float).tolist()}
-    rows = (
+    rows = facts(
+        {**how, "histogram": shown, "quantity": "grey value"},
         ("mean grey value", greys.mean, "grey value"),
         ("standard deviation of the grey values", greys.sd, "grey value"),
         ("least grey value", greys.low, "grey value"),
@@ -313,4 +250,4 @@ def _histogram(greys: Greys, how: Mapping[str, object], more: Mapping[str, str])
         ("most frequent grey value", greys.statistic("mode"), "grey value"),
     )
     table = pd.DataFrame({"from": edges[:-1], "to": edges[1:], "count": counts.astype(int), "percent": 100 * counts / greys.n})
-    return Found(facts({**how, "histogram": shown, "quantity": "grey value"}, *rows), table=table, more=more)
+    return Found(rows, "histogram", table=table, more=more)

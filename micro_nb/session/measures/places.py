@@ -1,40 +1,28 @@
-"""Places: parts of the image by name, boxes, points, and what lies inside, near or outside of other objects."""
+"""Places: parts of the image by name, boxes, points and the rim, and the pixels that lie in them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import EvidenceError
 from ..language import Call
+from ..words.phrases import place_phrase
+from ..words.tables import table
 from .scene import Scene
 from .units import Length
 
-_NAMES = {
-    "left": "left half", "right": "right half", "top": "top half", "bottom": "bottom half", "centre": "center",
-    "middle": "center", "upper left": "top left",
-    "upper right": "top right", "lower left": "bottom left", "lower right": "bottom right", "upper": "top half",
-    "lower": "bottom half", "everywhere": "whole image",
-    "left edge": "left edge", "whole": "whole image",
-}  # fmt: skip
 _RIM = 0.15
 """The border, where it is a place: this share of the image's shorter side, all around."""
-_WORDS = {"center": "the center", "border": "the rim of the image", "whole image": "the whole image", "this": "the marked region"}
 ON_PLANES = ("z", "t", "well", "image")
-PARTS = (
-    "left half",
-    "right half",
-    "top half",
-    "bottom half",
-    "top left",
-    "top right",
-    "bottom left",
-    "bottom right",
-    "center",
+_PARTS = (
+    "left half", "right half", "top half", "bottom half", "top left", "top right", "bottom left", "bottom right", "center",
     "whole image",
-)
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,6 +40,11 @@ class Place:
     mask: np.ndarray | None = None
     words: str = ""
 
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is the whole image."""
+        return self.region is None and self.mask is None
+
     def holds(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Which points ``(n,)``, in pixels, lie in it."""
         inside = self.region.contains(y, x) if self.region is not None else np.ones(np.shape(y), bool)
@@ -60,75 +53,102 @@ class Place:
         rows, cols = (np.clip(np.round(v).astype(int), 0, n - 1) for v, n in zip((y, x), self.mask.shape, strict=True))
         return np.asarray(inside & self.mask[rows, cols])
 
+    def block(self, rows: slice, cols: slice) -> np.ndarray:
+        """Which pixels of a block within its box lie in it, by their centres."""
+        inside = np.ones((rows.stop - rows.start, cols.stop - cols.start), bool)
+        if self.region is not None and self.region.polygon is not None:
+            y, x = np.mgrid[rows, cols]
+            inside = self.region.contains(y.ravel() + 0.5, x.ravel() + 0.5).reshape(inside.shape)
+        return inside if self.mask is None else inside & self.mask[rows, cols]
+
+    def over(self, img: MicroImage) -> np.ndarray:
+        """``(y, x)``, true where it is."""
+        plane = np.zeros(img.plane_shape, bool)
+        rows, cols = pixel_box(img, self.region)
+        plane[rows, cols] = self.block(rows, cols)
+        return plane
+
+    def outside(self, img: MicroImage, words: str) -> Place:
+        """All but it."""
+        return Place(None, ~self.over(img), words)
+
     def __and__(self, other: Place) -> Place:
         """Where both are; boxes are cut with one another."""
         masks = [m for m in (self.mask, other.mask) if m is not None]
-        mask = masks[0] & masks[1] if len(masks) == 2 else masks[0] if masks else None
+        mask = np.logical_and.reduce(masks) if masks else None
         words = " and ".join(w for w in (self.words, other.words) if w)
-        if self.region is None or other.region is None:
-            return Place(self.region or other.region, mask, words)
         a, b = self.region, other.region
-        region = Region(
-            max(a.y0, b.y0),
-            max(a.x0, b.x0),
-            min(a.y1, b.y1),
-            min(a.x1, b.x1),
-            name=f"{a.name or ''} {b.name or ''}".strip() or None,
-        )
+        if a is None or b is None:
+            return Place(a or b, mask, words)
+        name = f"{a.name or ''} {b.name or ''}".strip() or None
+        region = Region(max(a.y0, b.y0), max(a.x0, b.x0), min(a.y1, b.y1), min(a.x1, b.x1), name=name)
         return Place(region, mask, words)
 
 
 ANYWHERE = Place()
 
 
-def region_words(region: Region | None) -> str:
-    """ "in the left half", or nothing for the whole image."""
-    if region is None or region.name == "whole image":
-        return ""
-    name = region.name or "marked region"
-    return f"in {_WORDS[name]}" if name in _WORDS else f"in the {name}"
+def pixel_box(img: MicroImage, region: Region | None) -> tuple[slice, slice]:
+    """``(y, x)`` slices of the pixels whose centres lie in the region's box, so that two halves add up to the whole."""
+    if region is None:
+        return slice(0, img.plane_shape[0]), slice(0, img.plane_shape[1])
+    place = region.to("px", img.pixel_size).clip(img.plane_shape)
+    return _centres(place.y0, place.y1), _centres(place.x0, place.x1)
+
+
+def _centres(start: float, stop: float) -> slice:
+    first, last = math.ceil(start - 0.5), math.ceil(stop - 0.5)
+    return slice(first, max(last, first + 1))
+
+
+def place_words(img: MicroImage, y: float, x: float) -> str:
+    """Where a point lies, in words of a three by three grid: ``"top left"``, ``"right"``, ``"center"`` ...
+
+    >>> import numpy as np, micro_nb as mnb
+    >>> img = mnb.open_image(np.zeros((90, 90), "uint8"))
+    >>> place_words(img, 10, 80), place_words(img, 45, 45)
+    ('top right', 'center')
+    """
+    height, width = img.plane_shape
+    row, col = ("top", "", "bottom")[min(int(3 * y / height), 2)], ("left", "", "right")[min(int(3 * x / width), 2)]
+    return f"{row} {col}".strip() or "center"
+
+
+def _plain(text: str) -> str:
+    name = text.lower().strip()
+    return str(table("looks")["place_alias"].get(name, name))
+
+
+def is_place(text: str) -> bool:
+    """Whether a text names a part of the image."""
+    return _plain(text) in {*_PARTS, "border", "this", "corners"}
 
 
 def named_place(text: str, scene: Scene) -> Place:
-    """A part of the image by its name.
-
-    Raises
-    ------
-    EvidenceError : there is no such part, or none is marked.
-    """
-    name = _NAMES.get(text.lower().strip(), text.lower().strip())
+    """A part of the image by its name."""
+    name, (height, width) = _plain(text), scene.image.plane_shape
     if name == "this":
         if scene.marked is None:
             raise EvidenceError(
                 "no region is marked; draw one in the viewer, or say which part: the left half, the top right ..."
             )
-        region = scene.marked.to("px", scene.image.pixel_size)
-        return Place(region, None, "in the marked region")
-    height, width = scene.image.plane_shape
-    if name == "border":
-        rim = int(_RIM * min(height, width))
-        mask = np.ones((height, width), bool)
-        mask[rim : height - rim, rim : width - rim] = False
-        return Place(None, mask, "at the rim of the image")
-    if name == "corners":
+        return Place(scene.marked.to("px", scene.image.pixel_size), None, place_phrase("this"))
+    if name in ("border", "corners"):
+        y, x = (np.minimum(np.arange(n), np.arange(n)[::-1]) for n in (height, width))  # pixels to the nearest edge
+        rim, corner = int(_RIM * min(height, width)), np.ix_(y < height // 4, x < width // 4)
         mask = np.zeros((height, width), bool)
-        for rows in (slice(0, height // 4), slice(height - height // 4, height)):
-            for cols in (slice(0, width // 4), slice(width - width // 4, width)):
-                mask[rows, cols] = True
-        return Place(None, mask, "in the corners")
-    if name not in PARTS:
+        if name == "corners":
+            mask[corner] = True
+        else:
+            mask[y < rim], mask[:, x < rim] = True, True
+        return Place(None, mask, place_phrase(name))
+    if name not in _PARTS:
         raise EvidenceError(f"the image has no part called {text!r}; name a half, a quadrant, the center or the border, or a box")
-    region = Region.part(name, (height, width))
-    return Place(region, None, region_words(region))
+    return Place(Region.part(name, (height, width)), None, "" if name == "whole image" else place_phrase(name))
 
 
 def drawn_place(node: Call, scene: Scene) -> Place:
-    """``point(x, y)`` or ``box(x0, y0, x1, y1)``, in pixels.
-
-    Raises
-    ------
-    EvidenceError : it is neither.
-    """
+    """``point(x, y)`` or ``box(x0, y0, x1, y1)``, in pixels."""
     numbers = [float(v) for v in node.args if isinstance(v, int | float)]
     if node.name == "point" and len(numbers) >= 2:
         x, y = numbers[:2]
@@ -142,31 +162,11 @@ def drawn_place(node: Call, scene: Scene) -> Place:
 
 def near_place(place: Place, reach: Length, scene: Scene) -> Place:
     """Within a distance of the middle of a part, or of the pixels of the rim."""
-    pixels, words = (
-        reach.pixels(scene.image.pixel_size, scene.image.name),
-        f"within {reach.value:g} {reach.unit.replace('um', 'µm')} of",
-    )
+    pixels, words = reach.pixels(scene.image.pixel_size, scene.image.name), f"within {reach} of"
     height, width = scene.image.plane_shape
     y, x = np.mgrid[0:height, 0:width] + 0.5
     if place.region is None:  # the rim: the distance to the nearest edge
-        return Place(
-            None, np.minimum(np.minimum(y, height - y), np.minimum(x, width - x)) <= pixels, f"{words} the edge of the image"
-        )
+        away = np.minimum(np.minimum(y, height - y), np.minimum(x, width - x))
+        return Place(None, away <= pixels, f"{words} the edge of the image")
     cy, cx = place.region.center
     return Place(None, np.hypot(y - cy, x - cx) <= pixels, f"{words} {place.words.removeprefix('in ').removeprefix('at ')}")
-
-
-def mask_of(place: Place, scene: Scene) -> np.ndarray:
-    """``(y, x)``, true where a place is."""
-    height, width = scene.image.plane_shape
-    inside = np.ones((height, width), bool)
-    if place.region is not None:
-        y, x = np.mgrid[0:height, 0:width]
-        inside = place.region.contains(y.ravel() + 0.5, x.ravel() + 0.5).reshape(height, width)
-    return inside if place.mask is None else inside & place.mask
-
-
-def is_place(text: str) -> bool:
-    """Whether a text names a part of the image."""
-    name = _NAMES.get(text.lower().strip(), text.lower().strip())
-    return name in PARTS or name in ("border", "this", "corners")

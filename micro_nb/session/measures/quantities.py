@@ -11,83 +11,34 @@ import pandas as pd
 
 from ...data.image import MicroImage
 from ...errors import EvidenceError, UnitsError
-from .units import convert
+from ..words.tables import table
+from .units import TELL, convert
 
-COLUMNS = {
-    "area": "area", "perimeter": "perimeter", "diameter": "equivalent_diameter", "length": "major_axis", "width": "minor_axis",
-    "feret": "feret_max", "nearest_neighbour": "nearest_neighbour", "eccentricity": "eccentricity", "solidity": "solidity",
-    "orientation": "orientation", "score": "score",
-}  # fmt: skip
-QUANTITIES = (
-    *COLUMNS,
-    "aspect_ratio",
-    "roundness",
-    "intensity",
-    "integrated",
-    "contrast",
-    "distance_to_border",
-    "distance_to_centre",
-    "x",
-    "y",
-    "volume",
-    "oddness",
-)
-ALIASES = {
-    "size": "diameter", "equivalent_diameter": "diameter", "thickness": "width", "calibre": "diameter",
-    "circularity": "roundness", "sphericity": "roundness",
-    "brightness": "intensity", "mean_intensity": "intensity", "elongation": "aspect_ratio", "spacing": "nearest_neighbour",
-    "angle": "orientation",
-    "height": "length", "confidence": "score", "convexity": "solidity", "compactness": "solidity",
-    "distance_to_center": "distance_to_centre",
-    "radius": "diameter", "total_intensity": "integrated", "circumference": "perimeter", "breadth": "width", "caliper": "feret",
-}  # fmt: skip
-WORDS = {
-    "length": "length", "width": "width", "feret": "Feret diameter", "nearest_neighbour": "distance to the nearest neighbour",
-    "aspect_ratio": "ratio of length to width", "intensity": "intensity", "integrated": "integrated intensity",
-    "oddness": "deviation from the typical one",
-    "distance_to_border": "distance to the nearest edge of the image",
-    "distance_to_centre": "distance to the middle of the image",
-    "score": "certainty", "x": "x", "y": "y", "volume": "volume of a sphere of the same profile", "orientation": "orientation",
-}  # fmt: skip
-_LENGTHS = {
-    "diameter",
-    "perimeter",
-    "length",
-    "width",
-    "feret",
-    "nearest_neighbour",
-    "distance_to_border",
-    "distance_to_centre",
-    "x",
-    "y",
-}
-POWER = {"area": 2, "volume": 3} | dict.fromkeys(_LENGTHS, 1)
+COLUMNS: Mapping[str, str] = table("quantities")["column"]
+ALIASES: Mapping[str, str] = table("quantities")["alias"]
+POWER: Mapping[str, int] = table("quantities")["power"]
+STATISTIC_WORDS: Mapping[str, str] = table("quantities")["statistic"]
+_PLACES = ("distance_to_border", "distance_to_centre", "x", "y")
+_GREY = ("intensity", "integrated", "contrast")
+QUANTITIES = (*COLUMNS, "aspect_ratio", "roundness", *_GREY, *_PLACES, "volume", "oddness")
 _UNLIKE = ("area", "solidity", "mean_intensity")
-_SPREAD = 1.4826  # median absolute deviation of a normal distribution, in standard deviations
+SPREAD = 1.4826
+"""Median absolute deviation of a normal distribution, in standard deviations."""
 
 STATISTICS: Mapping[str, Callable[[np.ndarray], Any]] = {
     "mean": np.mean, "median": np.median, "min": np.min, "max": np.max, "sum": np.sum, "range": np.ptp,
     "sd": lambda v: np.std(v, ddof=1) if len(v) > 1 else 0.0, "iqr": lambda v: np.subtract(*np.percentile(v, (75, 25))),
     "cv": lambda v: 100 * (np.std(v, ddof=1) if len(v) > 1 else 0.0) / abs(np.mean(v)), "mode": lambda v: mode(v),
 }  # fmt: skip
-STATISTIC_WORDS = {
-    "sd": "standard deviation of the", "cv": "coefficient of variation of the", "iqr": "interquartile range of the",
-    "sum": "total", "min": "smallest",
-    "max": "largest", "mode": "most frequent", "range": "range of the", "value": "",
-}  # fmt: skip
 
 
 def named(quantity: str) -> str:
     """How a quantity is called in prose."""
-    return WORDS.get(quantity, quantity.replace("_", " "))
+    return str(table("quantities")["called"].get(quantity, quantity.replace("_", " ")))
 
 
 def plain_quantity(text: str) -> tuple[str, str]:
     """The quantity that a text names, and the channel it is meant in.
-
-    Raises
-    ------
-    EvidenceError : objects have no such quantity.
 
     >>> plain_quantity("intensity(GFP)"), plain_quantity("circularity")
     (('intensity', 'GFP'), ('roundness', ''))
@@ -101,12 +52,7 @@ def plain_quantity(text: str) -> tuple[str, str]:
 
 
 def statistic(values: np.ndarray, name: str) -> float:
-    """A statistic of values: one of ``STATISTICS`` or a percentile ``p90``.
-
-    Raises
-    ------
-    EvidenceError : no such statistic.
-    """
+    """A statistic of values: one of ``STATISTICS`` or a percentile ``p90``."""
     if re.fullmatch(r"p\d{1,2}(\.\d+)?", name):
         return float(np.percentile(values, float(name[1:])))
     if name not in STATISTICS:
@@ -124,7 +70,7 @@ def mode(values: np.ndarray) -> float:
 
 
 def values_of(
-    table: pd.DataFrame, quantity: str, *, img: MicroImage, unit: str = "", channel: str | None = None
+    objects: pd.DataFrame, quantity: str, *, img: MicroImage, unit: str = "", channel: str | None = None
 ) -> tuple[np.ndarray, str]:
     """One number an object, and its unit.
 
@@ -132,57 +78,44 @@ def values_of(
     ----------
     unit : of the result, ``""`` for the natural one: µm where the pixel size is known, else px.
     channel : whose grey values are meant.
-
-    Raises
-    ------
-    UnitsError : a physical unit on an image without a pixel size, or one that the quantity cannot have.
-    EvidenceError : no such quantity.
     """
     name, own = plain_quantity(quantity)
-    measured, natural = _measured(table, name, img, own or channel)
-    if name not in POWER or not unit or unit == natural:
-        if unit and name not in POWER and unit not in (natural, "grey", ""):
-            raise UnitsError(f"{named(name)} cannot be given in {unit}")
+    measured, natural = _measured(objects, name, img, own or channel)
+    if unit in ("", natural) or (name not in POWER and unit == "grey"):
         return measured, natural
+    if name not in POWER:
+        raise UnitsError(f"{named(name)} cannot be given in {unit}")
     pixel = float(np.sqrt(img.pixel_size["y"] * img.pixel_size["x"])) if img.pixel_size else None
     if pixel is None and not unit.startswith("px"):
-        raise UnitsError(
-            f"{img.name} has no pixel size, so {named(name)} cannot be given in {unit}; "
-            f"tell me, for example: one pixel is half a micrometre"
-        )
+        raise UnitsError(f"{img.name} has no pixel size, so {named(name)} cannot be given in {unit}; {TELL}")
     return measured * convert(1.0, natural, unit, pixel), unit
 
 
-def _measured(table: pd.DataFrame, name: str, img: MicroImage, channel: str | None) -> tuple[np.ndarray, str]:
-    base = "um" if img.pixel_size else "px"
-    if name in ("distance_to_border", "distance_to_centre", "x", "y"):
-        return _placed(table, name, img), base
-    if name == "aspect_ratio":
-        major, minor = (column(table, n) for n in ("major_axis", "minor_axis"))
-        return np.where(minor > 0, major / np.maximum(minor, 1e-9), np.nan), ""  # a single pixel has no shape
-    if name == "roundness":
-        area, around = column(table, "area"), column(table, "perimeter")
-        return np.clip(4 * np.pi * area / np.maximum(around, 1e-9) ** 2, 0, 1), ""
-    if name == "volume":
-        return np.pi / 6 * column(table, "equivalent_diameter") ** 3, f"{base}3"
-    if name == "oddness":
-        return unlikeness(table), ""
-    if name in ("intensity", "integrated", "contrast"):
-        return _grey(table, name, channel), "grey value"
-    unit = {"orientation": "deg", "score": "", "eccentricity": "", "solidity": ""}.get(
-        name, f"{base}2" if name == "area" else base
-    )
-    return column(table, COLUMNS[name]), unit
+def _measured(objects: pd.DataFrame, name: str, img: MicroImage, channel: str | None) -> tuple[np.ndarray, str]:
+    base, power = "um" if img.pixel_size else "px", POWER.get(name, 0)
+    if name in _PLACES:
+        values = _placed(objects, name, img)
+    elif name == "aspect_ratio":
+        major, minor = (column(objects, n) for n in ("major_axis", "minor_axis"))
+        values = np.where(minor > 0, major / np.maximum(minor, 1e-9), np.nan)  # a single pixel has no shape
+    elif name == "roundness":
+        values = np.clip(4 * np.pi * column(objects, "area") / np.maximum(column(objects, "perimeter"), 1e-9) ** 2, 0, 1)
+    elif name == "volume":
+        values = np.pi / 6 * column(objects, "equivalent_diameter") ** 3
+    elif name == "oddness":
+        values = unlikeness(objects)
+    elif name == "contrast":
+        values = column(objects, "max_intensity", channel) - column(objects, "min_intensity", channel)
+    elif name in _GREY:
+        values = column(objects, "mean_intensity" if name == "intensity" else "sum_intensity", channel)
+    else:
+        values = column(objects, COLUMNS[name])
+    unit = f"{base}{power if power > 1 else ''}" if power else "grey value" if name in _GREY else ""
+    return np.asarray(values), "deg" if name == "orientation" else unit
 
 
-def _grey(table: pd.DataFrame, name: str, channel: str | None) -> np.ndarray:
-    if name == "contrast":
-        return np.asarray(column(table, "max_intensity", channel) - column(table, "min_intensity", channel))
-    return column(table, "mean_intensity" if name == "intensity" else "sum_intensity", channel)
-
-
-def _placed(table: pd.DataFrame, name: str, img: MicroImage) -> np.ndarray:
-    y, x = table["centroid_y_px"].to_numpy(float), table["centroid_x_px"].to_numpy(float)
+def _placed(objects: pd.DataFrame, name: str, img: MicroImage) -> np.ndarray:
+    y, x = objects["centroid_y_px"].to_numpy(float), objects["centroid_x_px"].to_numpy(float)
     height, width = img.plane_shape
     py, px = (img.pixel_size["y"], img.pixel_size["x"]) if img.pixel_size else (1.0, 1.0)
     if name in ("x", "y"):
@@ -192,33 +125,30 @@ def _placed(table: pd.DataFrame, name: str, img: MicroImage) -> np.ndarray:
     return np.asarray(np.min([y * py, (height - y) * py, x * px, (width - x) * px], axis=0))
 
 
-def column(table: pd.DataFrame, stem: str, channel: str | None = None) -> np.ndarray:
+def column(objects: pd.DataFrame, stem: str, channel: str | None = None) -> np.ndarray:
     """The column of this stem, whatever the unit in its name; the mean over channels for intensities without a channel."""
-    if channel is not None:
-        own = [c for c in table.columns if c.startswith(f"{stem}_") and c[len(stem) + 1 :].lower() == channel.lower()]
-        if own:
-            return table[own[0]].to_numpy(float)
-    names = [c for c in table.columns if c == stem or c.startswith(stem + "_")]
+    names = [c for c in objects.columns if c == stem or c.startswith(stem + "_")]
     if not names:
-        raise EvidenceError(f"objects have no column {stem!r}; they have {', '.join(table.columns)}")
-    return table[names].to_numpy(float).mean(axis=1) if len(names) > 1 else table[names[0]].to_numpy(float)
+        raise EvidenceError(f"objects have no column {stem!r}; they have {', '.join(objects.columns)}")
+    own = [c for c in names if channel is not None and c[len(stem) + 1 :].lower() == channel.lower()]
+    return np.asarray(objects[own[:1] or names].to_numpy(float).mean(axis=1))
 
 
-def unlikeness(table: pd.DataFrame) -> np.ndarray:
+def unlikeness(objects: pd.DataFrame) -> np.ndarray:
     """How far each object lies from the typical one, in robust standard deviations of area, outline and brightness together."""
-    columns = [c for stem in _UNLIKE for c in table.columns if c == stem or c.startswith(stem + "_")]
+    columns = [c for stem in _UNLIKE for c in objects.columns if c == stem or c.startswith(stem + "_")]
     off = [
         robust_deviation(np.log(np.maximum(v, 1e-9)) if c.startswith("area") else v)
         for c in columns
-        if len(v := table[c].to_numpy(float))
+        if len(v := objects[c].to_numpy(float))
     ]
-    return np.asarray(np.sqrt(np.mean(np.square(off), axis=0))) if off else np.zeros(len(table))
+    return np.asarray(np.sqrt(np.mean(np.square(off), axis=0))) if off else np.zeros(len(objects))
 
 
 def robust_deviation(values: np.ndarray) -> np.ndarray:
     """Deviations from the median in robust standard deviations."""
     middle = np.nanmedian(values)
-    spread = _SPREAD * np.nanmedian(np.abs(values - middle)) or float(np.nanstd(values)) or 1.0
+    spread = SPREAD * np.nanmedian(np.abs(values - middle)) or float(np.nanstd(values)) or 1.0
     return np.asarray(np.nan_to_num((values - middle) / spread))
 
 

@@ -1,41 +1,33 @@
 """The declarations: what a measurement is called, takes, means in words, and which questions ask for it.
 
-Other packages add measurements with an entry point in the group ``micro_nb.measurements`` that loads to a module, or to a
-function made
-with :func:`measurement`.
+The words of our own stand in ``words/measures.toml``. Other packages add measurements with an entry point in the group
+``micro_nb.measurements`` that loads to a module, or to a function made with :func:`measurement`.
 """
 
 from __future__ import annotations
 
+import difflib
 import functools
 import importlib
 import inspect
+import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Literal
 
 from ...errors import LanguageError
 from ..language.forms import takes_objects
+from ..words.tables import table
 
 Function = Callable[..., Any]
 Says = str | Callable[[Any], str]
 
 _BUILTIN = (
-    "objects",
-    "statistics",
-    "space",
-    "combining",
-    "pixels",
-    "facts",
-    "quality",
-    "recognition",
-    "channels",
-    "changes",
-    "knowing",
-    "talking",
-)
+    "objects", "statistics", "space", "combining", "pixels", "facts", "quality", "captions", "colours", "recognition", "channels",
+    "changes", "profiles", "knowing", "talking",
+)  # fmt: skip
 _declared: dict[str, Measure] = {}
 
 
@@ -48,11 +40,12 @@ class Measure:
     name : how expressions call it.
     function : what measures.
     unit : of its main value; ``""`` where it depends on the arguments.
-    says : its sentence, a template, or a function of the result that gives one; see :mod:`micro_nb.session.words.sentences`.
-    none : what it says where there is nothing to measure.
+    says : its sentence, a template, or a function of the result that gives one; see :mod:`micro_nb.session.words.prose`.
     examples : questions that ask for it, with the expressions they mean.
     group : heading under which it is documented.
-    aliases : other names for values of its parameters.
+    own : whether it is built in.
+    asks : how it is said as what is asked: ``"how many {objects} there are"``.
+    sentences : its sentences by the case that they are for.
     """
 
     name: str
@@ -62,12 +55,13 @@ class Measure:
     examples: Mapping[str, str] = field(default_factory=dict)
     group: str = ""
     own: bool = True
+    asks: str = ""
+    sentences: Mapping[str, str] = field(default_factory=dict)
 
     @functools.cached_property
     def parameters(self) -> dict[str, inspect.Parameter]:
         """Its parameters but the scene, in order."""
-        given = inspect.signature(self.function).parameters
-        return {k: p for k, p in given.items() if k != "scene"}
+        return {k: p for k, p in inspect.signature(self.function).parameters.items() if k != "scene"}
 
     @functools.cached_property
     def hints(self) -> dict[str, Any]:
@@ -96,26 +90,31 @@ class Measure:
 
 
 def measurement(
-    name: str, *, unit: str = "", says: Says = "", examples: Mapping[str, str] | Sequence[str] = (), group: str = ""
+    name: str,
+    *,
+    unit: str = "",
+    says: Says = "",
+    examples: Mapping[str, str] | Sequence[str] = (),
+    group: str = "",
+    asks: str = "",
 ) -> Callable[[Function], Function]:
     """Declares a function as a measurement of the language.
 
     The function's parameters are the arguments of the call, read by their types: :class:`~.selection.Selection` (objects),
-    :class:`~.terms.Term` (another measurement, or a number), :class:`~.places.Place`, :class:`~.units.Length`, ``Literal``,
-    ``str``,
-    ``float``, ``bool``. It returns a :class:`~.measurement.Measurement`, several, a plain value, or a :class:`~.results.Found`.
+    :class:`~.results.Term` (another measurement, or a number), :class:`~.places.Place`, :class:`~.units.Length`, ``Literal``,
+    ``str``, ``float``, ``bool``. It returns a :class:`~.measurement.Measurement`, several, a plain value, or a
+    :class:`~.results.Found`.
 
     Parameters
     ----------
     name : how expressions call it.
     unit : of its main value.
     says : the sentence: ``{0}`` is the first measured value with its unit, ``{objects}`` names the objects; or a function of
-    the result
-        that gives such a template.
+        the result that gives such a template.
     examples : questions that ask for it, each with the expression it means; a question alone means the call without arguments
-    but the
-        kind that it names.
+        but the kind that it names.
     group : heading under which it is documented.
+    asks : how it is said as what is asked.
 
     Examples
     --------
@@ -132,17 +131,27 @@ def measurement(
     def declare(function: Function) -> Function:
         known = _declared.get(name)
         if known is not None and known.function.__module__ != function.__module__:
-            raise LanguageError(
-                f"a measurement named {name!r} is already declared by {known.function.__module__}; choose another name"
-            )
-        asked = examples if isinstance(examples, Mapping) else dict.fromkeys(examples, "")
-        own = function.__module__.startswith(f"{__package__}.")
-        _declared[name] = Measure(name, function, unit, says, dict(asked), group or function.__module__.rsplit(".", 1)[-1], own)
-        if not own:
-            takes_objects(name, _objects_at(function), _declared[name].keywords)
+            by = known.function.__module__
+            raise LanguageError(f"a measurement named {name!r} is already declared by {by}; choose another name")
+        if any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(function).parameters.values()):
+            raise LanguageError(f"the measurement {name!r} takes *arguments; declare them one by one")
+        if function.__module__.startswith(f"{__package__}."):
+            _declared[name] = _built_in(name, function, group)
+            return function
+        asked = dict(examples) if isinstance(examples, Mapping) else dict.fromkeys(examples, "")
+        _declared[name] = Measure(name, function, unit, says, asked, group or function.__module__.rsplit(".", 1)[-1], False, asks)
+        takes_objects(name, _objects_at(function), _declared[name].keywords)
         return function
 
     return declare
+
+
+def _built_in(name: str, function: Function, group: str) -> Measure:
+    """One of our own, with its words."""
+    told: dict[str, Any] = table("measures")[name]
+    says, group = told.get("says", {}), group or function.__module__.rsplit(".", 1)[-1]
+    default = "is" if "is" in says else ""
+    return Measure(name, function, told.get("unit", ""), default, told["examples"], group, True, told["asks"], says)
 
 
 def _objects_at(function: Function) -> int | None:
@@ -168,18 +177,25 @@ def get(name: str) -> Measure:
     load()
     if name in _declared:
         return _declared[name]
-    import difflib
-
     near = difflib.get_close_matches(name, _declared, 3, 0.5)
-    raise LanguageError(
-        f"nothing is measured by {name!r}; {'did you mean ' + ', '.join(near) if near else 'see ' + ', '.join(sorted(_declared))}"
-    )
+    hint = f"did you mean {', '.join(near)}" if near else f"see {', '.join(sorted(_declared))}"
+    raise LanguageError(f"nothing is measured by {name!r}; {hint}")
 
 
 def measures() -> dict[str, Measure]:
     """All measurements, in the order they were declared."""
     load()
     return dict(_declared)
+
+
+def options(hint: Any) -> tuple[Any, ...]:
+    """The types that a type lets through."""
+    return typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
+
+
+def choices(hint: Any) -> tuple[Any, ...]:
+    """The values that a type names one by one."""
+    return tuple(c for o in options(hint) if typing.get_origin(o) is Literal for c in typing.get_args(o))
 
 
 @functools.cache
@@ -190,6 +206,5 @@ def load() -> None:
     for point in entry_points(group="micro_nb.measurements"):
         loaded = point.load()
         if callable(loaded) and not any(m.function is loaded for m in _declared.values()):
-            raise LanguageError(
-                f"entry point {point.name!r} of micro_nb.measurements must be a module or a function made with @measurement"
-            )
+            told = f"entry point {point.name!r} of micro_nb.measurements must be"
+            raise LanguageError(f"{told} a module or a function made with @measurement")

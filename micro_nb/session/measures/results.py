@@ -1,13 +1,14 @@
-"""What a measurement gives back, and what evaluating an expression gives."""
+"""What a measurement is given where that is a measurement itself, what it gives back, and what evaluating an expression gives."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ...errors import EvidenceError
-from ..language import Call
+from ..language import Call, Node
+from ..language.forms import as_objects, kind_of, objects_at, of_kind, with_objects
 from .measurement import Measurement, Value
 from .registry import Measure
 from .scene import Scene
@@ -24,7 +25,7 @@ class Found:
     Attributes
     ----------
     measured : the facts, the main one first.
-    says : its sentence here, in place of the declared one.
+    says : which of its sentences is said, or a template of its own, in place of the declared one.
     value, unit : the answer as data, where it is not the first fact's.
     shown : the objects the answer speaks of, where they are not those it was asked about.
     table : what it lists, a row a thing.
@@ -71,40 +72,125 @@ class Result:
     @property
     def value(self) -> Value:
         """The answer as data."""
-        if self.found.value is not None or not self.measured:
-            return self.found.value
-        return self.measured[0].value
+        return self.measured[0].value if self.found.value is None and self.measured else self.found.value
 
     @property
     def unit(self) -> str:
         """The unit of the value."""
-        if self.found.unit is not None:
-            return self.found.unit
-        return self.measured[0].unit if self.measured else ""
+        return self.found.unit if self.found.unit is not None else self.measured[0].unit if self.measured else ""
 
     @property
     def main(self) -> Measurement:
-        """The fact that is the answer.
-
-        Raises
-        ------
-        EvidenceError : there is none.
-        """
-        if self.found.declined is not None:
-            raise EvidenceError(self.found.declined)
-        if not self.measured:
-            raise EvidenceError(f"{self.call} measures nothing")
+        """The fact that is the answer."""
+        if self.found.declined is not None or not self.measured:
+            raise EvidenceError(self.found.declined or f"{self.call} measures nothing")
         return self.measured[0]
+
+    @property
+    def template(self) -> str:
+        """The template of its sentence; see :mod:`micro_nb.session.words.prose`."""
+        says = self.found.says if self.found.says is not None else self.measure.says
+        text = says(self) if callable(says) else says
+        return self.measure.sentences.get(text, text) or "{what}: {0}."
 
     def every(self) -> list[Result]:
         """This result and those it was made from, outermost first, each once."""
-        seen: dict[int, Result] = {}
+        parts = (part for inner in self.inner for part in inner.every())
+        return list({id(r): r for r in (self, *parts)}.values())
 
-        def gather(result: Result) -> None:
-            if id(result) not in seen:
-                seen[id(result)] = result
-                for part in result.inner:
-                    gather(part)
 
-        gather(self)
-        return list(seen.values())
+Evaluate = Callable[[Call, Scene], Result]
+
+
+@dataclass(frozen=True)
+class Term:
+    """An argument that is a measurement itself, or a number: to evaluate, as it is or on another place, image or plane.
+
+    Attributes
+    ----------
+    node : a call, a number or text.
+    scene : what it is evaluated on. ``evaluate`` : what evaluates it.
+    """
+
+    node: Node
+    scene: Scene = field(repr=False)
+    evaluate: Evaluate = field(repr=False)
+
+    @property
+    def result(self) -> Result:
+        """The result of the call."""
+        if not isinstance(self.node, Call):
+            raise EvidenceError(f'{self.node!r} is no measurement; write for example count("nucleus")')
+        return self.evaluate(self.node, self.scene)
+
+    @property
+    def main(self) -> Measurement:
+        """The fact that is its answer; of a number, that number."""
+        if isinstance(self.node, int | float) and not isinstance(self.node, bool):
+            return Measurement("number given", self.node)
+        return self.result.main
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """Its result, where it is a call."""
+        return (self.result,) if isinstance(self.node, Call) else ()
+
+    def on(self, image: str) -> Term:
+        """The same on another image."""
+        return replace(self, scene=self.scene.on(image))
+
+    def at(self, place: Node) -> Term:
+        """The same at another plane: ``z(5)``, ``t(3)``."""
+        return replace(self, scene=self.scene.at(place))
+
+    def where(self, place: Node) -> Term:
+        """The same at a place: of the objects in it, or of its pixels."""
+        return self._changed(lambda call: _placed(call, place))
+
+    def of_kind(self, kind: str) -> Term:
+        """The same of another kind of objects."""
+
+        def change(call: Call) -> Call:
+            own = call.name == "obj" or objects_at(call) is not None
+            return of_kind(call, kind) if own and kind_of(call) else call
+
+        return self._changed(lambda call: call.map(change))
+
+    def having(self, condition: str) -> Term:
+        """The same of those of its objects that meet a condition."""
+
+        def narrowed(objects: Call) -> Call:
+            had = objects.get("having")
+            return objects.but(having=condition if had is None else f"({had}) and {condition}")
+
+        return self._changed(lambda call: with_objects(call, narrowed))
+
+    def in_channel(self, name: str) -> Term:
+        """The same of one channel: of its pixels, or of objects looked for there."""
+
+        def change(call: Call) -> Call:
+            own = with_objects(call, lambda objects: objects.but(channel=name))
+            return own.but(channel=name) if own.name in ("pixels", "quality", "profile") else own
+
+        return self._changed(lambda call: call.map(change))
+
+    def _changed(self, change: Callable[[Call], Call]) -> Term:
+        return replace(self, node=change(self.node)) if isinstance(self.node, Call) else self
+
+
+def _placed(call: Call, place: Node) -> Call:
+    """The call with its objects, or its pixels, narrowed to a place."""
+
+    def narrowed(part: Call) -> Call:
+        return part.but(where=_both(part.get("where"), place))
+
+    at = objects_at(call)
+    if at is not None and as_objects(call.args[at]) is not None:
+        changed, whole = with_objects(call, narrowed), as_objects(call.get("of"))
+        return changed.but(of=narrowed(whole)) if call.name == "share" and whole is not None else changed
+    inside = call.with_args(*(_placed(a, place) if isinstance(a, Call) else a for a in call.args))
+    return inside if inside != call or at is not None else narrowed(call)
+
+
+def _both(a: Node, b: Node) -> Node:
+    return b if a is None else (*(a if isinstance(a, tuple) else (a,)), *(b if isinstance(b, tuple) else (b,)))

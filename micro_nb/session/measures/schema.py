@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import types
 import typing
 from collections.abc import Sequence
 from inspect import Parameter
@@ -12,9 +11,9 @@ from typing import Any, Literal
 from ..language.forms import PARTS
 from .places import Place
 from .quantities import QUANTITIES, STATISTICS
-from .registry import Measure
+from .registry import Measure, choices, options
+from .results import Term
 from .selection import Selection
-from .terms import Term
 
 GRAMMAR = f"""An expression is a call, written like Python, of the measurements below. Nothing else is understood.
 objects: a kind in the singular, "nucleus", or obj("nucleus", where=, having=, by=, order="max"|"min", n=, channel=, image=);
@@ -29,10 +28,7 @@ LONGEST = 600
 
 Json = dict[str, Any]
 _PLAIN: dict[Any, Json] = {
-    str: {"type": "string"},
-    float: {"type": "number"},
-    int: {"type": "integer"},
-    bool: {"type": "boolean"},
+    t: {"type": name} for t, name in ((str, "string"), (float, "number"), (int, "integer"), (bool, "boolean"))
 }
 
 
@@ -63,46 +59,34 @@ def tool(chosen: Sequence[Measure]) -> Json:
         "properties": {"call": {"enum": [m.name for m in chosen]}, "args": {"type": "array"}},
         "required": ["call"],
     }
-    expression = {
-        "description": "an expression as text, or the same as JSON",
-        "anyOf": [{"type": "string", "maxLength": LONGEST}, form],
-    }
-    return {
-        "name": "measure",
-        "description": f"Measures in the image what an expression means.\n{GRAMMAR}\n{listing(chosen)}",
-        "parameters": {
-            "type": "object",
-            "properties": {"expression": expression},
-            "required": ["expression"],
-            "additionalProperties": False,
-        },
-    }
+    written = {"anyOf": [{"type": "string", "maxLength": LONGEST}, form]}
+    properties = {"expression": {"description": "an expression as text, or the same as JSON", **written}}
+    parameters = {"type": "object", "properties": properties, "required": ["expression"], "additionalProperties": False}
+    about = f"Measures in the image what an expression means.\n{GRAMMAR}\n{listing(chosen)}"
+    return {"name": "measure", "description": about, "parameters": parameters}
 
 
 def schema(chosen: Sequence[Measure]) -> Json:
     """JSON schema of an expression in its JSON form, ``Call.to_dict()``, each measurement with the types of its parameters."""
     parts = {name: _part(name, keywords) for name, keywords in PARTS.items()}
     whole = {m.name: _measure(m) for m in chosen}
-    anything: Json = {
-        "anyOf": [
-            {"type": ["string", "number", "boolean"]},
-            {"type": "array", "items": {"$ref": "#/$defs/node"}},
-            {"$ref": "#/$defs/call"},
-        ]
+    names = list(dict.fromkeys((*whole, *parts)))
+    call = {"type": "object", "properties": {"call": {"enum": names}, "args": _row("node")}, "required": ["call"]}
+    kinds: Json = {
+        "node": {"anyOf": [{"type": ["string", "number", "boolean"]}, _row("node"), _ref("call")]},
+        "objects": {"anyOf": [{"type": "string"}, _ref("obj")]},
+        "place": {"anyOf": [{"type": "string"}, _row("place"), _ref("call")]},
+        "term": {"anyOf": [{"type": "number"}, _ref("call"), _row("term")]},
     }
-    objects: Json = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/obj"}]}
-    place: Json = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"$ref": "#/$defs/place"}}, {"$ref": "#/$defs/call"}]}
-    term: Json = {"anyOf": [{"type": "number"}, {"$ref": "#/$defs/call"}, {"type": "array", "items": {"$ref": "#/$defs/term"}}]}
-    names = dict.fromkeys((*whole, *parts))
-    inner = {
-        "type": "object",
-        "properties": {"call": {"enum": list(names)}, "args": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
-        "required": ["call"],
-    }
-    return {
-        "anyOf": list(whole.values()),
-        "$defs": {"node": anything, "objects": objects, "place": place, "term": term, "call": inner, "obj": parts["obj"]},
-    }
+    return {"anyOf": list(whole.values()), "$defs": {**kinds, "call": call, "obj": parts["obj"]}}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _row(name: str) -> Json:
+    return {"type": "array", "items": _ref(name)}
 
 
 def _line(measure: Measure) -> str:
@@ -114,59 +98,39 @@ def _line(measure: Measure) -> str:
 def _parameter(measure: Measure, name: str, given: Parameter) -> str:
     if given.kind is Parameter.VAR_KEYWORD:
         return "name=value, ..."
-    choices = [f'"{c}"' if isinstance(c, str) else str(c) for c in _choices(measure.hints.get(name, Any))]
+    known = "|".join(f'"{c}"' if isinstance(c, str) else str(c) for c in choices(measure.hints.get(name, Any)))
     if given.kind is Parameter.KEYWORD_ONLY or given.default is not Parameter.empty:
-        return f"{name}={'|'.join(choices)}"
-    return "|".join(choices) or name
-
-
-def _options(hint: Any) -> tuple[Any, ...]:
-    return typing.get_args(hint) if typing.get_origin(hint) in (types.UnionType, typing.Union) else (hint,)
-
-
-def _choices(hint: Any) -> tuple[Any, ...]:
-    return tuple(c for o in _options(hint) if typing.get_origin(o) is Literal for c in typing.get_args(o))
+        return f"{name}={known}"
+    return known or name
 
 
 def _type(hint: Any) -> Json:
     """The JSON schema of an argument of a type; another expression may stand for any value."""
+    named = {Selection: _ref("objects"), Term: _ref("term"), Place: _ref("place"), **_PLAIN}
     found: list[Json] = []
-    for option in _options(hint):
-        if option is Selection:
-            found.append({"$ref": "#/$defs/objects"})
-        elif option is Term:
-            found.append({"$ref": "#/$defs/term"})
-        elif option is Place:
-            found.append({"$ref": "#/$defs/place"})
-        elif typing.get_origin(option) is Literal:
+    for option in options(hint):
+        if typing.get_origin(option) is Literal:
             found.append({"enum": list(typing.get_args(option))})
-        elif option in _PLAIN:
-            found.append(_PLAIN[option])
+        elif option in named:
+            found.append(named[option])
         elif option is not type(None):
-            return {"$ref": "#/$defs/node"}
+            return _ref("node")
     return found[0] if len(found) == 1 else {"anyOf": found}
 
 
 def _measure(measure: Measure) -> Json:
     given = measure.parameters
     positional = [k for k, p in given.items() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    args: Json = {"type": "array", "maxItems": len(positional)} | (
-        {"prefixItems": [_type(measure.hints.get(k, Any)) for k in positional]} if positional else {}
-    )
+    args: Json = {"type": "array", "maxItems": len(positional)}
+    args |= {"prefixItems": [_type(measure.hints.get(k, Any)) for k in positional]} if positional else {}
     named = {k: _type(measure.hints.get(k, Any)) for k, p in given.items() if p.kind is not p.VAR_KEYWORD}
-    common = {"where": {"$ref": "#/$defs/place"}, "image": {"type": "string"}}
-    return {
-        "type": "object",
-        "description": measure.describes,
-        "required": ["call"],
-        "additionalProperties": measure.free,
-        "properties": {"call": {"const": measure.name}, "args": args, **common, **named},
-    }
+    properties = {"call": {"const": measure.name}, "args": args, "where": _ref("place"), "image": {"type": "string"}, **named}
+    told = {"type": "object", "description": measure.describes, "required": ["call"]}
+    return {**told, "additionalProperties": measure.free, "properties": properties}
 
 
 def _part(name: str, keywords: frozenset[str]) -> Json:
     plain: Json = {"type": ["string", "number", "boolean"]}
-    named = {k: {"$ref": "#/$defs/place"} if k == "where" else plain for k in sorted(keywords)}
-    args = {"type": "array", "items": {"$ref": "#/$defs/node"}}
-    properties = {"call": {"const": name}, "args": args, **named}
+    named = {k: _ref("place") if k == "where" else plain for k in sorted(keywords)}
+    properties = {"call": {"const": name}, "args": _row("node"), **named}
     return {"type": "object", "properties": properties, "required": ["call"], "additionalProperties": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ...analysis.statistics import Estimate
 from ...data.image import MicroImage
@@ -17,13 +20,18 @@ from ...models.wording import plural
 from ...tiles.objects import Objects
 from ..language import Call
 from ..words.phrases import objects_phrase
-from .drawn import Drawn
-from .measurement import Measurement
-from .places import ANYWHERE, Place
-from .quantities import values_of
+from ..words.tables import table
+from .eyes import concept_of
+from .finding import METHOD, WIDE, Drawn
+from .measurement import Measurement, facts
+from .places import ANYWHERE, Place, place_words
+from .quantities import box, values_of
 from .scene import Scene
 
 TILES_ONLY = "the draw of tiles; not the errors of the untrained segmentation"
+_REACH_PX = 2  # objects touch where at most one background pixel lies between them
+_LEAST_PIXELS = 3  # pairs of pixels that must meet, so that a single corner is no contact
+_OFFSETS = [(dy, dx) for dy in range(_REACH_PX + 1) for dx in range(-_REACH_PX, _REACH_PX + 1) if (dy, dx) > (0, 0)]
 
 
 @dataclass(frozen=True)
@@ -62,11 +70,6 @@ class Selection:
         return self.scene.image
 
     @property
-    def one(self) -> str:
-        """The word for one of them."""
-        return self.kind
-
-    @property
     def many(self) -> str:
         """The word for several of them."""
         return plural(self.kind)
@@ -76,9 +79,35 @@ class Selection:
         return objects_phrase(self.call, n)
 
     @property
+    def caveat(self) -> str:
+        """What is worth saying once of how they were taken, with a space before it; empty where nothing is."""
+        said, asked = table("talking")["caveats"], concept_of(self.kind) or self.kind
+        if self.found.get("not_learned"):
+            return str(said["not_learned"])
+        if asked == "cell" and self.found.get("kind") == "nucleus":
+            return str(said["nuclei"])
+        return str(said["untrained"]) if self.found.get("method") == METHOD and asked not in (*WIDE, "nucleus") else ""
+
+    @property
     def centres(self) -> tuple[np.ndarray, np.ndarray]:
         """y and x of their centres, in pixels of level 0."""
         return self.table["centroid_y_px"].to_numpy(float), self.table["centroid_x_px"].to_numpy(float)
+
+    @property
+    def spots(self) -> list[str]:
+        """Where in the image each lies, in words."""
+        return [place_words(self.image, y, x) for y, x in zip(*self.centres, strict=True)]
+
+    @property
+    def commonest_spot(self) -> str:
+        """Where most of them lie."""
+        return max(sorted(set(self.spots)), key=self.spots.count)
+
+    def boxes(self, most: int) -> tuple[Measurement, ...]:
+        """The boxes of the first of them as facts, so that they can be pointed at."""
+        rows = [box(row) for _, row in self.table.head(most).iterrows()]
+        names = ["box"] if len(self) == 1 else [f"box, number {k}" for k in range(1, len(rows) + 1)]
+        return facts(self.found, *((name, value, "px") for name, value in zip(names, rows, strict=True)))
 
     @cached_property
     def labels(self) -> set[int]:
@@ -88,18 +117,12 @@ class Selection:
     @property
     def whole(self) -> Selection:
         """Those that the border of the image does not cut."""
-        return replace(self, table=self.table[~self.table["touches_border"].to_numpy(bool)])
+        return self.rows(~self.table["touches_border"].to_numpy(bool))
 
     @property
     def narrowed(self) -> bool:
         """Whether a condition or a rank chooses among them."""
         return any(self.call.get(k) is not None for k in ("having", "by"))
-
-    @property
-    def pixel_um(self) -> float | None:
-        """µm per pixel; None where it is not known."""
-        size = self.image.pixel_size
-        return float(np.sqrt(size["y"] * size["x"])) if size else None
 
     def rows(self, mask: np.ndarray) -> Selection:
         """Those whose row is true."""
@@ -110,34 +133,45 @@ class Selection:
         return values_of(self.table, quantity, img=self.image, unit=unit, channel=self.channel)
 
     def finite(self, quantity: str, unit: str = "") -> tuple[np.ndarray, str, Selection]:
-        """The numbers that exist, their unit, and the objects that have one.
-
-        Raises
-        ------
-        EvidenceError : none has.
-        """
+        """The numbers that exist, their unit, and the objects that have one."""
         measured, unit = self.values(quantity, unit)
         has = np.isfinite(measured)
-        if not has.any():
-            size = self.image.pixel_size or {"y": 1.0, "x": 1.0}
-            if len(measured) and quantity.startswith(("perimeter", "roundness")) and size["y"] != size["x"]:
-                raise EvidenceError(
-                    f"the pixels of {self.image.name} are not square, so no {quantity.replace('_', ' ')} can be given"
-                )
-            raise EvidenceError(f"I find no {self.many} there, so there is no {quantity.replace('_', ' ')} of them")
-        return measured[has], unit, self.rows(has)
+        if has.any():
+            return measured[has], unit, self.rows(has)
+        size, name = self.image.pixel_size or {"y": 1.0, "x": 1.0}, quantity.replace("_", " ")
+        if len(measured) and quantity.startswith(("perimeter", "roundness")) and size["y"] != size["x"]:
+            raise EvidenceError(f"the pixels of {self.image.name} are not square, so no {name} can be given")
+        raise EvidenceError(f"I find no {self.many} there, so there is no {name} of them")
 
     def label_plane(self) -> np.ndarray:
-        """The labels ``(y, x)`` of all objects they were chosen from.
-
-        Raises
-        ------
-        EvidenceError : they were not kept.
-        """
+        """The labels ``(y, x)`` of all objects they were chosen from."""
         labels = self.objects.labels
         if labels is None:
-            raise EvidenceError("the outlines were not kept, so it cannot be seen what lies in them")
+            raise EvidenceError("the outlines were not kept, so it cannot be seen what lies in them, or which of them touch")
         return np.asarray((labels.isel(layer=0) if "layer" in labels.dims else labels).values)
+
+    def filled(self) -> np.ndarray:
+        """``(y, x)``, true where one of them is."""
+        self.need_all("what lies in or around each of them")
+        labels = self.label_plane()
+        wanted = np.zeros(int(labels.max(initial=0)) + 1, bool)
+        wanted[list(self.labels)] = True
+        return np.asarray(wanted[labels])
+
+    def groups(self, among: pd.DataFrame | None = None) -> list[list[int]]:
+        """Labels of the objects that touch one another, directly or through others; the largest group first.
+
+        Parameters
+        ----------
+        among : rows of the objects that are looked at; left out, all that these were chosen from.
+        """
+        wanted = (self.objects.table if among is None else among)["label"].to_numpy(int)
+        place = {int(label): k for k, label in enumerate(wanted)}
+        pairs = [(place[a], place[b]) for a, b in touching_pairs(self.label_plane()) if a in place and b in place]
+        rows, cols = np.array(pairs, int).reshape(-1, 2).T
+        _, group = connected_components(coo_array((np.ones(len(rows)), (rows, cols)), shape=(len(wanted), len(wanted))))
+        members = [wanted[group == k].tolist() for k in range(int(group.max(initial=-1)) + 1)]
+        return sorted((m for m in members if len(m) > 1), key=lambda m: (-len(m), m[0]))
 
     @property
     def number(self) -> Measurement:
@@ -146,36 +180,23 @@ class Selection:
         if self.drawn is None:
             return Measurement(name, len(self), "count", found=self.found)
         total = self.drawn.total(self.table)
-        return Measurement(
-            name, round(total.value), "count", (round(total.low), round(total.high)), {**self.found, **spread(total, TILES_ONLY)}
-        )
+        found = {**self.found, **spread(total, TILES_ONLY)}
+        return Measurement(name, round(total.value), "count", (round(total.low), round(total.high)), found)
 
     @property
     def between_objects(self) -> str:
         """What an interval over them covers, and what it leaves out."""
-        trained = self.found.get("weights")
-        return f"the variation between objects; not the errors of the {'model' if trained else 'untrained segmentation'}"
+        by = "model" if self.found.get("weights") else "untrained segmentation"
+        return f"the variation between objects; not the errors of the {by}"
 
     def need_all(self, what: str) -> None:
-        """Refuses a sample where only all objects can tell.
-
-        Raises
-        ------
-        EvidenceError : only a sample was looked at.
-        """
+        """Refuses a sample where only all objects can tell."""
         if self.drawn is not None and not self.drawn.complete:
-            raise EvidenceError(
-                f"this image is so large that I looked at a sample of its tiles, which cannot tell {what}; ask about a part "
-                f"of it: Session(img.sel(region=...))"
-            )
+            why = f"this image is so large that I looked at a sample of its tiles, which cannot tell {what}"
+            raise EvidenceError(f"{why}; ask about a part of it: Session(img.sel(region=...))")
 
     def need_some(self, least: int = 1) -> None:
-        """Refuses too few.
-
-        Raises
-        ------
-        EvidenceError : there are fewer than so many.
-        """
+        """Refuses too few."""
         if len(self) < least:
             raise EvidenceError(f"I find {'no' if not len(self) else 'too few'} {self.many} there to measure that")
 
@@ -192,3 +213,21 @@ class Selection:
 def spread(estimate: Estimate, covers: str) -> dict[str, Any]:
     """What evidence says of an interval: how sure, how made, and what it leaves out."""
     return {"confidence_percent": round(100 * estimate.confidence), "interval_by": estimate.method, "interval_covers": covers}
+
+
+def touching_pairs(labels: np.ndarray) -> list[tuple[int, int]]:
+    """Pairs of labels of a ``(y, x)`` label image that touch, smaller label first.
+
+    >>> touching_pairs(np.repeat([[1, 1, 2, 2, 0, 0, 0, 3]], 4, axis=0))
+    [(1, 2)]
+    """
+    met: Counter[tuple[int, int]] = Counter()
+    height, width = labels.shape
+    for dy, dx in _OFFSETS:  # the plane against itself moved by (dy, dx), cut to where both are
+        left, right = max(dx, 0), width + min(dx, 0)
+        here, there = labels[dy:, left:right], labels[: height - dy, left - dx : right - dx]
+        meets = (here != there) & (here > 0) & (there > 0)
+        ordered = np.sort(np.stack([here[meets], there[meets]]), axis=0)
+        pairs, counts = np.unique(ordered, axis=1, return_counts=True)
+        met.update({(int(a), int(b)): int(n) for (a, b), n in zip(pairs.T, counts, strict=True)})
+    return sorted(pair for pair, n in met.items() if n >= _LEAST_PIXELS)

@@ -7,18 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...errors import UnitsError
+from ..words.tables import table
 
 _IN_UM = {"nm": 1e-3, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "angstrom": 1e-4}
-_SPELT = {
-    "µm": "um", "μm": "um", "micron": "um", "microns": "um", "micrometer": "um", "micrometers": "um", "micrometre": "um",
-    "micrometres": "um",
-    "nanometer": "nm", "nanometers": "nm", "nanometre": "nm", "nanometres": "nm", "millimeter": "mm", "millimeters": "mm",
-    "millimetre": "mm",
-    "millimetres": "mm", "pixel": "px", "pixels": "px", "percent": "%", "per cent": "%", "a": "angstrom", "sq um": "um2",
-    "um^2": "um2", "micra": "um",
-    "gray": "grey value", "grey": "grey value", "grey level": "grey value", "grey values": "grey value", "degrees": "deg",
-    "degree": "deg",
-}  # fmt: skip
+TELL = "tell me, for example: one pixel is half a micrometre"
+"""What makes a physical unit possible where no pixel size is known."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +48,11 @@ class Length:
         if self.unit == "px":
             return self.value
         if pixel_size is None:
-            raise UnitsError(
-                f"{image} has no pixel size, so {self.value:g} {self.unit} are not known in pixels; tell me, for example: "
-                f"one pixel is half a micrometre"
-            )
+            raise UnitsError(f"{image} has no pixel size, so {self.value:g} {self.unit} are not known in pixels; {TELL}")
         return float(self.value * _IN_UM[self.unit] / (pixel_size["y"] * pixel_size["x"]) ** 0.5)
+
+    def __str__(self) -> str:
+        return f"{self.value:g} {self.unit.replace('um', 'µm')}"
 
 
 def plain_unit(text: str) -> str:
@@ -69,7 +62,7 @@ def plain_unit(text: str) -> str:
     ('um2', 'um', 'per mm2')
     """
     text = text.strip().lower().replace("µ", "u").replace("μ", "u").replace("²", "2").replace("³", "3")
-    return _SPELT.get(text, text)
+    return str(table("quantities")["unit_alias"].get(text, text))
 
 
 def convert(value: float, unit: str, to: str, pixel_um: float | None) -> float:
@@ -97,17 +90,14 @@ def convert(value: float, unit: str, to: str, pixel_um: float | None) -> float:
     if power_a != power_b or a is None or b is None:
         raise UnitsError(f"a value in {unit or 'no unit'} cannot be given in {to}")
     if "px" in (a, b) and a != b and pixel_um is None:
-        raise UnitsError(
-            "without a pixel size µm and px cannot be converted; tell me, for example: one pixel is half a micrometre"
-        )
+        raise UnitsError(f"without a pixel size µm and px cannot be converted; {TELL}")
     scale = {**_IN_UM, "px": pixel_um or 1.0}
     return value * (scale[a] / scale[b]) ** power_a
 
 
 def _base(unit: str) -> tuple[str | None, int]:
     """The unit of length in a unit, and its power: ``"per mm2"`` is mm to the minus two."""
-    per = unit.startswith("per ")
-    stem = unit.removeprefix("per ")
+    per, stem = unit.startswith("per "), unit.removeprefix("per ")
     power = int(stem[-1]) if stem[-1:] in ("2", "3") else 1
     base = stem[:-1] if power > 1 else stem
     return (base if base in _IN_UM or base == "px" else None), -power if per else power

@@ -5,25 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_ONES = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
-    "eighteen nineteen"
-)
+_ONES = """zero one two three four five six seven eight nine ten eleven twelve
+    thirteen fourteen fifteen sixteen seventeen eighteen nineteen"""
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_RANKS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _UNITS = {w: k for k, w in enumerate(_ONES.split())} | {"couple": 2, "pair": 2, "fourty": 40}
 _TENTHS = {w: 10 * k for k, w in enumerate(_TENS.split(), 2)}
 _POWERS = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000, "dozen": 12, "score": 20}
 _MANY = {f"{w}s": v for w, v in _POWERS.items()}
 _PARTS = {
     "half": 1 / 2, "halves": 1 / 2, "third": 1 / 3, "thirds": 1 / 3, "quarter": 1 / 4, "quarters": 1 / 4, "fourth": 1 / 4,
-    "fifths": 1 / 5,
-    "tenth": 1 / 10, "tenths": 1 / 10, "decile": 1 / 10, "quartile": 1 / 4, "hundredth": 1 / 100,
+    "fifths": 1 / 5, "tenth": 1 / 10, "tenths": 1 / 10, "decile": 1 / 10, "quartile": 1 / 4, "hundredth": 1 / 100,
 }  # fmt: skip
-_ORDINALS = dict(
-    zip(
-        ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"], range(1, 11), strict=True
-    )
-)
+_ORDINALS = {w: k for k, w in enumerate(_RANKS.split(), 1)}
 _TIMES = {"once": 1, "twice": 2, "double": 2, "doubled": 2, "thrice": 3, "triple": 3, "tripled": 3}
 _SIGNS = {"¼": 0.25, "½": 0.5, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3}
 _DIGITS = re.compile(
@@ -91,14 +85,8 @@ def _spelled(text: str) -> list[Number]:
             end += 1
             if end < len(words) and text[words[end - 1][2] : words[end][1]].strip():
                 break
-            if (
-                end < len(words)
-                and words[end][0] == "and"
-                and end + 1 < len(words)
-                and group >= 100
-                and words[end + 1][0] in _UNITS
-            ):
-                end += 1
+            then = words[end + 1][0] if end + 1 < len(words) and words[end][0] == "and" else ""
+            end += group >= 100 and then in _UNITS
         if end > k:
             out.append(Number(words[k][1], words[end - 1][2], float(total + group), digits=False))
             k = end
@@ -129,17 +117,17 @@ def _joined(found: list[Number], text: str) -> list[Number]:
     """ "2 dozen", "three quarters", "half a million", "2/3": neighbours that are one number."""
     out: list[Number] = []
     for n in found:
-        between = text[out[-1].end : n.start] if out else "x"
-        word = text[n.start : n.end]
-        if (out and between == " " and word in (*_POWERS, *_MANY)) or (
-            out and between in (" a ", " ") and text[out[-1].start : out[-1].end] == "half"
-        ):
-            out[-1] = Number(out[-1].start, n.end, out[-1].value * n.value, out[-1].digits)
-        elif out and between in (" ", "-") and word in _PARTS and out[-1].value == int(out[-1].value) and 0 < out[-1].value < 10:
-            part = _PARTS[word]
-            out[-1] = Number(out[-1].start, n.end, out[-1].value * part, False)
-        elif out and between == "/" and n.digits and n.value >= 2 and out[-1].value < n.value < 20 and n.value == int(n.value):
-            out[-1] = Number(out[-1].start, n.end, out[-1].value / n.value)
+        last, word = out[-1] if out else None, text[n.start : n.end]
+        if last is None:
+            out.append(_as_part(n, text))
+            continue
+        between, before, whole = text[last.end : n.start], text[last.start : last.end], last.value == int(last.value)
+        if (between == " " and word in (*_POWERS, *_MANY)) or (between in (" a ", " ") and before == "half"):
+            out[-1] = Number(last.start, n.end, last.value * n.value, last.digits)
+        elif between in (" ", "-") and word in _PARTS and whole and 0 < last.value < 10:
+            out[-1] = Number(last.start, n.end, last.value * _PARTS[word], False)
+        elif between == "/" and n.digits and n.value >= 2 and last.value < n.value < 20 and n.value == int(n.value):
+            out[-1] = Number(last.start, n.end, last.value / n.value)
         else:
             out.append(_as_part(n, text))
     return out
@@ -147,9 +135,7 @@ def _joined(found: list[Number], text: str) -> list[Number]:
 
 def _as_part(n: Number, text: str) -> Number:
     """ "a third", "one fifth" are parts; "the third" is a rank."""
-    word = text[n.start : n.end]
-    if word in _ORDINALS and re.search(r"\b(?:a|one)\s+$", text[: n.start]) and word != "second":
+    word, part = text[n.start : n.end], re.search(r"\b(?:a|one)\s+$", text[: n.start]) is not None
+    if word in _ORDINALS and word != "second" and part:
         return Number(n.start, n.end, 1 / _ORDINALS[word], False)
-    if word in ("third",) and not re.search(r"\b(?:a|one)\s+$", text[: n.start]):
-        return Number(n.start, n.end, 3.0, False)
-    return n
+    return Number(n.start, n.end, 3.0, False) if word == "third" else n

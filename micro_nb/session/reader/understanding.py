@@ -15,11 +15,14 @@ import numpy as np
 from ...errors import LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ...models.wording import singular
+from ..knowledge.notes import nearest
 from ..language import Call, parse, same_form
-from ..language.forms import OBJECTS_AT, OBJECTS_FIRST
+from ..language.forms import as_objects, kind_of, objects_at, of_kind
 from ..measures.evaluation import check, check_meaning
 from ..measures.quantities import ALIASES
 from ..measures.registry import Measure, measures
+from ..words.tables import table
+from .numbers import find_numbers
 from .reading import readings, vectors
 
 _TERMS = frozenset(
@@ -32,6 +35,10 @@ _LENGTH = re.compile(r"\barea(\s*[<>=]+\s*[\d.]+\s*(?:nm|um|mm|px)\b(?!2))")
 if TYPE_CHECKING:
     from .beam import Reading
 
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?")
+_VERDICT = re.compile(r"(?:is|are|was|were|do|does|did|has|have)\b(?!.*\bor\b)", re.IGNORECASE)
+_FIGURES = frozenset(["count", "coverage", "density", "share", "stat", "pixels"])
+"""Calls that answer with a number, not with yes or no."""
 OFFERED = 3
 _FREE = frozenset(["explain", "advise", "find", "adjust", "decline"])
 """Calls whose words are free: readings that differ only in these words are one."""
@@ -39,6 +46,8 @@ _GUESSED = 0.35
 """Below this probability a kind of objects that nobody said is not taken from a reading."""
 _NEAR = 0.6
 """Likeness of a question to an example of another package's measurement, from which it is read as that."""
+_BEYOND = 0.9
+"""Likeness of a question to one that no pixels answer, from which it is declined as that."""
 _LONGEST = 600
 _MEANINGLESS = 2.0
 """Nats that a reading loses which names a quantity, condition or choice that there is not."""
@@ -78,9 +87,9 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
         return Understood((written,), 1.0)
     earlier = _recalled([[c if isinstance(c, Call) else parse(c) for c in turn] for turn in before if turn][::-1])
     as_said = partial(_as_said, terms=_terms(question))
-    found = _ranked(readings(question[:_LONGEST], earlier))
+    found = _ranked(readings(question[:_LONGEST], earlier), question)
     read = [(tuple(call.map(as_said) for call in calls), logp) for calls, logp in found]
-    own = _of_others(question, read[0][0] if read else ())
+    own = _of_others(question, read[0][0] if read else ()) or _beyond_pixels(question)
     if own is not None:
         read.insert(0, (own, math.log(0.9)))
     if not read:
@@ -95,46 +104,44 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
 def _recalled(earlier: list[list[Call]]) -> list[list[Call]]:
     """Of the turns before, last one first, the two that a follow-up leans on: the last, and the one before it, or the last that
     was about objects where neither is."""
-    about = next((t for t in earlier if any(_kind(c) for call in t for c in call.walk())), None)
+    about = next((t for t in earlier if any(kind_of(c) for call in t for c in call.walk())), None)
     return earlier[:2] if about is None or about in earlier[:2] else [earlier[0], about]
 
 
-def _kind(call: Call) -> str:
-    """The kind of objects that a call names by itself; empty where it names none."""
-    at = OBJECTS_AT.get(call.name, 0)
-    named = call.name in OBJECTS_AT or call.name in OBJECTS_FIRST or call.name in ("obj", "inside", "outside", "near", "holding")
-    return str(call.args[at]) if named and len(call.args) > at and isinstance(call.args[at], str) else ""
-
-
-def _of_kind(call: Call, kind: str) -> Call:
-    at = OBJECTS_AT.get(call.name, 0)
-    return call.with_args(*call.args[:at], kind, *call.args[at + 1 :])
-
-
-def _ranked(found: Sequence[Reading]) -> list[tuple[tuple[Call, ...], float]]:
-    """Readings that can be taken, likeliest first; one that no image could answer counts less. Each is there once, with what
-    all that differ from it only in free words or in their order weigh together."""
+def _ranked(found: Sequence[Reading], question: str) -> list[tuple[tuple[Call, ...], float]]:
+    """Readings that can be taken, likeliest first; one that no image could answer counts less, and so does one that takes a
+    number that was said and leaves out another which a reading of the same kind takes ("between 80 and 140"), or that gives a
+    number where a yes or no is asked for. Each is there once, with what all that differ from it only in free words or in their
+    order weigh together."""
+    numbers, verdict = {n.value for n in find_numbers(question) if n.digits}, _VERDICT.match(question) is not None
+    every = [(tuple(dict.fromkeys(same_form(c.map(_singular).map(_of_its_dimension)) for c in r.calls)), r.logp) for r in found]
+    taken = [(calls, logp, _held(calls, numbers)) for calls, logp in every if _sound(calls, check)]
+    most = {calls[0].name: max(n for other, _, n in taken if other[0].name == calls[0].name) for calls, _, _ in taken}
     out: dict[tuple[str, ...], tuple[tuple[Call, ...], float]] = {}
-    for reading in found:
-        calls = tuple(dict.fromkeys(same_form(c.map(_singular).map(_of_its_dimension)) for c in reading.calls))
-        if not _sound(calls, check):
-            continue
-        logp = reading.logp if _sound(calls, check_meaning) else reading.logp - _MEANINGLESS
+    for calls, logp, held in taken:
+        lost = (most[calls[0].name] - held if held else 0) + (verdict and calls[0].name in _FIGURES)
+        logp -= lost + _MEANINGLESS * (not _sound(calls, check_meaning))
         form = tuple(sorted(str(c.map(lambda c: Call(c.name) if c.name in _FREE else c)) for c in calls))
         first, before = out.get(form, (calls, -math.inf))
         out[form] = first, float(np.logaddexp(before, logp))
     return sorted(out.values(), key=lambda item: -item[1])
 
 
+def _held(calls: Sequence[Call], numbers: set[float]) -> int:
+    """How many of the numbers that were said stand in a reading, as they are or as per cent."""
+    written = {float(n) for call in calls for n in _NUMBER.findall(str(call))}
+    return sum(bool({n, 100 * n} & written) for n in numbers)
+
+
 def _singular(call: Call) -> Call:
     """Kinds in the singular, slips of the fingers in their names mended; what is no plural stays as it is."""
-    kind = _kind(call)
+    kind = kind_of(call)
     if not kind:
         return call
     *before, last = kind.split(" ")
     one = " ".join([*before, singular(last)])
     match = ontology().find(one)
-    return _of_kind(call, match.id if match is not None and match.how == "typing error" else one)
+    return of_kind(call, match.id if match is not None and match.how == "typing error" else one)
 
 
 def _of_its_dimension(call: Call) -> Call:
@@ -144,14 +151,8 @@ def _of_its_dimension(call: Call) -> Call:
     if call.name == "obj" and isinstance(having, str):
         text = _AREA.sub(r"area\1", _LENGTH.sub(r"diameter\1", having))
         return call.but(having=text) if text != having else call
-    unit = (
-        call.args[1]
-        if call.name == "convert" and len(call.args) > 1
-        else call.args[3]
-        if call.name == "check" and len(call.args) > 3
-        else None
-    )
-    inner = call.args[0] if call.args else None
+    at = {"convert": 1, "check": 3}.get(call.name, 0)
+    unit, inner = (call.args[at], call.args[0]) if at and len(call.args) > at else (None, None)
     if not isinstance(unit, str) or not isinstance(inner, Call) or inner.name != "stat" or len(inner.args) < 3:
         return call
     quantity = str(inner.args[0])
@@ -179,16 +180,16 @@ def _as_said(call: Call, terms: frozenset[str]) -> Call:
 def _of_said_kinds(call: Call, question: str, before: Sequence[Sequence[Call]]) -> Call:
     """The call about objects in general wherever it names a kind that nobody said."""
     said = {m.id for m in ontology().sentence_concepts(question)}
-    kinds = [_kind(c) for turn in before for call in turn for c in call.walk()]
+    kinds = [kind_of(c) for turn in before for call in turn for c in call.walk()]
     words = {w for text in (question, *kinds) for w in re.findall(r"[a-z]{2,}", text.lower())}
 
     def general(c: Call) -> Call:
-        kind = _kind(c)
+        kind = kind_of(c)
         if kind in ("", "object", "image"):
             return c
         match = ontology().find(kind)
         near = any(difflib.get_close_matches(w, words, 1, 0.7) or any(w[:4] == x[:4] for x in words) for w in kind.split())
-        return c if near or (match is not None and match.id in said) else _of_kind(c, "object")
+        return c if near or (match is not None and match.id in said) else of_kind(c, "object")
 
     return same_form(call.map(general))
 
@@ -227,19 +228,16 @@ def _of_others(question: str, read: Sequence[Call]) -> tuple[Call, ...] | None:
     return (_filled(theirs[best][0], read),)
 
 
+def _beyond_pixels(question: str) -> tuple[Call, ...] | None:
+    """The decline of a question that no pixels answer, by likeness to such questions."""
+    reasons = {phrase: reason for reason, phrases in table("talking")["beyond"].items() for phrase in phrases}
+    near = nearest(question, tuple(reasons), _BEYOND) if question.strip() else []
+    return (Call.of("decline", reasons[near[0]]),) if near else None
+
+
 def _filled(measure: Measure, read: Sequence[Call]) -> Call:
-    objects = next((c for call in read for c in call.walk() if c.name == "obj"), None)
-    kind = objects or next(
-        (
-            a
-            for call in read
-            for c in call.walk()
-            for a in c.args
-            if isinstance(a, str) and c.name in ("count", "stat", "exists", "coverage")
-        ),
-        "object",
-    )
-    if read and read[0].name == "stat" and len(read[0].args) > 2:
-        kind = read[0].args[2]
-    needs = [k for k, p in measure.parameters.items() if p.default is p.empty]
-    return same_form(Call(measure.name, (kind,) if needs else ()))
+    """The call of a measurement about the objects that were read."""
+    about = (c.args[at] for call in read for c in call.walk() if (at := objects_at(c)) is not None)
+    objects = next((node for node in about if as_objects(node) is not None), "object")
+    needs = any(p.default is p.empty for p in measure.parameters.values())
+    return same_form(Call(measure.name, (objects,) if needs else ()))

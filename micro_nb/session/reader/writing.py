@@ -12,38 +12,9 @@ from .pieces import END, Pieces, joined
 
 CLOSE, LIST, UNLIST, TEXT, UNTEXT, NEXT, TRUE, FALSE = ")", "[", "]", "<text>", "</text>", ";", "True", "False"
 LITERALS = (
-    0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    8,
-    10,
-    12,
-    20,
-    25,
-    50,
-    75,
-    80,
-    90,
-    95,
-    99,
-    100,
-    255,
-    256,
-    400,
-    500,
-    1000,
-    65535,
-    0.5,
-    0.05,
-    0.01,
-    0.95,
-    0.8,
-    1000000,
-)
+    0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 20, 25, 50, 75, 80, 90, 95, 99, 100, 255, 256, 400, 500, 1000, 65535,
+    0.5, 0.05, 0.01, 0.95, 0.8, 1000000,
+)  # fmt: skip
 STRUCTURE = (CLOSE, LIST, UNLIST, TEXT, UNTEXT, NEXT, TRUE, FALSE, END)
 POINTERS = (("<{}>", 1.0), ("<{}%>", 100.0))
 """A pointer takes a number of the sentence as it is, or as a percentage ("a quarter": 25)."""

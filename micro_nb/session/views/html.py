@@ -9,8 +9,9 @@ from typing import Any
 
 from ..answer import Answer, Turn
 from ..evidence import Evidence
+from ..words.asking import asked
 from .pictures import WIDTH
-from .text import cells, summary, understood_text
+from .text import HEADS, cells, summary, understood_text
 
 _FONT = "font:14px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif"
 _NUMBER = "border-bottom:1px dotted #2a7f9e;cursor:help;font-variant-numeric:tabular-nums"
@@ -67,18 +68,16 @@ def _understood(answer: Answer) -> str:
 def _readings(answer: Answer) -> str:
     if not answer.alternatives:
         return ""
-    listed = " or ".join(f"<code>{html.escape('; '.join(map(str, calls)))}</code>" for calls in answer.alternatives)
+    said = ((asked(calls), "; ".join(map(str, calls))) for calls in answer.alternatives)
+    listed = ", or ".join(f'<span title="{html.escape(code, quote=True)}">{html.escape(words)}</span>' for words, code in said)
     return f'<div style="{_MUTED};font-size:12px">did you mean {listed}?</div>'
 
 
 def _table(answer: Answer) -> str:
     if answer.table is None or not len(answer.table):
         return ""
-    more = (
-        f'<div style="{_MUTED};font-size:12px">and {len(answer.table) - _ROWS} more rows</div>'
-        if len(answer.table) > _ROWS
-        else ""
-    )
+    rest = len(answer.table) - _ROWS
+    more = f'<div style="{_MUTED};font-size:12px">and {rest} more rows</div>' if rest > 0 else ""
     return answer.table.head(_ROWS).to_html(escape=True, border=0, float_format="{:.4g}".format) + more
 
 
@@ -86,12 +85,9 @@ def evidence_html(evidence: Sequence[Evidence]) -> str:
     """A table with a row a fact, folded away."""
     if not evidence:
         return ""
-    rows = "".join(
-        "<tr>" + "".join(f'<td style="{_CELL}">{html.escape(c)}</td>' for c in row) + "</tr>" for row in cells(evidence)
-    )
-    heads = "".join(
-        f'<th style="{_CELL};{_MUTED};font-weight:500">{h}</th>' for h in ("measured", "value", "where", "by", "with")
-    )
+    lines = ("".join(f'<td style="{_CELL}">{html.escape(c)}</td>' for c in row) for row in cells(evidence))
+    rows = "".join(f"<tr>{line}</tr>" for line in lines)
+    heads = "".join(f'<th style="{_CELL};{_MUTED};font-weight:500">{h}</th>' for h in HEADS)
     count = f"{len(evidence)} measurement{'s' if len(evidence) > 1 else ''}"
     return (
         f'<details style="margin-top:4px;font-size:12px"><summary style="{_MUTED};cursor:pointer">{count}</summary>'
@@ -104,9 +100,6 @@ def transcript_html(turns: Sequence[Turn]) -> str:
     """A whole conversation."""
     if not turns:
         return f'<div style="{_FONT};{_MUTED}">Nothing was asked yet: <code>chat.ask("What is this?")</code></div>'
-    blocks = "".join(
-        f'<div style="margin:0 0 14px"><p style="margin:0 0 '
-        f'2px;font-weight:600">{html.escape(t.question)}</p>{body_html(t.answer)}</div>'
-        for t in turns
-    )
-    return framed(blocks)
+    asked = '<p style="margin:0 0 2px;font-weight:600">{}</p>'
+    blocks = (f"{asked.format(html.escape(t.question))}{body_html(t.answer)}" for t in turns)
+    return framed("".join(f'<div style="margin:0 0 14px">{block}</div>' for block in blocks))

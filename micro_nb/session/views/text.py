@@ -14,25 +14,12 @@ from ..answer import Answer, Turn
 from ..evidence import Evidence
 from ..words.printing import print_number, unit_words
 
-_HEADS = ("measured", "value", "where", "by", "with")
+HEADS = ("measured", "value", "where", "by", "with")
 _HASH = re.compile(r"[0-9a-f]{64}")
-_INTERNAL = frozenset(
-    [
-        "expression",
-        "histogram",
-        "eyes",
-        "weights",
-        "rows",
-        "label",
-        "objects_in_image",
-        "of_one",
-        "grey_bounds",
-        "standing",
-        "marked",
-        "album",
-        "groups",
-    ]
-)
+_INTERNAL = frozenset((
+    "expression", "histogram", "eyes", "weights", "rows", "label", "objects_in_image", "of_one", "grey_bounds", "standing",
+    "marked", "album", "groups",
+))  # fmt: skip
 
 
 def answer_markdown(answer: Answer, *, picture: bool = False) -> str:
@@ -41,7 +28,7 @@ def answer_markdown(answer: Answer, *, picture: bool = False) -> str:
     if answer.table is not None:
         lines += ["", table_markdown(answer)]
     if answer.evidence:
-        lines += ["", table(_HEADS, cells(answer.evidence))]
+        lines += ["", table(HEADS, cells(answer.evidence))]
     if picture and answer.png:
         lines += ["", f"![where](data:image/png;base64,{base64.b64encode(answer.png).decode()})"]
     return "\n".join(lines) + "\n"
@@ -51,10 +38,8 @@ def table_markdown(answer: Answer, most: int = 20) -> str:
     """What an answer lists, the first rows."""
     assert answer.table is not None
     shown = answer.table.head(most).reset_index()
-    return table(
-        [str(c) for c in shown.columns],
-        [[print_number(v) if isinstance(v, float) else str(v) for v in row] for row in shown.itertuples(index=False)],
-    )
+    rows = [[print_number(v) if isinstance(v, float) else str(v) for v in row] for row in shown.itertuples(index=False)]
+    return table([str(c) for c in shown.columns], rows)
 
 
 def transcript_markdown(turns: Sequence[Turn]) -> str:
@@ -89,11 +74,8 @@ def cells(evidence: Sequence[Evidence]) -> list[tuple[str, str, str, str, str]]:
 
 def summary(e: Evidence) -> str:
     """One line: what, how much, where, by what."""
-    where = f", {place_text(e.region)}" if e.region else ""
-    return (
-        f"{e.quantity}: {value_text(e)}{where}, by {e.parameters.get('expression', e.function or 'the question')} "
-        f"(evidence {e.id})"
-    )
+    where, by = f", {place_text(e.region)}" if e.region else "", e.parameters.get("expression", e.function or "the question")
+    return f"{e.quantity}: {value_text(e)}{where}, by {by} (evidence {e.id})"
 
 
 def understood_text(answer: Answer) -> str:

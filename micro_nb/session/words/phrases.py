@@ -7,41 +7,11 @@ from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
 from ..measures.quantities import ALIASES, STATISTIC_WORDS, named
 from .printing import print_number, unit_words
+from .tables import table
 
-_PLACES = {
-    "left": "in the left half", "right": "in the right half", "top": "in the top half", "bottom": "in the bottom half",
-    "center": "in the center",
-    "border": "at the rim of the image", "this": "in the marked region", "corners": "in the corners",
-}  # fmt: skip
-_MORE = {
-    "area": ("larger than", "smaller than"),
-    "diameter": ("more than", "less than"),
-    "length": ("longer than", "shorter than"),
-    "width": ("wider than", "narrower than"),
-    "intensity": ("brighter than", "darker than"),
-}
-_FLAGS = {
-    "border": ("that touch the border", "that do not touch the border"), "touching": ("that touch another",
-    "that touch no other"),
-    "in_focus": ("that are in focus", "that are out of focus"), "saturated": ("that hold saturated pixels",
-    "without saturated pixels"),
-}  # fmt: skip
-_RANKS = {
-    ("area", "max"): "largest", ("area", "min"): "smallest", ("diameter", "max"): "largest", ("diameter", "min"): "smallest",
-    ("length", "max"): "longest",
-    ("length", "min"): "shortest", ("feret", "max"): "longest", ("feret", "min"): "shortest", ("width", "max"): "widest",
-    ("width", "min"): "narrowest",
-    ("intensity", "max"): "brightest", ("intensity", "min"): "darkest", ("roundness", "max"): "roundest", ("roundness",
-    "min"): "least round",
-    ("aspect_ratio", "max"): "most elongated", ("aspect_ratio", "min"): "least elongated", ("oddness", "max"): "most unusual",
-    ("eccentricity", "max"): "most elongated", ("eccentricity", "min"): "least elongated", ("distance_to_centre",
-    "min"): "most central",
-    ("distance_to_centre", "max"): "outermost", ("volume", "max"): "largest", ("volume", "min"): "smallest",
-    ("nearest_neighbour", "max"): "most isolated",
-    ("y", "min"): "topmost", ("y", "max"): "lowest", ("x", "min"): "leftmost", ("x", "max"): "rightmost", ("distance_to_border",
-    "min"): "nearest to the border",
-}  # fmt: skip
 _ORDINALS = ("", "", "second ", "third ", "fourth ", "fifth ", "sixth ", "seventh ", "eighth ", "ninth ", "tenth ")
+_LIMITS = {">=": "at least ", "<=": "at most ", "==": "", ">": "more than ", "<": "fewer than "}
+_TESTS = {">": "above", ">=": "of at least", "<": "below", "<=": "of at most", "==": "of"}
 
 
 def objects_phrase(call: Call | str, n: float = 2, *, places: bool = True) -> str:
@@ -57,11 +27,12 @@ def objects_phrase(call: Call | str, n: float = 2, *, places: bool = True) -> st
         return call if n == 1 else plural(call)
     kind = str(call.args[0]) if call.args else "object"
     rank, single = _rank(call)
-    noun = kind if single or n == 1 else plural(kind)
-    before, after = _conditions(call.get("having"), n == 1 or single)
+    single = single or n == 1
+    before, after = _conditions(call.get("having"), single)
     channel = f"in channel {call.get('channel')}" if call.get("channel") is not None else ""
     image = f"in {call.get('image')}" if call.get("image") is not None else ""
     where = place_phrase(call.get("where")) if places else ""
+    noun = kind if single else plural(kind)
     return " ".join(part for part in (rank, before, noun, after, channel, where, image) if part)
 
 
@@ -72,65 +43,50 @@ def place_phrase(node: Node) -> str:
     >>> place_phrase("top left"), place_phrase(parse('inside("cell")')), place_phrase(parse('near("vessel", "20 um")'))
     ('in the top left', 'in cells', 'within 20 µm of vessels')
     """
-    if node is None:
-        return ""
     if isinstance(node, tuple):
         return " and ".join(p for p in map(place_phrase, node) if p)
-    if isinstance(node, str):
-        return _PLACES.get(node, f"in the {node}")
-    inner = node.args[0] if node.args else ""
+    if not isinstance(node, Call):
+        return "" if node is None else str(table("looks")["place"].get(node, f"in the {node}"))
+    inner, *more = node.args or ("",)
     if node.name in ("z", "t"):
-        return (
-            f"in {'slice' if node.name == 'z' else 'frame'} {inner}"
-            if not isinstance(inner, str)
-            else f"in the {inner} {'slice' if node.name == 'z' else 'frame'}"
-        )
+        plane = "slice" if node.name == "z" else "frame"
+        return f"in the {inner} {plane}" if isinstance(inner, str) else f"in {plane} {inner}"
     if node.name in ("image", "well"):
         return f"in {'well ' if node.name == 'well' else ''}{inner}"
     if node.name == "holding":
-        return _holding(node)
-    if node.name == "box":
-        return f"in the box ({', '.join(map(_short, node.args))})"
-    if node.name == "point":
-        return f"at ({', '.join(map(_short, node.args))})"
-    what = (
-        objects_phrase(inner)
-        if isinstance(inner, str) or (isinstance(inner, Call) and inner.name == "obj")
-        else place_phrase(inner)
-    )
+        return _holding(inner, str(more[0]).replace(" ", "") if more else ">=1")
+    if node.name in ("box", "point"):
+        corners = ", ".join(f"{v:g}" if isinstance(v, int | float) else str(v) for v in node.args)
+        return f"{'in the box' if node.name == 'box' else 'at'} ({corners})"
+    of_objects = isinstance(inner, str) or (isinstance(inner, Call) and inner.name == "obj")
+    what = objects_phrase(inner) if of_objects else place_phrase(inner)
     if node.name == "near":
-        reach = str(node.args[1]).replace("um", "µm") if len(node.args) > 1 else ""
-        return f"within {reach} of {what}" if reach else f"near {what}"
+        return f"within {str(more[0]).replace('um', 'µm')} of {what}" if more else f"near {what}"
     if node.name == "outside" and isinstance(inner, Call) and inner.name == "near":
         return f"not {what}"
     return f"{'in' if node.name == 'inside' else 'outside'} {what.removeprefix('in ')}"
 
 
-def _short(value: Node) -> str:
-    return f"{value:g}" if isinstance(value, int | float) else str(value)
-
-
-def _holding(node: Call) -> str:
-    kind, limit = node.args[0], str(node.args[1]) if len(node.args) > 1 else ">= 1"
-    limit = limit.replace(" ", "")
+def _holding(kind: Call | str, limit: str) -> str:
+    """Objects with so many others."""
     if limit in (">=1", ">0"):
         return f"with {objects_phrase(kind)}"
     if limit in ("==0", "<1"):
         return f"without {objects_phrase(kind)}"
-    words = {">=": "at least ", "<=": "at most ", ">": "more than ", "<": "fewer than ", "==": ""}
-    op = next((o for o in (">=", "<=", "==", ">", "<") if limit.startswith(o)), "")
+    op = next((o for o in _LIMITS if limit.startswith(o)), "==")
     number = limit.removeprefix(op)
-    return f"with {words.get(op, '')}{number} {objects_phrase(kind, 1 if number == '1' else 2)}"
+    return f"with {_LIMITS[op]}{number} {objects_phrase(kind, 1 if number == '1' else 2)}"
 
 
 def _rank(call: Call) -> tuple[str, bool]:
     """ "3 largest", "second longest"; and whether a single object is meant."""
-    by, n = call.get("by"), call.get("n")
+    by, n, least = call.get("by"), call.get("n"), call.get("order") == "min"
     if by is None and n is None:
         return "", False
     quantity = ALIASES.get(str(by), str(by)) if by is not None else "area"
-    order = str(call.get("order", "max"))
-    word = _RANKS.get((quantity, order), f"{'greatest' if order == 'max' else 'least'} by {named(quantity)},")
+    word = (
+        table("quantities")["rank"].get(quantity, ("", ""))[least] or f"{'least' if least else 'greatest'} by {named(quantity)},"
+    )
     count = int(n) if isinstance(n, int | float) else 1
     if call.get("rank") is True:
         return f"{_ORDINALS[count] if count < len(_ORDINALS) else f'number {count} '}{word}", True
@@ -142,37 +98,25 @@ def _conditions(having: Node, single: bool) -> tuple[str, str]:
     if not isinstance(having, str):
         return "", ""
     condition = parse_condition(having)
-    if isinstance(condition, Both) and condition.how == "and":
-        both = [_condition(p, single) for p in condition.parts]
-        return " ".join(b for b, _ in both if b), _joined([a for _, a in both if a])
-    if isinstance(condition, Both):
-        texts = [" ".join(filter(None, _condition(p, single))) for p in condition.parts]
-        return "", f"that are {' or '.join(t.removeprefix('that are ') for t in texts)}"
-    return _condition(condition, single)
-
-
-def _joined(texts: list[str]) -> str:
-    """Several things said behind a noun: "larger than 80 µm² and smaller than 90 µm² that touch another"."""
-    plain, clauses = [t for t in texts if not t.startswith("that ")], [t for t in texts if t.startswith("that ")]
-    return " ".join(
-        [
-            *([" and ".join(plain)] if plain else []),
-            *([" and ".join([clauses[0], *(c.removeprefix("that ") for c in clauses[1:])])] if clauses else []),
-        ]
-    )
+    if not isinstance(condition, Both):
+        return _condition(condition, single)
+    both = [_condition(p, single) for p in condition.parts]
+    if condition.how == "or":
+        return "", f"that are {' or '.join(' '.join(filter(None, p)).removeprefix('that are ') for p in both)}"
+    behind = [a for _, a in both if a]
+    plain, clauses = [t for t in behind if not t.startswith("that ")], [t for t in behind if t.startswith("that ")]
+    clauses[1:] = [c.removeprefix("that ") for c in clauses[1:]]
+    return " ".join(b for b, _ in both if b), " ".join(filter(None, (" and ".join(plain), " and ".join(clauses))))
 
 
 def _condition(condition: Condition, single: bool) -> tuple[str, str]:
     match condition:
-        case Not(Flag(name)):
-            return "", _singular(_FLAGS[name][1], single)
-        case Flag(name):
-            return "", _singular(_FLAGS[name][0], single)
+        case Flag(name) | Not(Flag(name)):
+            return "", str(table("looks")["flagged"][name][isinstance(condition, Not) + 2 * single])
         case Not(part):
             before, after = _condition(part, single)
-            return (f"not {before}" if before else ""), after.replace("that ", "not ", 1) if after.startswith(
-                "that "
-            ) else f"not {after}" if after else ""
+            after = after.replace("that ", "not ", 1) if after.startswith("that ") else f"not {after}" if after else ""
+            return (f"not {before}" if before else ""), after
         case Is(text):
             return text, ""
         case Color(name):
@@ -182,39 +126,20 @@ def _condition(condition: Condition, single: bool) -> tuple[str, str]:
     return "", f"({condition})"
 
 
-def _singular(text: str, single: bool) -> str:
-    return (
-        text.replace("that touch ", "that touches ")
-        .replace("that do not", "that does not")
-        .replace("that are", "that is")
-        .replace("that hold", "that holds")
-        if single
-        else text
-    )
-
-
 def _test(test: Comparison) -> str:
-    name = ALIASES.get(test.quantity, test.quantity)
+    name, limit = ALIASES.get(test.quantity, test.quantity), test.limit
     of = f" in {test.channel}" if test.channel else ""
-    limit = test.limit
-    if test.op in ("top", "bottom"):
-        end = "highest" if test.op == "top" else "lowest"
-        return f"among the {end} {print_number(limit.value)}{unit_words(limit.unit)} by {named(name)}{of}"
     number = f"{print_number(limit.value)}{unit_words(limit.unit)}"
+    if test.op in ("top", "bottom"):
+        return f"among the {'highest' if test.op == 'top' else 'lowest'} {number} by {named(name)}{of}"
     if limit.of:
         number = f"{'' if limit.value == 1 else print_number(limit.value) + ' times '}the {limit.of}"
         if limit.spread:
             number += f" {'plus' if limit.spread > 0 else 'minus'} {print_number(abs(limit.spread))} standard deviations"
-    if name in _MORE and test.op in (">", "<"):
-        more, less = _MORE[name]
-        tail = " across" if name == "diameter" else ""
-        return f"{more if test.op == '>' else less} {number}{tail}{of}"
-    words = {">": "above", ">=": "of at least", "<": "below", "<=": "of at most", "==": "of"}
-    return f"with {_article(named(name))}{of} {words[test.op]} {number}"
-
-
-def _article(name: str) -> str:
-    return f"an {name}" if name[0] in "aeio" else f"a {name}"
+    beyond = table("quantities")["beyond"].get(name)
+    if beyond and test.op in (">", "<"):
+        return f"{beyond[test.op == '<']} {number}{' across' if name == 'diameter' else ''}{of}"
+    return f"with {'an' if named(name)[0] in 'aeio' else 'a'} {named(name)}{of} {_TESTS[test.op]} {number}"
 
 
 def statistic_phrase(statistic: str, quantity: str) -> str:
@@ -223,9 +148,8 @@ def statistic_phrase(statistic: str, quantity: str) -> str:
     >>> statistic_phrase("sd", "diameter"), statistic_phrase("p90", "length")
     ('standard deviation of the diameter', '90th percentile of the length')
     """
-    name = named(quantity)
     if statistic.startswith("p") and statistic[1:].isdigit():
         n = int(statistic[1:])
         ending = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
-        return f"{n}{ending} percentile of the {name}"
-    return f"{STATISTIC_WORDS.get(statistic, statistic)} {name}".strip()
+        return f"{n}{ending} percentile of the {named(quantity)}"
+    return f"{STATISTIC_WORDS.get(statistic, statistic)} {named(quantity)}".strip()

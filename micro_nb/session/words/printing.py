@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import math
 
+from .tables import table
+
 _DIGITS = 3  # significant digits shown of what is no whole number
-UNIT_WORDS = {
-    "um": "µm", "um2": "µm²", "um3": "µm³", "px2": "px²", "px3": "px³", "mm2": "mm²", "nm2": "nm²", "cm2": "cm²", "mm3": "mm³",
-    "cm3": "cm³", "px": "px",
-    "mm": "mm", "nm": "nm", "cm": "cm", "%": "%", "count": "", "grey value": "", "grey": "", "bit": "bits", "times": "times",
-    "deg": "°", "ratio": "", "um/s": "µm/s",
-    "um/min": "µm/min", "um/h": "µm/h", "um/frame": "µm/frame", "mm-1": "mm⁻¹",
-}  # fmt: skip
+UNIT_WORDS: dict[str, str] = table("quantities")["unit"]
 
 
 def print_number(value: float) -> str:

@@ -1,19 +1,18 @@
 """Sentences whose numbers are stated facts: a template is filled with measured values, and nothing else may hold a number.
 
 Places in a template: ``{0}`` is the first fact with its unit, ``{1.value}`` the second without, ``{0.interval}`` its interval
-in brackets or
-nothing, ``{0:objects}`` the number with its noun ("32 nuclei", "1 cell", "no mitochondria"), ``{objects}`` the objects in the
-plural, ``{object}``
-in the singular, ``{where}`` the place, ``{what}`` what was measured, ``{of0.0}`` and ``{of0.what}`` the same of the first
-inner result, and any
-name of ``Found.more``, whose own numbers must stand in the expression.
+in brackets or nothing, ``{0:objects}`` the number with its noun ("32 nuclei", "1 cell", "no mitochondria"), ``{0:is|are}`` a word
+for one or for several of it, ``{objects}`` the objects in the plural, ``{object}`` in the singular, ``{caveat}`` what is worth
+saying of how they were taken, ``{where}`` the place, ``{what}`` what was measured, ``{of0.0}`` and ``{of0.what}`` the same of the
+first inner result, and any name of ``Found.more``, whose own numbers must stand in the expression.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...errors import EvidenceError
 from ..measures.measurement import Measurement
@@ -21,7 +20,7 @@ from ..measures.results import Result
 from .phrases import objects_phrase, place_phrase
 from .printing import print_number, unit_words
 
-_PLACE = re.compile(r"\{(?:of(\d+)\.)?(\w+)(?:\.(\w+(?:\.\w+)*))?(?::(\w+))?\}")
+_PLACE = re.compile(r"\{(?:of(\d+)\.)?(\w+)(?:\.(\w+(?:\.\w+)*))?(?::([^{}]+))?\}")
 _NUMERAL = re.compile(r"(?<![\w.])[-+−]?(?:\d+(?:,\d{3})*(?:\.\d+)?|\.\d+)(?:e[-+]?\d+)?", re.IGNORECASE)
 _WORDS = (
     "three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|"
@@ -57,15 +56,8 @@ Part = str | Stated | Quoted
 
 
 def sentence(result: Result) -> list[Part]:
-    """What a result says, as words and stated facts.
-
-    Raises
-    ------
-    EvidenceError : the template names what was not measured, or holds a number itself.
-    """
-    says = result.found.says if result.found.says is not None else result.measure.says
-    template = says(result) if callable(says) else says
-    return list(fill(template or "{what}: {0}.", result))
+    """What a result says, as words and stated facts."""
+    return list(fill(result.template, result))
 
 
 def fill(template: str, result: Result, *, quoting: bool = False) -> Iterator[Part]:
@@ -98,6 +90,8 @@ def _filled(match: re.Match[str], result: Result) -> Iterator[Part]:
         yield from _quoted(f" {where}" if where else "")
     elif name == "what":
         yield from _quoted(result.main.quantity)
+    elif name == "caveat":
+        yield result.selection.caveat if result.selection is not None else ""
     elif name in result.found.more:
         yield from fill(result.found.more[name], result, quoting=True)
     else:
@@ -111,6 +105,8 @@ def _fact(result: Result, k: int, path: str | None, how: str | None) -> Iterator
     if path == "interval":
         if fact.interval is not None:
             yield from (" (", Stated(fact, "interval.0"), "–", Stated(fact, "interval.1"), ")")
+    elif how is not None and "|" in how:
+        yield how.split("|")[fact.number != 1]
     elif how in ("objects", "object"):
         n, phrase = fact.number, _objects(result, fact.number)
         yield "no" if n == 0 else Stated(fact)
@@ -141,15 +137,9 @@ def _quoted(text: str) -> Iterator[Part]:
 
 def _field(fact: Measurement, path: str) -> object:
     head, *rest = path.split(".")
-    value: object = getattr(fact, head, None)
+    value: Any = getattr(fact, head, None)
     for key in rest:
-        value = (
-            value.get(key)
-            if isinstance(value, dict) or hasattr(value, "get")
-            else value[int(key)]
-            if isinstance(value, tuple | list)
-            else None
-        )  # type: ignore[attr-defined]
+        value = value.get(key) if isinstance(value, Mapping) else value[int(key)] if isinstance(value, tuple | list) else None
     if value is None:
         raise EvidenceError(f"{fact.quantity!r} has no field {path!r}")
     return value
