@@ -183,8 +183,9 @@ def parse_adapted(
         threads=settings.threads, what=f"finding objects by {segmenter.name}",
     )  # fmt: skip
     name = prompts[0] if prompts else "object"
+    unjudged = Presence(name, "not trained on this", None, None, len(deciding.scores))
     return measured(plane, sink.labels, [name] * len(deciding.scores), deciding.scores, made_by(segmenter, source, prompts),
-                    presence=None if not prompts else opened(name, len(deciding.scores)), tile=tile)  # fmt: skip
+                    presence=pd.DataFrame([asdict(unjudged)]) if prompts else None, tile=tile)  # fmt: skip
 
 
 def measured(
@@ -207,11 +208,6 @@ def made_by(segmenter: Segmenter, source: Pixels, prompts: Sequence[str] | None)
         "model": segmenter.name, "weights": segmenter.weights_id, "scale": asdict(source.working),
         "grey_bounds": list(source.bounds),
     }  # fmt: skip
-
-
-def opened(name: str, count: int) -> pd.DataFrame:
-    """Presence of a prompt that nothing can judge."""
-    return pd.DataFrame([asdict(Presence(name, "not trained on this", None, None, count))])
 
 
 class _Stored:

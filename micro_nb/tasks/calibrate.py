@@ -4,36 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import overload
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-Numbers = Sequence[float] | np.ndarray
 _TEMPERATURES = (1e-3, 1e3)
 
 
-@overload
-def p_value(score: float, null: Numbers) -> float: ...
-@overload
-def p_value(score: np.ndarray, null: Numbers) -> np.ndarray: ...
-def p_value(score: float | np.ndarray, null: Numbers) -> float | np.ndarray:
+def p_value(score: float, null: Sequence[float] | np.ndarray) -> float:
     """How often a score this high comes up where nothing is there: ``(1 + #null >= score) / (1 + n)``.
 
     Parameters
     ----------
-    score : one or an array; higher speaks against the null.
+    score : higher speaks against the null.
     null : ``(n,)`` scores where the null holds.
 
     Returns
     -------
-    In (0, 1], of the shape of ``score``. Where score and null are exchangeable, it is at most p
-    with probability at most p, for any p.
+    In (0, 1]. Where score and null are exchangeable, it is at most p with probability at most p, for any p.
 
     Raises
     ------
-    ValueError : the null sample is empty, or not all are numbers.
+    ValueError : the null sample is empty, or not all are numbers, or the score is none.
 
     References
     ----------
@@ -44,12 +37,14 @@ def p_value(score: float | np.ndarray, null: Numbers) -> float | np.ndarray:
     >>> p_value(2.0, [0.0, 1.0, 2.0, 3.0])
     0.6
     """
-    ordered = np.sort(_sample(null))
-    asked = np.asarray(score, float)
-    if np.isnan(asked).any():
+    sample = np.asarray(null, float)
+    if sample.ndim != 1 or not sample.size or np.isnan(sample).any():
+        raise ValueError(
+            f"a null sample is a row of one or more numbers; got {sample.shape}, {int(np.isnan(sample).sum())} not numbers"
+        )
+    if math.isnan(score):
         raise ValueError("a score is not a number")
-    found = (1 + len(ordered) - np.searchsorted(ordered, asked, side="left")) / (1 + len(ordered))
-    return float(found) if asked.ndim == 0 else np.asarray(found)
+    return (1 + int((sample >= score).sum())) / (1 + len(sample))
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
@@ -87,12 +82,3 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """``(n, K)`` logits to probabilities that sum to 1 along the last axis."""
     return np.asarray(softmax(np.asarray(logits, float) / temperature, axis=-1))
-
-
-def _sample(values: Numbers) -> np.ndarray:
-    sample = np.asarray(values, float)
-    if sample.ndim != 1 or not sample.size or np.isnan(sample).any():
-        raise ValueError(
-            f"a null sample is a row of one or more numbers; got {sample.shape}, {int(np.isnan(sample).sum())} not numbers"
-        )
-    return sample

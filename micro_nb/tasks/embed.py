@@ -69,13 +69,5 @@ def embed(
     rows = [vectors[layer][label - 1] for layer, label in zip(found.table["layer"], found.table["label"], strict=True)]
     width = model.config.embed_dim
     objects = np.stack(rows) if rows else np.zeros((0, width), np.float32)
-    return Embedding(
-        image_vector(seen, model),
-        tile_vectors(seen, model),
-        seen.boxes,
-        objects,
-        found,
-        seen,
-        2 / seen.scale.pitch,
-        opened.content_id,
-    )
+    image, tiles = image_vector(seen, model), tile_vectors(seen, model)
+    return Embedding(image, tiles, seen.boxes, objects, found, seen, 2 / seen.scale.pitch, opened.content_id)

@@ -57,13 +57,9 @@ class Explanation:
 
 
 def explain(
-    img: Any,
-    prompt: str,
-    *,
-    model: MicroD1Model | None = None,
-    channel: int | str | None = None,
+    img: Any, prompt: str, *, model: MicroD1Model | None = None, channel: int | str | None = None,
     project: Projection | None = None,
-) -> Explanation:
+) -> Explanation:  # fmt: skip
     """Where the model sees what a prompt names: the prompt against the embedding of every place, before anything is outlined.
 
     Parameters

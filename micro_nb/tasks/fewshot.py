@@ -66,12 +66,9 @@ class FewShot:
     """
 
     def __init__(
-        self,
-        examples: Mapping[str, np.ndarray],
-        *,
-        groups: Mapping[str, Sequence[Hashable]] | None = None,
+        self, examples: Mapping[str, np.ndarray], *, groups: Mapping[str, Sequence[Hashable]] | None = None,
         method: Method = "logistic",
-    ) -> None:
+    ) -> None:  # fmt: skip
         if method not in ("prototype", "logistic"):
             raise ValueError(f"method is 'prototype' or 'logistic'; got {method!r}")
         _check_examples(examples)

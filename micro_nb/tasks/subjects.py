@@ -141,12 +141,9 @@ def _of_images(items: Iterable[Any], model: Any, diameter_px: float | None) -> S
 
 
 def _image(item: Any) -> MicroImage:
-    if isinstance(item, MicroImage):
-        return item
-    if isinstance(item, str | os.PathLike) or (isinstance(item, np.ndarray) and item.ndim == 2):
-        return open_image(item)
-    if isinstance(item, np.ndarray) and item.ndim == 3 and item.shape[-1] == 3:
-        return open_image(item, axes="yxc")
+    rgb = isinstance(item, np.ndarray) and item.ndim == 3 and item.shape[-1] == 3
+    if isinstance(item, MicroImage | str | os.PathLike) or rgb or (isinstance(item, np.ndarray) and item.ndim == 2):
+        return open_image(item, axes="yxc" if rgb else None)
     got = f"array {item.shape}" if isinstance(item, np.ndarray) else type(item).__name__
     raise TypeError(f"an image is a MicroImage, a path, or an array (h, w) or (h, w, 3); got {got}")
 

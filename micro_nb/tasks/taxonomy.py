@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -91,22 +92,29 @@ class Taxonomy:
             raise FileNotFoundError(f"there is no taxonomy at {str(path)!r}; built in are {known}, else give a CSV")
         with place.open(encoding="utf-8-sig", newline="") as text:
             rows = [[cell.strip() for cell in row] for row in csv.reader(text) if any(cell.strip() for cell in row)]
-        return cls._of_rows(rows, ranks, place.name)
-
-    @classmethod
-    def _of_rows(cls, rows: list[list[str]], ranks: Sequence[str] | None, where: str) -> Taxonomy:
         header = rows[0] if rows else []
-        _check_header(header, ranks, where)
-        wanted = tuple(ranks) if ranks is not None else tuple(c for c in header if c != PROMPT)
-        paths, prompts = [], {}
+        wanted = tuple(ranks or (c for c in header if c != PROMPT))
+        if not wanted or not all(header) or len(set(header)) < len(header):
+            raise ValueError(
+                f"{place.name} needs a header with a different name for every column, a column per rank; got {header}"
+            )
+        if not set(wanted) <= set(header):
+            raise ValueError(f"{place.name} has no columns {[r for r in wanted if r not in header]}; it has {header}")
+        paths, prompts = list[tuple[str, ...]](), dict[str, str]()
         for number, row in enumerate(rows[1:], 2):
             if len(row) > len(header):
-                raise ValueError(f"{where}, row {number} has {len(row)} cells, the header {len(header)} columns")
-            cells = dict(zip(header, row + [""] * (len(header) - len(row)), strict=True))
-            path = _path([cells[r] for r in wanted], f"{where}, row {number}")
-            paths.append(path)
+                raise ValueError(f"{place.name}, row {number} has {len(row)} cells, the header {len(header)} columns")
+            cells = dict(zip_longest(header, row, fillvalue=""))
+            names = [cells[rank] for rank in wanted]
+            filled = tuple(filter(None, names))
+            if not filled or any(names[len(filled) :]):
+                raise ValueError(
+                    f"{place.name}, row {number} skips a rank: {names}; ranks are filled from the broad end, blank only at the "
+                    "fine end"
+                )
+            paths.append(filled)
             if cells.get(PROMPT):
-                prompts[path[-1]] = cells[PROMPT]
+                prompts[filled[-1]] = cells[PROMPT]
         return cls(wanted, tuple(paths), prompts)
 
     @classmethod
@@ -212,34 +220,11 @@ class Taxonomy:
 def _leaves(tree: Any, above: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
     if isinstance(tree, str) or not isinstance(tree, Mapping | Iterable | None):
         raise ValueError(f"a level of a taxonomy is a dict or a list of names; {'/'.join(above) or 'the top'} holds {tree!r}")
-    inside = tree if isinstance(tree, Mapping) else dict.fromkeys(_names(tree, above))
+    inside = list(tree.items()) if isinstance(tree, Mapping) else [(name, None) for name in tree or ()]
     if not inside and above:
         yield above
-    for name, below in inside.items():
+    for name, below in inside:
         yield from _leaves(below, (*above, name.strip() if isinstance(name, str) else name))
-
-
-def _names(level: Iterable[Any] | None, above: tuple[str, ...]) -> list[Any]:
-    names = [] if level is None else list(level)
-    twice = sorted({str(n) for n in names if names.count(n) > 1})
-    if twice:
-        raise ValueError(f"duplicate labels under {'/'.join(above)}: {twice}")
-    return names
-
-
-def _path(cells: list[str], where: str) -> tuple[str, ...]:
-    names = tuple(cell for cell in cells if cell)
-    if not names or any(cells[len(names) :]):
-        raise ValueError(f"{where} skips a rank: {cells}; ranks are filled from the broad end, blank only at the fine end")
-    return names
-
-
-def _check_header(header: list[str], ranks: Sequence[str] | None, where: str) -> None:
-    if not header or not all(header) or len(set(header)) < len(header) or header == [PROMPT]:
-        raise ValueError(f"{where} needs a header with a different name for every column, a column per rank; got {header}")
-    missing = [r for r in ranks or () if r not in header]
-    if missing:
-        raise ValueError(f"{where} has no columns {missing}; it has {header}")
 
 
 def _check_path(path: tuple[str, ...], ranks: tuple[str, ...]) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from micro_nb.tasks.search.concept_space import implied
-from micro_nb.tasks.search.exemplars import KEPT, best_cosines, exemplars, object_grades, told_apart
-from micro_nb.tasks.search.query import read_text
+from micro_nb.tasks.search.query import read_text, told_apart
 from micro_nb.tasks.search.terms import read_terms
+from micro_nb.tasks.search.vectors import KEPT, best_cosines, exemplars, object_grades
 
 
 def crowd(rng, n, rare=0, d=32):

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micro_nb.tasks.search.facts import look_facts, view_facts, with_derived
 from micro_nb.tasks.search.grades import grade
-from micro_nb.tasks.search.object_facts import view_facts, with_derived
-from micro_nb.tasks.search.picture_facts import color_facts, light_facts
 from micro_nb.tasks.search.terms import FLOOR, measured_score, read_terms
 
 
@@ -128,7 +127,8 @@ def test_facts_of_a_view_come_from_the_table():
         {
             "label": [1, 2, 3], "layer": ["object", "object", "nucleus"],
             "name": ["white blood cell", "red blood cell", "nucleus"],
-            "solidity": 1.0, "equivalent_diameter_px": np.sqrt(4 / np.pi * np.array([400.0, 100.0, 50.0])),
+            "solidity": 1.0, "object_contrast": [-0.4, -0.2, 0.5],
+            "equivalent_diameter_px": np.sqrt(4 / np.pi * np.array([400.0, 100.0, 50.0])),
             "major_axis_px": [40.0, 12.0, 8.0], "minor_axis_px": [20.0, 10.0, 8.0],
             "bbox_y0_px": 0, "bbox_x0_px": 0, "bbox_y1_px": 20, "bbox_x1_px": 20, "nearest_neighbour_px": [30.0, 30.0, np.nan],
         }
@@ -137,13 +137,14 @@ def test_facts_of_a_view_come_from_the_table():
     assert (facts["n_objects"], facts["n_white_blood_cell"], facts["n_nucleus"]) == (2, 1, 1)
     assert facts["area_percent"] == pytest.approx(5.0)
     assert facts["elongation"] == pytest.approx(1.6)
+    assert (facts["object_contrast"], facts["object_visibility"]) == pytest.approx((-0.3, 0.3))
     nothing = view_facts(with_derived(table[:0]), shape=(100, 100))
     assert {name: n for name, n in nothing.items() if name.startswith("n_")} == {"n_objects": 0}
 
 
 def test_physical_sizes_are_carried():
     lengths = {"equivalent_diameter_um": [11.28], "major_axis_um": 12.0, "minor_axis_um": 10.0, "nearest_neighbour_um": 20.0}
-    table = pd.DataFrame({"layer": "object", "name": "cell", "solidity": 1.0, **lengths})
+    table = pd.DataFrame({"layer": "object", "name": "cell", "solidity": 1.0, "object_contrast": 0.5, **lengths})
     size = {"y": 0.5, "x": 0.5}
     facts = view_facts(with_derived(table, pixel_size=size), shape=(64, 64), pixel_size=size)
     assert facts["median_diameter_um"] == pytest.approx(11.28, abs=0.01)
@@ -159,7 +160,7 @@ def test_colours_and_light_are_those_a_person_sees():
         "green": (20, 200, 30), "brown": (140, 90, 40), "purple": (130, 70, 170), "pink": (240, 180, 200), "blue": (30, 40, 220),
         "red": (200, 20, 20),
     }.items():  # fmt: skip
-        facts = color_facts(flat(*rgb))
-        assert max((k for k in facts if k != "gray_percent"), key=facts.get) == f"{name}_percent"
-    assert color_facts(flat(90, 90, 90))["gray_percent"] == 100
-    assert light_facts(flat(0, 0, 0))["background"] < 0.1 < 0.9 < light_facts(flat(255, 255, 255))["background"]
+        facts = look_facts(flat(*rgb))
+        assert max((k for k in facts if k.endswith("_percent") and k != "gray_percent"), key=facts.get) == f"{name}_percent"
+    assert look_facts(flat(90, 90, 90))["gray_percent"] == 100
+    assert look_facts(flat(0, 0, 0))["background"] < 0.1 < 0.9 < look_facts(flat(255, 255, 255))["background"]

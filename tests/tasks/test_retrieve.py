@@ -16,7 +16,8 @@ from PIL import Image
 import micro_nb as mnb
 from micro_nb.errors import CorruptImageError, ImageNotFoundError, MicroNBError, RegionError, WriteError
 from micro_nb.face import commands_search
-from micro_nb.tasks.search import concept_space, query_vector, retrieve, rows, store
+from micro_nb.tasks.search import concept_space, retrieve, rows, store
+from micro_nb.tasks.search import query as reading
 from micro_nb.tasks.search.retrieve import Index
 from micro_nb.tasks.search.store import IndexMismatchError
 from micro_nb.tasks.search.thumbnails import MOST_BYTES, encoded
@@ -34,7 +35,7 @@ PICTURES = {
 def enter(patch):
     """The small world in place of the network and of the ontology."""
     for module, name in [
-        (rows, "embed"), (query_vector, "embed"), (concept_space, "encode_text"), (retrieve, "encode_text"),
+        (rows, "embed"), (reading, "embed"), (concept_space, "encode_text"), (retrieve, "encode_text"),
     ]:  # fmt: skip
         patch.setattr(module, name, getattr(world, name))
     patch.setattr(retrieve, "load_model", lambda *name: world.Model())

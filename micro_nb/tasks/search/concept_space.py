@@ -14,6 +14,7 @@ from ...models.ontology import ontology
 from ..text import encode_text
 from .grades import standing_out
 from .terms import read_terms
+from .vectors import unit
 
 EXCLUSIVE = ("modality", "stain", "specimen")
 """Kinds of which an image has one; the probabilities of their concepts sum to 1."""
@@ -49,8 +50,7 @@ class ConceptSpace:
         names = [concept.names[:_NAMES] for concept in known.values()]
         vectors = encode_text([name for some in names for name in some], model=model)
         parts = np.split(vectors, np.cumsum([len(some) for some in names])[:-1])
-        means = np.stack([part.mean(0) for part in parts])
-        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-9)
+        means = unit(np.stack([part.mean(0) for part in parts]))
         return cls(tuple((str(id), str(concept.kind)) for id, concept in known.items()), means)
 
     @cached_property

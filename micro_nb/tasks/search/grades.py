@@ -32,7 +32,7 @@ def grade(kind: str, *numbers: float) -> Grade:
 
 
 def above(values: np.ndarray, at: float, soft: float = 1.25) -> np.ndarray:
-    """Rising; one half at ``at``, nine tenths a factor ``soft`` higher. Of counts give the border: "at least 3" is above 2.5."""
+    """Rising; one half at ``at``, nine tenths a factor ``soft`` higher. Of counts give the border: "at least 3" is 2.5."""
     return _nine_tenths_at_1(_factors(values, at, soft))
 
 

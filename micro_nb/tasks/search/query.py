@@ -4,29 +4,35 @@ A text is scored by up to three parts, each from 0 to 1, and the score is their 
 
 - *joint*: the cosine of the text and the row in the joint space, against its distribution over the index: one half where a row
   stands one standard deviation above the mean; where the text names what the model tells apart among objects, the geometric mean
-  with the same of those words and the row's objects (:mod:`~micro_nb.tasks.search.exemplars`);
+  with the same of those words and the row's objects (:func:`~micro_nb.tasks.search.vectors.object_grades`);
 - *concepts*: the probability of each concept that the ontology reads in the text, and of the modality that a stain implies; of
   objects also whether any was found;
 - *measured*: numbers, crowding, size, shape, light, colour (:mod:`~micro_nb.tasks.search.terms`).
 
 So "two leukocytes in one field" needs a smear by the joint space, white blood cells by concept, and a count near two.
-An image or a crop is scored by its cosine alone.
+An image or a crop is scored by its cosine alone, and so is a place in the indexed image.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ...data.open import open_image
+from ...data.region import Region
+from ...errors import RegionError
+from ..embed import embed
 from .concept_space import ConceptSpace, implied, narrower, said_concepts, said_words
-from .exemplars import told_apart
+from .facts import BOX, PLACE, count_column
 from .grades import geometric_mean, standing_out
-from .object_facts import count_column
+from .store import Of
 from .terms import FLOOR, Term, View, measured_score, read_terms
+from .vectors import Rows, unit
 
 _MINUS = 0.7
 
@@ -80,6 +86,13 @@ def read_text(
     return TextQuery(vector, concepts, without, terms, encode(words) if words else None)
 
 
+def told_apart(text: str, vocabulary: Collection[str], without: Sequence[str] = ()) -> tuple[str, ...]:
+    """The words of a text for concepts that a model tells apart among objects, or that some of those are kinds of."""
+    said = said_words(text)
+    known = set(vocabulary)
+    return tuple(words for id, words in said.items() if id not in without and known & {id, *narrower(id)})
+
+
 def _apart_from_names(terms: Sequence[Term], text: str) -> tuple[Term, ...]:
     """Without looks of light that are part of a name: "pale erythrocytes" need no contrast to be meant."""
     named = {word for words in said_words(text).values() if len(words.split()) > 1 for word in words.lower().split()}
@@ -101,8 +114,8 @@ def score_text(
 
     Returns
     -------
-    With the index of ``table``: ``score``, ``similarity`` (the cosine), ``concepts_score`` and ``measured_score`` (NaN where the
-    text asks for none).
+    With the index of ``table``: ``score``, ``similarity`` (the cosine), ``concepts_score`` and ``measured_score`` (NaN where
+    the text asks for none).
     """
     cosine = vectors @ query.vector
     joint = standing_out(cosine, *usual)
@@ -118,7 +131,8 @@ def score_text(
 
 def _concepts(query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace) -> np.ndarray:
     """``(n,)`` geometric mean over the concepts that the index knows; NaN where the text has none."""
-    known = [(c, refused) for said, refused in ((query.concepts, False), (query.without, True)) for c in said if c in space.place]
+    said = [(c, False) for c in query.concepts] + [(c, True) for c in query.without]
+    known = [(c, refused) for c, refused in said if c in space.place]
     if not known:
         return np.full(len(vectors), np.nan)
     p = space.probabilities(vectors, [c for c, _ in known]).astype(float)
@@ -148,3 +162,47 @@ def _counts(table: pd.DataFrame, concepts: Sequence[str], terms: Sequence[Term])
 
 def _column(noun: str, table: pd.DataFrame) -> str | None:
     return next((c for c in map(count_column, said_concepts(noun)) if c in table.columns), None)
+
+
+def image_vector(query: Any, of: Of, model: Any) -> np.ndarray:
+    """``(D,)`` unit float32 of an image or crop; for an index of objects, of the object nearest its middle.
+
+    Raises
+    ------
+    ValueError : an object is asked for and none was found.
+    """
+    img = open_image(query)
+    seen = embed(img, model=model)
+    if of != "objects":
+        return unit(seen.image)
+    if not len(seen.found.table):
+        raise ValueError(f"no object was found in {img.name}; give a crop with an object at its middle, or search by text")
+    y0, x0, y1, x1 = (seen.found.table[c].to_numpy(float) for c in BOX)
+    height, width = img.plane_shape
+    distance = np.hypot((y0 + y1) / 2 - height / 2, (x0 + x1) / 2 - width / 2)
+    return unit(seen.objects[int(distance.argmin())])
+
+
+def region_vector(region: Region, of: Of, sources: Sequence[Mapping[str, Any]], table: pd.DataFrame, rows: Rows) -> np.ndarray:
+    """``(D,)`` of a place, from what the index already holds: its objects' mean, or that of its tiles by how much they share.
+
+    Raises
+    ------
+    RegionError : rows are whole images, there are several images, or nothing of the index lies there.
+    """
+    if of == "images" or len(sources) != 1:
+        raise RegionError(
+            f"a Region names no image, and this is an index of {of} of {len(sources)}; search with a crop, img.sel(region=...)"
+        )
+    place = region.to("px", sources[0]["pixel_size"])
+    y0, x0, y1, x1 = (table[c].to_numpy(float) for c in PLACE)
+    if of == "objects":
+        weight = place.contains((y0 + y1) / 2, (x0 + x1) / 2).astype(np.float32)
+    else:
+        height = np.minimum(y1, place.y1) - np.maximum(y0, place.y0)
+        width = np.minimum(x1, place.x1) - np.maximum(x0, place.x0)
+        weight = (np.maximum(height, 0) * np.maximum(width, 0)).astype(np.float32)
+    chosen = np.flatnonzero(weight)
+    if not len(chosen):
+        raise RegionError(f"no {of} of the index lie in y {place.y0:g}..{place.y1:g}, x {place.x0:g}..{place.x1:g} px")
+    return unit(weight[chosen] @ rows.take(chosen))

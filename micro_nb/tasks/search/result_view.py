@@ -13,7 +13,7 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from ...render.png import draw_text, encode_png, printable, shorten
-from .rows import PLACE
+from .facts import PLACE
 from .thumbnails import SIDE_PX
 
 _ACROSS, _LINE, _GAP = 5, 18, 6
@@ -41,10 +41,6 @@ class ResultView:
     thumbnails: Sequence[bytes | None]
     title: str = ""
 
-    def bundle(self) -> dict[str, Any]:
-        """``text/html``, ``image/png`` and ``text/plain``; what comes from files and queries is escaped."""
-        return {"text/plain": self.text, "text/html": self._html(), "image/png": self.png()}
-
     @property
     def text(self) -> str:
         """One line a row."""
@@ -66,7 +62,8 @@ class ResultView:
         return encode_png(sheet)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return self.bundle()
+        """``text/html``, ``image/png`` and ``text/plain``; what comes from files and queries is escaped."""
+        return {"text/plain": self.text, "text/html": self._html(), "image/png": self.png()}
 
     def __repr__(self) -> str:
         return self.text

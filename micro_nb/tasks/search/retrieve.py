@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,17 +18,15 @@ from ...tiles.where import where as meets
 from ..load import load_model
 from ..text import encode_text
 from .concept_space import ConceptSpace
-from .exemplars import object_grades
-from .query import read_text, score_text
-from .query_vector import image_vector, region_vector
+from .facts import PLACE
+from .query import image_vector, read_text, region_vector, score_text
 from .result_view import ResultView
-from .rows import PLACE
 from .sources import gathered, names_a_file, reopened
 from .store import IndexMismatchError, Manifest, Of, Store, check_place
 from .terms import View
 from .thumbnails import OBJECT_CONTEXT, thumbnail
+from .vectors import object_grades
 
-_OF: tuple[Of, ...] = ("images", "tiles", "objects")
 _GRADED = 100_000
 """By a text, of more rows than this only the nearest so many are graded by concepts and measurements."""
 _SAMPLE, _OBJECT_SAMPLE = 20_000, 2000
@@ -85,8 +83,8 @@ class Index:
         MicroNBError : an image that was named cannot be read. Files of a folder that cannot be are passed over, with a warning
             and a note in the manifest.
         """
-        if of not in _OF:
-            raise ValueError(f"of={of!r} is not one of {', '.join(map(repr, _OF))}")
+        if of not in get_args(Of):
+            raise ValueError(f"of={of!r} is not one of {', '.join(map(repr, get_args(Of)))}")
         place, model = Path(folder), model if model is not None else load_model()
         check_place(place, overwrite=overwrite)
         space = ConceptSpace.of(model)
@@ -94,7 +92,8 @@ class Index:
         if not len(found.batch.table):
             raise ImageNotFoundError(f"nothing to index: no {of} were found in {str(images)[:200]}")
         manifest = Manifest(of, space.vectors.shape[1], model.weights_id, space.concepts, skipped=found.skipped)
-        return cls(Store.create(place, manifest, space.vectors, found.batch, overwrite=overwrite), model=model, images=found.kept)
+        store = Store.create(place, manifest, space.vectors, found.batch, overwrite=overwrite)
+        return cls(store, model=model, images=found.kept)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, model: Any = None) -> Index:
@@ -248,7 +247,7 @@ class Index:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         first = self.table.iloc[:10][["name"]].assign(rank=0, score=np.nan)
-        return ResultView(first, [self.thumbnail(k) for k in range(len(first))], title=repr(self)[1:-1]).bundle()
+        return ResultView(first, [self.thumbnail(k) for k in range(len(first))], title=repr(self)[1:-1])._repr_mimebundle_()
 
     def _by_text(self, text: str, allowed: np.ndarray) -> pd.DataFrame:
         calibration = getattr(self.model, "calibration", None) or {}

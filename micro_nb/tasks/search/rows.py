@@ -11,13 +11,11 @@ import pandas as pd
 from ...data.image import MicroImage
 from ..embed import Embedding, embed
 from .concept_space import EXCLUSIVE, ConceptSpace
-from .exemplars import exemplars
-from .object_facts import BOX, filled, main_layer, view_facts, with_derived
-from .picture_facts import color_facts, light_facts, object_contrast, picture_facts, small_picture
+from .facts import BOX, PLACE, filled, look_facts, object_contrast, picture_facts, small_picture, view_facts, with_derived
 from .store import Batch, Of
 from .thumbnails import OBJECT_CONTEXT, evenly, thumbnail
+from .vectors import exemplars
 
-PLACE = ("y0", "x0", "y1", "x1")
 _COARSE = 2048
 
 
@@ -26,11 +24,10 @@ def rows_of(img: MicroImage, of: Of, *, model: Any, space: ConceptSpace, diamete
 
     Notes
     -----
-    Columns of images and tiles: those of :func:`~micro_nb.tasks.search.object_facts.view_facts`,
-    :func:`.picture_facts.picture_facts` (tiles: light and colour, from a coarse picture), ``object_contrast``
-    and ``object_visibility`` (medians), ``modality``, ``stain``, ``specimen`` of the image with their probabilities (empty
-    where none stands out), and ``concepts``. Of objects: their measurements and
-    :func:`~micro_nb.tasks.search.object_facts.with_derived`.
+    Columns of images and tiles: those of :func:`~micro_nb.tasks.search.facts.view_facts` and
+    :func:`~micro_nb.tasks.search.facts.picture_facts` (tiles: light and colour, from a coarse picture), ``modality``,
+    ``stain``, ``specimen`` of the image with their probabilities (empty where none stands out), and ``concepts``. Of objects:
+    their measurements and :func:`~micro_nb.tasks.search.facts.with_derived`.
     """
     seen = embed(img, model=model, diameter_px=diameter_px)
     found = with_derived(seen.found.table.reset_index(drop=True), pixel_size=img.pixel_size)
@@ -42,7 +39,7 @@ def rows_of(img: MicroImage, of: Of, *, model: Any, space: ConceptSpace, diamete
 def _image(img: MicroImage, seen: Embedding, found: pd.DataFrame, space: ConceptSpace) -> Batch:
     height, width = img.plane_shape
     vectors = np.atleast_2d(np.asarray(seen.image, np.float32))
-    facts = _facts(img, found, img.plane_shape) | picture_facts(img)
+    facts = view_facts(found, shape=img.plane_shape, pixel_size=img.pixel_size) | picture_facts(img)
     table = pd.DataFrame([{"name": img.name, "height_px": height, "width_px": width, **facts}])
     table = table.assign(**_kind_of_picture(seen), concepts=space.listed(vectors))
     return Batch(vectors, table, {0: thumbnail(img)}, exemplars(seen.objects)[None])
@@ -58,8 +55,8 @@ def _tiles(img: MicroImage, seen: Embedding, found: pd.DataFrame, space: Concept
         here = inside(y0, x0, y1, x1)
         few.append(exemplars(objects[here]))
         part = picture[_span(y0, y1, scale[0], len(picture)), _span(x0, x1, scale[1], picture.shape[1])]
-        facts = _facts(img, found.iloc[here], (y1 - y0, x1 - x0))
-        rows.append({"name": img.name, **facts, **light_facts(part), **color_facts(part)})
+        facts = view_facts(found.iloc[here], shape=(y1 - y0, x1 - x0), pixel_size=img.pixel_size)
+        rows.append({"name": img.name, **facts, **look_facts(part)})
     table = pd.concat([_placed(boxes), filled(pd.DataFrame(rows))], axis=1)
     table = table.assign(**_kind_of_picture(seen), concepts=space.listed(seen.tiles))
     return Batch(seen.tiles, table, _pictures(img, boxes, 0.0), np.stack(few))
@@ -68,14 +65,6 @@ def _tiles(img: MicroImage, seen: Embedding, found: pd.DataFrame, space: Concept
 def _objects(img: MicroImage, seen: Embedding, found: pd.DataFrame, space: ConceptSpace) -> Batch:
     boxes = found[list(BOX)].to_numpy(float)
     return Batch(seen.objects, pd.concat([_placed(boxes), found], axis=1), _pictures(img, boxes, OBJECT_CONTEXT))
-
-
-def _facts(img: MicroImage, found: pd.DataFrame, shape: tuple[float, float]) -> dict[str, Any]:
-    """Numbers of the objects in a view, and how far they stand out."""
-    contrast = float(main_layer(found)["object_contrast"].median())
-    return view_facts(found, shape=shape, pixel_size=img.pixel_size) | {
-        "object_contrast": contrast, "object_visibility": abs(contrast),
-    }  # fmt: skip
 
 
 def _kind_of_picture(seen: Embedding) -> dict[str, Any]:

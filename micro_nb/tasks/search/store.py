@@ -30,9 +30,8 @@ import pandas as pd
 from ...data.atomic import swap_in, writing_file
 from ...errors import CorruptImageError, ImageNotFoundError, MicroNBError, WriteError
 from ...tiles.records import described, plain
-from .exemplars import KEPT
-from .object_facts import filled
-from .vectors import Rows
+from .facts import filled
+from .vectors import KEPT, Rows
 
 Of = Literal["images", "tiles", "objects"]
 FORMAT, VERSION = "micro_nb.index", 1

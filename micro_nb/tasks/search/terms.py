@@ -2,7 +2,7 @@
 
 No model is asked. ``"several small round cells, not crowded"`` is read as four terms; each grades every image from 0 to 1 by what
 was measured in it. Thresholds are relative to the view (an image or a tile; for rows that are objects, to the median object of
-their image), because whoever says "large" means large in the picture. The words, and what they ask of which column, are listed in
+their image), because whoever says "large" means large in the picture. The words, and what they ask of which column, lie in
 ``terms.toml``.
 """
 
