@@ -2,9 +2,9 @@
 
 python benchmarks/parsing.py [--sizes 1024 2048 4096] [--threads 2]
 
-The image is in memory and was never looked at; nuclei are about 30 px wide, some of them a third of it, which are looked at
-again. "As trained" is the tile network of modeling_micro_d1.py on a window of the size that ``parse`` looks at, beside the same
-maps from the network as it looks (eyes.py).
+The image is in memory and was never looked at; nuclei are about 30 px wide, some of them a third of it. "As trained" is the tile
+network of tile_network.py on a window of the size that ``parse`` looks at, beside the same maps from the network as it looks
+(eyes.py), in bfloat16 where the processor has it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from common import interleaved, peak_mib, show
 
 import micro_nb as mnb
-from micro_nb.tasks.look.network import HALO, WINDOW
+from micro_nb.tasks.look.network import HALO, WINDOW, looking
 from micro_nb.tasks.look.seen import Look
 from micro_nb.tasks.parse import parse_seen
 
@@ -59,7 +59,7 @@ def network() -> dict[str, dict[str, float]]:
     """A window's network pixels per second, as trained and as it looks."""
     model, side = mnb.load_model(), 2 * (WINDOW + 2 * HALO)
     pixels = torch.rand(1, 3, side, side).to(memory_format=torch.channels_last)
-    with torch.inference_mode():
+    with looking(pixels) as pixels:
         seconds = interleaved({"as trained": lambda: model.tile(pixels), "as it looks": lambda: model.eyes[0](pixels)})
     return {name: {"network MPx/s": side * side / 1e6 / s} for name, s in seconds.items()}
 

@@ -22,6 +22,7 @@ from ..session.language import Call, parse
 from ..session.session import Session
 from ..session.views.html import transcript_html
 from ..session.views.text import place_text, transcript_text, value_text
+from ..session.words.asking import asked
 from .live import Live, web
 from .pointing import about_pointed
 
@@ -228,7 +229,7 @@ class ChatPanel(Live):
             "turn", [picture] if picture else [], k=k, question=turn.question, parts=_parts(answer),
             declined=bool(answer.declined), remedy=answer.remedy or "", understood="; ".join(map(str, answer.calls)),
             table=_table(answer),
-            alternatives=[[str(c) for c in calls] for calls in answer.alternatives], facts=len(answer.evidence),
+            alternatives=[[asked(calls), [str(c) for c in calls]] for calls in answer.alternatives], facts=len(answer.evidence),
         )  # fmt: skip
 
     def _suggest(self) -> None:

@@ -12,6 +12,7 @@ from ..session.answer import Answer
 from ..session.log.book import Choice
 from ..session.session import Session
 from ..session.views.text import summary, understood_text
+from ..session.words.asking import asked
 from .commands import _open, _plane, _print_json
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _told(answer: Answer) -> str:
         lines.append(answer.table.head(_ROWS).to_string(float_format="{:.4g}".format))
     read = understood_text(answer)
     lines += [_grey(read)] if read else []
-    lines += [_grey(f"or did you mean: {'; '.join(map(str, calls))}") for calls in answer.alternatives]
+    lines += [_grey(f"or did you mean: {asked(calls)}  ({'; '.join(map(str, calls))})") for calls in answer.alternatives]
     return "\n".join(lines)
 
 

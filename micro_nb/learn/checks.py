@@ -20,8 +20,8 @@ from ..progress import Progress, about
 from ..settings import settings
 from .crops import Batch, Crops
 from .labelled import Labelled
+from .learner import outlining
 from .loop import Loop, device
-from .losses import geometry_loss
 from .recipe import Recipe
 from .sample import Sample
 
@@ -78,7 +78,7 @@ class Checks:
         network = copy.deepcopy(network).eval()
         network.load_state_dict(weights)
         with torch.inference_mode():
-            losses = [geometry_loss(network(b.pixels.to(device()))[0].cpu(), b.targets) for b in self.batches]
+            losses = [outlining(network(b.pixels.to(device()))[0].cpu(), b.targets) for b in self.batches]
         return float(np.mean([sum(float(v) for v in loss.values()) for loss in losses]))
 
 

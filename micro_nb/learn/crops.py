@@ -11,7 +11,7 @@ import torch
 from .augment import recolour, sample_image, sample_labels, sampling_grid
 from .recipe import Recipe
 from .sample import UNKNOWN, Sample, relabelled, resized
-from .targets import geometry
+from .targets import CHANNELS, targets
 
 _CONTEXT = 32
 """Pixels around a crop that targets are computed with, so that what the crop cuts has its true centre and depth."""
@@ -26,7 +26,7 @@ class Batch:
     Attributes
     ----------
     pixels : ``(B, 3, H, W) float32``.
-    targets : ``(B, L, 5, H/2, W/2) float32``, see :func:`micro_nb.learn.targets.geometry`.
+    targets : ``(B, L, 8, H/2, W/2) float32``, see :func:`micro_nb.learn.targets.targets`.
     labels : ``(B, L, H/2, W/2) int32``. names : ``(crop, layer, object number, concept)`` a row.
     """
 
@@ -101,18 +101,18 @@ class Crops:
         grid = sampling_grid(rng, self.edge + 2 * _CONTEXT, scale, (y, x))
         inner = slice(_CONTEXT, _CONTEXT + self.edge)
         pixels = recolour(rng, self.pixels(sample, scale, grid[:, inner, inner]))
-        targets = np.zeros((len(self.layers), 5, self.edge // 2, self.edge // 2), np.float32)
+        maps = np.zeros((len(self.layers), len(CHANNELS), self.edge // 2, self.edge // 2), np.float32)
         labels = np.full((len(self.layers), self.edge // 2, self.edge // 2), UNKNOWN, np.int32)
         rows: list[tuple[int, int, str]] = []
         half = slice(_CONTEXT // 2, (_CONTEXT + self.edge) // 2)
         for k, layer in enumerate(self.layers):
             if layer in sample.labels:
                 coarse = sample_labels(sample.labels[layer], grid[:, ::2, ::2])
-                targets[k] = geometry(relabelled(coarse))[:, half, half]
+                maps[k] = targets(relabelled(coarse))[0][:, half, half]
                 labels[k] = coarse[half, half]
                 seen = rng.permutation(np.unique(labels[k][labels[k] > 0]))[:_OBJECTS]
                 rows += [(k, int(n), name) for n in seen if (name := sample.names.get(layer, {}).get(int(n)))]
-        return pixels, targets, labels, rows
+        return pixels, maps, labels, rows
 
     def pixels(self, sample: Sample, scale: float, grid: np.ndarray) -> np.ndarray:
         """``(3, h, w)`` normalised pixels at a grid, from a reduced copy where the crop is coarser than the image."""

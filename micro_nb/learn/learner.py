@@ -13,12 +13,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models.micro_d1.configuration_micro_d1 import MicroD1Config
-from ..models.micro_d1.modeling_micro_d1 import TileNetwork
 from ..models.ontology import ontology
+from ..models.tile_network import TileNetwork
 from .crops import Batch, Crops
 from .initial import start
 from .loop import Loop, device, fast_bfloat16, write_tensors
-from .losses import geometry_loss, pooled, sigmoid_contrastive
+from .losses import WEIGHTS as SHARES
+from .losses import geometry_losses, pooled, sigmoid_contrastive
 from .recipe import Recipe
 from .sample import Sample
 from .targets import KNOWN
@@ -39,7 +40,7 @@ class Learner(nn.Module):
 
     def __init__(self, config: MicroD1Config, concepts: Sequence[str], *, bfloat16: bool = False) -> None:
         super().__init__()
-        self.network = TileNetwork(config)
+        self.network = TileNetwork(config.sizes)
         self.concepts = nn.Parameter(torch.randn(len(concepts), config.embed_dim))
         self.scale, self.bias = nn.Parameter(torch.tensor(2.3)), nn.Parameter(torch.tensor(-3.0))
         self.names, self.layers, self.narrow = tuple(concepts), tuple(config.layers), bfloat16
@@ -51,7 +52,7 @@ class Learner(nn.Module):
         pixels = batch.pixels.to(self.concepts.device, memory_format=torch.channels_last)
         with torch.autocast(pixels.device.type, torch.bfloat16, enabled=self.narrow):
             geometry, seen = self.network(pixels)
-        losses = geometry_loss(geometry.float(), batch.targets.to(pixels.device))
+        losses = outlining(geometry, batch.targets.to(pixels.device))
         return losses | {"name": _NAMING * self.naming(seen.float(), batch)}
 
     def naming(self, seen: torch.Tensor, batch: Batch) -> torch.Tensor:
@@ -77,9 +78,9 @@ class Tuner(nn.Module):
 
     def __init__(self, config: MicroD1Config, base: nn.Module, *, bfloat16: bool = False) -> None:
         super().__init__()
-        self.network = TileNetwork(config)
+        self.network = TileNetwork(config.sizes)
         self.network.load_state_dict({k: v.float() for k, v in base.state_dict().items()})
-        teacher = TileNetwork(config)
+        teacher = TileNetwork(config.sizes)
         teacher.load_state_dict(self.network.state_dict())
         self._base = (teacher.eval().requires_grad_(False),)  # in a tuple: its weights are not of this module
         self.layers, self.narrow = tuple(config.layers), bfloat16
@@ -102,17 +103,22 @@ class Tuner(nn.Module):
             geometry, seen = self.network(pixels)
             with torch.no_grad():
                 old_geometry, old_seen = teacher(pixels)
-        losses = geometry_loss(geometry.float(), targets)
-        kept = 1 - targets[:, :, KNOWN]
+        losses = outlining(geometry, targets)
+        kept = 1 - targets[:, :, KNOWN].clamp(max=1)
         drift = F.mse_loss(_told(geometry.float()), _told(old_geometry.float()), reduction="none").sum(2) * kept
         losses["keep"] = _KEEP_GEOMETRY * drift.sum() / kept.sum().clamp(min=1)
         turned = 1 - F.cosine_similarity(seen.float(), old_seen.float(), dim=1)
         return losses | {"embedding": _KEEP_EMBEDDING * turned.mean()}
 
 
+def outlining(geometry: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Losses of maps, weighed as they are to be summed."""
+    return {k: SHARES[k] * loss for k, loss in geometry_losses(geometry.float(), targets).items()}
+
+
 def _told(geometry: torch.Tensor) -> torch.Tensor:
-    """Foreground as a probability, so that how sure the base was beyond doubt does not matter; the rest as it is."""
-    return torch.cat([torch.sigmoid(geometry[:, :, :1]), geometry[:, :, 1:]], dim=2)
+    """Logits as probabilities, so that how sure the base was beyond doubt does not matter; the rest as it is."""
+    return torch.cat([torch.sigmoid(geometry[:, :, :1]), geometry[:, :, 1:4], torch.sigmoid(geometry[:, :, 4:])], dim=2)
 
 
 def fresh(recipe: Recipe, samples: Sequence[Sample]) -> Learner:

@@ -7,31 +7,33 @@ from collections.abc import Sequence
 import torch
 import torch.nn.functional as F
 
+WEIGHTS = {"foreground": 1.0, "overlap": 0.3, "distance": 3.0, "offset": 1.5, "boundary": 0.5, "seed": 0.5}
 
-def geometry_loss(predicted: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Loss of the dense maps.
+
+def geometry_losses(seen: torch.Tensor, maps: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Losses of the dense maps, to be summed with :data:`WEIGHTS`.
 
     Parameters
     ----------
-    predicted : ``(B, L, 4, h, w)``: foreground logit, distance, offsets.
-    targets : ``(B, L, 5, h, w)``: the same and what is known, see :func:`micro_nb.learn.targets.geometry`.
-
-    Returns
-    -------
-    ``foreground`` (cross entropy over known pixels, and 1 - Dice of each layer), ``distance`` (mostly inside objects), ``offset``
-    (inside objects alone); scalars.
+    seen : ``(B, L, 6, h, w)``, see :data:`micro_nb.models.tile_network.GEOMETRY`.
+    maps : ``(B, L, 8, h, w)``, see :func:`micro_nb.learn.targets.targets`.
     """
-    known, fore = targets[:, :, 4], targets[:, :, 0]
-    logit = predicted[:, :, 0]
-    cross = F.binary_cross_entropy_with_logits(logit, fore, reduction="none") * known
-    share = torch.sigmoid(logit) * known
-    weight = known * (0.3 + fore)
-    far = F.smooth_l1_loss(predicted[:, :, 1], targets[:, :, 1], beta=0.1, reduction="none") * weight
-    miss = F.smooth_l1_loss(predicted[:, :, 2:4], targets[:, :, 2:4], beta=0.1, reduction="none").sum(2) * fore
-    both, either = (share * fore).sum((0, 2, 3)), share.sum((0, 2, 3)) + (fore * known).sum((0, 2, 3))
-    overlap = 1 - (2 * both + 1) / (either + 1)
-    means = [loss.sum() / over.sum().clamp(min=1) for loss, over in ((cross, known), (far, weight), (miss, fore))]
-    return {"foreground": means[0] + 0.3 * overlap.mean(), "distance": 3 * means[1], "offset": means[2]}
+    fore, known = maps[:, :, 0], maps[:, :, 6]
+    inside = fore * known
+    likely, depth, down, right, between, centre = seen.unbind(2)  # one gradient, not six of the whole size
+    cross = F.binary_cross_entropy_with_logits(likely, fore, reduction="none")
+    share = torch.sigmoid(likely) * known
+    both, either = (share * fore).sum((0, 2, 3)), share.sum((0, 2, 3)) + inside.sum((0, 2, 3))
+    far = F.smooth_l1_loss(depth, maps[:, :, 1], beta=0.1, reduction="none")
+    miss = sum(F.smooth_l1_loss(one, maps[:, :, k], beta=0.1, reduction="none") for k, one in ((2, down), (3, right)))
+    seam = F.binary_cross_entropy_with_logits(between, maps[:, :, 4], reduction="none")
+    hill = F.binary_cross_entropy_with_logits(centre, maps[:, :, 5], reduction="none")
+    near = known * (0.1 + fore + 4 * maps[:, :, 4])
+    return {
+        "foreground": _mean(cross, known), "overlap": 1 - ((2 * both + 1) / (either + 1)).mean(),
+        "distance": _mean(far, known * (0.3 + fore)), "offset": _mean(miss * maps[:, :, 7], inside),
+        "boundary": _mean(seam, near), "seed": _mean(hill, known * (0.2 + fore + 2 * maps[:, :, 5])),
+    }  # fmt: skip
 
 
 def pooled(embedding: torch.Tensor, labels: torch.Tensor, objects: Sequence[tuple[int, int, int]]) -> torch.Tensor:
@@ -68,3 +70,7 @@ def sigmoid_contrastive(
     yes, no = positive * known, (1 - positive) * known
     rows = (loss * yes).sum(1) / yes.sum(1).clamp(min=1) + (loss * no).sum(1) / no.sum(1).clamp(min=1)
     return rows.sum() / max(1, len(rows))
+
+
+def _mean(loss: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    return (loss * weight).sum() / weight.sum().clamp(min=1)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..models.micro_d1.modeling_micro_d1 import TILE_STAGES, Encoder
+from ..models.tile_network import TILE_STAGES, Encoder
 from .augment import recolour, sample_image, sampling_grid
 from .crops import bounds
 from .initial import start_encoder

@@ -11,7 +11,6 @@ from scipy.special import expit
 
 from ..models.micro_d1 import MicroD1Model
 from ..models.ontology import ontology
-from .look.haematoxylin import DENSER
 from .text import encode_text
 
 LEAST = 0.3
@@ -37,7 +36,6 @@ class Vocabulary:
     concepts : their names in the ontology, and names that a model was fine-tuned on.
     vectors : ``(C, D)`` unit vectors.
     scale, bias : cosine to log odds.
-    floors : concept -> least certainty of an object that bears its name; below it is taken for debris.
     unseen : concepts that pictures of this kind do not show, which no object here is called by.
     shown_in : concept -> modalities of the training pictures that show it.
     """
@@ -46,7 +44,6 @@ class Vocabulary:
     vectors: np.ndarray
     scale: float
     bias: float
-    floors: Mapping[str, float] = field(default_factory=dict)
     unseen: frozenset[str] = frozenset()
     shown_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -56,11 +53,10 @@ class Vocabulary:
         extra = tuple(getattr(model.config, "extra_concepts", None) or {})
         concepts = (*model.calibration.get("object_concepts", ()), *extra)
         joint = model.joint
-        floors = model.calibration.get("least_certainty", {})
         vectors = encode_text(list(concepts), model=model)
         grey = frozenset(model.calibration.get("grey_only", ()) if coloured else ())
         scale, bias, shown_in = float(joint.object_scale.exp()), float(joint.object_bias), model.calibration.get("shown_in", {})
-        return cls(concepts, vectors, scale, bias, floors, grey, shown_in)
+        return cls(concepts, vectors, scale, bias, grey, shown_in)
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -86,25 +82,6 @@ class Vocabulary:
         if prompts is None and self.unseen:
             odds[:, [k for k, name in enumerate(self.concepts) if name in self.unseen]] = -np.inf
         return odds
-
-    def debris(self, objects: np.ndarray, certainty: np.ndarray, haematoxylin: np.ndarray | None = None) -> np.ndarray:
-        """``(N,) bool``: objects that look like a concept, and are no such objects.
-
-        Seen with less certainty than its objects are; or, in stained tissue, like nuclei but not stained like them (what
-        :func:`~micro_nb.tasks.look.haematoxylin.haematoxylin_above` measured is below its bound): gaps and fat.
-        """
-        if not len(objects) or not self.concepts:
-            return np.zeros(len(objects), bool)
-        least = np.array([self.floors.get(name, 0.0) for name in self.concepts])
-        faint = np.asarray(certainty < least[self.log_odds(objects).argmax(1)])
-        return faint if haematoxylin is None else faint | ((haematoxylin < DENSER) & self.like_nuclei(objects))
-
-    def like_nuclei(self, objects: np.ndarray) -> np.ndarray:
-        """``(N,) bool``: which of ``objects (N, D)`` may be called nuclei."""
-        if "nucleus" not in self.place or not len(objects):
-            return np.zeros(len(objects), bool)
-        at = self.place["nucleus"]
-        return np.asarray(self.matching(objects, self.vectors[at], "nucleus")[0] | (self.log_odds(objects).argmax(1) == at))
 
     def names(self, objects: np.ndarray, layer: str) -> tuple[list[str], np.ndarray]:
         """The name of each object of a layer, ``""`` where it has none there, and its probability."""

@@ -40,8 +40,6 @@ from .refine import refine
 from .text import encode_text
 
 _BLOCK = 2048
-_SMEAR = "blood smear"
-"""No tissue: what haematoxylin tells of nuclei does not hold for cells in a Romanowsky stain."""
 
 
 def parse(
@@ -71,8 +69,8 @@ def parse(
     model : from :func:`micro_nb.load_model`, the built-in one by default; or another segmenter behind
         :class:`~micro_nb.models.adapters.Segmenter`, such as ``SamSegmenter``.
     channel : of several that are not a colour picture; by default a nuclear stain by its name, else the first.
-    diameter_px : typical object diameter in pixels of level 0. Where it is not given, it is searched for; a pixel size of the
-        image then leaves only sizes that such objects have.
+    diameter_px : typical object diameter in pixels of level 0. Where it is not given, glances tell it; a pixel size of the image
+        then leaves only sizes that such objects have.
     project : ``"max"`` or ``"mean"`` over a longer z or t.
 
     Returns
@@ -158,13 +156,11 @@ def parse_seen(
     folder: Path | None = None,
 ) -> Objects:
     """Objects of a plane that has been looked at; with ``folder``, labels are written there instead of kept in memory."""
-    vocabulary = Vocabulary.of(model, coloured=bool(seen.stain))
-    recognised = {} if seen.unfamiliar else recognise(image_vector(seen, model), model, seen.thumbnail)
-    if recognised.get("specimen", {}).get("name") == _SMEAR:
-        seen = replace(seen, layers={k: replace(v, haematoxylin=None) for k, v in seen.layers.items()})
+    vocabulary = Vocabulary.of(model, coloured=seen.coloured)
+    recognised = recognise(image_vector(seen, model), model, seen.thumbnail)
     if prompts is None:
         modality = recognised.get("modality", {}).get("name")
-        chosen = _everything(seen, vocabulary, model, vocabulary.out_of_place(modality, coloured=bool(seen.stain)))
+        chosen = _everything(seen, vocabulary, model, vocabulary.out_of_place(modality, coloured=seen.coloured))
     else:
         chosen = _asked(seen, prompts, vocabulary, model)
     layers = [name for name in seen.layers if chosen.name[name].any()] or [next(iter(seen.layers))]
@@ -197,37 +193,14 @@ def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model, strange
         vectors = object_vectors(seen, layer, model)
         found, p = vocabulary.names(vectors, layer)
         unnamed = layer if layer == "object" else ""
-        debris = vocabulary.debris(vectors, objects.certainty, objects.haematoxylin)
-        found = ["" if bad else unnamed if n in strange else n for n, bad in zip(found, debris, strict=True)]
-        if seen.unfamiliar:
-            found, p = [unnamed] * len(found), np.ones(len(found))
+        found = [unnamed if n in strange else n for n in found]
         names[layer], scores[layer] = np.array(found, object), p * objects.certainty
     for layer in ("nucleus",):  # a nucleus that is the whole object is not listed twice
-        if layer in names and "object" in names and _same(names["object"], "nucleus"):
+        if layer in names and "object" in names and 2 * (names["object"] == "nucleus").sum() > len(names["object"]):
             names[layer][:] = ""
     every = pd.Series(np.concatenate(list(names.values())))
     counts = every[every != ""].value_counts()
     return _Chosen(names, scores, [Presence(str(n), "present", True, None, int(k), str(n)) for n, k in counts.items()])
-
-
-def _same(names: np.ndarray, name: str) -> bool:
-    return len(names) > 0 and bool((names == name).mean() > 0.5)
-
-
-@dataclass(frozen=True)
-class _Sight:
-    """What was seen, in the joint space: the image ``(D,)``, the objects of each layer ``(N, D)``, which of them are debris."""
-
-    image: np.ndarray
-    objects: Mapping[str, np.ndarray]
-    debris: Mapping[str, np.ndarray]
-    familiar: bool
-
-    @classmethod
-    def of(cls, seen: Seen, vocabulary: Vocabulary, model: MicroD1Model) -> _Sight:
-        vectors = {layer: object_vectors(seen, layer, model) for layer in seen.layers}
-        debris = {k: vocabulary.debris(v, seen.layers[k].certainty, seen.layers[k].haematoxylin) for k, v in vectors.items()}
-        return cls(image_vector(seen, model), vectors, debris, not seen.unfamiliar)
 
 
 @dataclass(frozen=True)
@@ -245,10 +218,10 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
         {layer: np.full(len(objects), "", object) for layer, objects in seen.layers.items()},
         {layer: np.zeros(len(objects)) for layer, objects in seen.layers.items()}, [],
     )  # fmt: skip
-    sight = _Sight.of(seen, vocabulary, model)
+    image, vectors = image_vector(seen, model), {layer: object_vectors(seen, layer, model) for layer in seen.layers}
     asked = [read(prompt, vocabulary) for prompt in prompts]
     for one, vector in zip(asked, encode_text([a.words for a in asked], model=model), strict=True):
-        meant = _meant(one, vector, sight, vocabulary, model)
+        meant = _meant(one, vector, image, vectors, vocabulary, model)
         chosen.presence.append(meant.presence)
         if meant.presence.present is False:
             continue
@@ -258,14 +231,16 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
     return chosen
 
 
-def _meant(asked: Asked, vector: np.ndarray, sight: _Sight, vocabulary: Vocabulary, model: MicroD1Model) -> _Meant:
-    layer, objects, odds = best_layer(vector, sight.objects, vocabulary, asked.concept)
+def _meant(
+    asked: Asked, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary,
+    model: MicroD1Model,
+) -> _Meant:  # fmt: skip
+    layer, objects, odds = best_layer(vector, vectors, vocabulary, asked.concept)
     weights = tuple(model.calibration.get("presence", {}).get("weights", (1.0, 1.0)))
-    score = statistic(*parts(float(sight.image @ vector), odds[objects], model), weights)
-    if not (asked.known and sight.familiar):
+    score = statistic(*parts(float(image @ vector), odds[objects], model), weights)
+    if not asked.known:
         objects = np.full(len(odds), asked.concept is not None)
-    objects = objects & ~sight.debris[layer]
-    trained = asked.known and sight.familiar and not asked.unread
+    trained = asked.known and not asked.unread
     presence = judge(asked.prompt, score, int(objects.sum()), trained=trained, calibration=model.calibration)
     return _Meant(layer, objects, odds, replace(presence, read_as=asked.concept or "", unread=", ".join(asked.unread)))
 

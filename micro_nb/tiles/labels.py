@@ -32,9 +32,10 @@ class MemoryLabels:
         self.labels, self.factor, self.smooth = np.zeros(shape, np.int32), factor, smooth
 
     def write(self, place: Slices, labels: np.ndarray) -> None:
-        """Stores a window of working pixels."""
-        place, labels = enlarge(place, labels, self.factor, self.labels.shape, smooth=self.smooth)
-        self.labels[place] = labels
+        """Stores a window of working pixels; where there is none, 0 stays."""
+        if labels.any():
+            place, labels = enlarge(place, labels, self.factor, self.labels.shape, smooth=self.smooth)
+            self.labels[place] = labels
 
     def relabel(self, numbers: np.ndarray) -> None:
         """Replaces label ``k`` by ``numbers[k]``, band by band."""

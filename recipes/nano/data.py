@@ -11,12 +11,16 @@ from augment import recolour, sample_image, sample_labels, sampling_grid
 from PIL import Image
 from shards import UNKNOWN, Sample
 from stains import browned, jittered
-from targets import CHANNELS, MOST, sizes, targets
 from torch.utils.data import Dataset
+
+from micro_nb.learn.targets import CHANNELS, targets
+
+MOST = 160
+"""Objects of a layer of a crop that have a row of their own."""
 
 _CONTEXT = 64
 """Pixels around a crop that targets are computed with, so that what the crop cuts has its true centre and depth."""
-_STAINED = ("dsb2018/histology", "tnbc_he_nuclei", "generated/tissue")
+STAINED = ("dsb2018/histology", "tnbc_he_nuclei", "generated/tissue")
 """Sources of tissue in haematoxylin and eosin."""
 _COVER = 0.8
 """Three in four crops are scaled so that their picture fills at least this share of their edge."""
@@ -30,11 +34,10 @@ class Batch(NamedTuple):
     Attributes
     ----------
     pixels : ``(B, 3, H, W)``.
-    maps : ``(B, L, 8, H/2, W/2)``, see :func:`targets.targets`.
+    maps : ``(B, L, 8, H/2, W/2)``, see :func:`micro_nb.learn.targets.targets`.
     labels : ``(B, L, H/2, W/2)``; object ``k + 1`` has row ``k`` of the next two.
     objects : ``(B, L, MOST, 3)`` y, x, diameter in map pixels; diameter 0 where there is none.
     names : ``(B, L, MOST)`` position of the concept, -1 where none is known.
-    sizes : ``(B, L, 3, H/16, W/16)``, see :func:`targets.sizes`.
     """
 
     pixels: torch.Tensor
@@ -42,7 +45,6 @@ class Batch(NamedTuple):
     labels: torch.Tensor
     objects: torch.Tensor
     names: torch.Tensor
-    sizes: torch.Tensor
 
 
 class Crops(Dataset[Batch]):
@@ -107,27 +109,20 @@ class Crops(Dataset[Batch]):
         return float(max(wanted / sample.diameter_px, min(least, 2 * self.diameter / sample.diameter_px))), None
 
     def layer(self, coarse: np.ndarray | None, names: Mapping[int, str]) -> tuple[np.ndarray, ...]:
-        """Maps, labels, objects, names and sizes of one layer, without the context."""
+        """Maps, labels, objects and names of one layer, without the context."""
         half = self.edge // 2
         inner = slice(_CONTEXT // 2, _CONTEXT // 2 + half)
         objects, said = np.zeros((MOST, 3), np.float32), np.full(MOST, -1, np.int64)
         if coarse is None:
             unknown = np.full((half, half), UNKNOWN, np.int32)
-            return (
-                np.zeros((len(CHANNELS), half, half), np.float32),
-                unknown,
-                objects,
-                said,
-                np.zeros((3, half // 8, half // 8), np.float32),
-            )
+            return np.zeros((len(CHANNELS), half, half), np.float32), unknown, objects, said
         labels, numbers = numbered(coarse, inner)
         maps, found = targets(labels)
         found[:, :2] -= _CONTEXT // 2
         count = min(MOST, int((labels[inner, inner]).max(initial=0)))
         objects[:count] = found[:count]
         said[:count] = [self.place.get(names.get(int(k), ""), -1) for k in numbers[:count]]
-        shown = labels[inner, inner]
-        return maps[:, inner, inner], shown, objects, said, sizes(shown, found[:, 2], self.diameter / 2)
+        return maps[:, inner, inner], labels[inner, inner], objects, said
 
     def pixels(
         self, rng: np.random.Generator, sample: Sample, scale: float, grid: np.ndarray, known: Mapping[str, np.ndarray]
@@ -137,7 +132,7 @@ class Crops(Dataset[Batch]):
         image = self._copy(sample, halvings)
         ratio = np.array(image.shape[:2]) / sample.image.shape[:2]
         raw = sample_image(image, (grid + 0.5) * ratio[:, None, None] - 0.5) / 255
-        if len(raw) == 3 and sample.source.startswith(_STAINED):
+        if len(raw) == 3 and sample.source.startswith(STAINED):
             raw, stained = self._stained(rng, raw, known)
             if stained:
                 return _normalised(raw, *np.percentile(raw, [0.5, 99.5]))

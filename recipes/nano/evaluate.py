@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from decode import Decoding, objects_of
-from network import TileNetwork
 from scipy import ndimage as ndi
 from shards import Sample, nearest, read_shards
-from targets import OFFSET_UNIT
 from tensors import load
+
+from micro_nb.models.tile_network import OFFSET_UNIT, TileNetwork
+from micro_nb.tasks.look.decode import Decoding, objects_of
 
 Look = Callable[[torch.Tensor], torch.Tensor]
 """Pixels ``(1, 3, H, W)`` to geometry ``(L, 6, H/2, W/2)``."""
@@ -54,8 +54,7 @@ def looks_shipped() -> tuple[Look, tuple[str, ...]]:
 
     def look(pixels: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
-            found = model.tile(pixels)[0][0]
-        return torch.cat([found, torch.full((len(found), 2, *found.shape[2:]), -20.0)], 1).clone()
+            return torch.Tensor(model.tile(pixels).geometry[0].clone())
 
     return look, tuple(model.config.layers)
 
@@ -182,7 +181,8 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     network = TileNetwork()
     if not args.shipped:
-        network.load_state_dict(load(args.weights))
+        weights = load(args.weights)
+        network.load_state_dict({k: weights[k] for k in network.state_dict()})
     look, layers = looks_shipped() if args.shipped else (looks_with(network), network.sizes.layers)
     decoding = Decoding(**{name: getattr(args, name) for name in vars(Decoding())})
     start = time.perf_counter()

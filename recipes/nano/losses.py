@@ -5,36 +5,14 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from data import Batch
-from network import Seen
-from targets import OFFSET_UNIT
 from torch import nn
 
-WEIGHTS = {
-    "foreground": 1.0, "overlap": 0.3, "distance": 3.0, "offset": 1.5, "votes": 0.3, "boundary": 0.5, "seed": 0.5, "size": 0.15,
-    "name": 0.3,
-}  # fmt: skip
+from micro_nb.learn import losses as learn
+from micro_nb.models.tile_network import OFFSET_UNIT, Maps
+
+WEIGHTS = learn.WEIGHTS | {"votes": 0.3, "name": 0.3}
 _PIXELS = 1500
 """Pixels of a layer of a crop that are asked whether their votes go to their own object."""
-
-
-def geometry_losses(seen: torch.Tensor, maps: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Losses of the dense maps ``(B, L, 6, h, w)`` against ``(B, L, 8, h, w)``."""
-    fore, known = maps[:, :, 0], maps[:, :, 6]
-    inside = fore * known
-    likely, depth, down, right, between, centre = seen.unbind(2)  # one gradient, not six of the whole size
-    cross = F.binary_cross_entropy_with_logits(likely, fore, reduction="none")
-    share = torch.sigmoid(likely) * known
-    both, either = (share * fore).sum((0, 2, 3)), share.sum((0, 2, 3)) + inside.sum((0, 2, 3))
-    far = F.smooth_l1_loss(depth, maps[:, :, 1], beta=0.1, reduction="none")
-    miss = sum(F.smooth_l1_loss(one, maps[:, :, k], beta=0.1, reduction="none") for k, one in ((2, down), (3, right)))
-    seam = F.binary_cross_entropy_with_logits(between, maps[:, :, 4], reduction="none")
-    hill = F.binary_cross_entropy_with_logits(centre, maps[:, :, 5], reduction="none")
-    near = known * (0.1 + fore + 4 * maps[:, :, 4])
-    return {
-        "foreground": _mean(cross, known), "overlap": 1 - ((2 * both + 1) / (either + 1)).mean(),
-        "distance": _mean(far, known * (0.3 + fore)), "offset": _mean(miss * maps[:, :, 7], inside),
-        "boundary": _mean(seam, near), "seed": _mean(hill, known * (0.2 + fore + 2 * maps[:, :, 5])),
-    }  # fmt: skip
 
 
 def vote_loss(seen: torch.Tensor, batch: Batch) -> torch.Tensor:
@@ -60,13 +38,6 @@ def vote_loss(seen: torch.Tensor, batch: Batch) -> torch.Tensor:
         logits = -away / (2 * (0.25 * centres[:, 2]).clamp(min=1.0).square())
         losses.append(F.cross_entropy(logits.clamp(min=-40), owner))
     return torch.stack(losses).sum() / max(1, len(losses) - 1)
-
-
-def size_loss(seen: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
-    """Of ``(B, L, 2, h, w)`` against ``(B, L, 3, h, w)``."""
-    there, known = sizes[:, :, 1], sizes[:, :, 2]
-    wide = F.smooth_l1_loss(seen[:, :, 0], sizes[:, :, 0], beta=0.25, reduction="none")
-    return _mean(wide, there * known) + _mean(F.binary_cross_entropy_with_logits(seen[:, :, 1], there, reduction="none"), known)
 
 
 class Naming(nn.Module):
@@ -116,14 +87,10 @@ def pooled(embedding: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.T
     return sums[asked] / count[asked][:, None], batch.names.flatten()[asked]
 
 
-def losses_of(seen: Seen, batch: Batch, naming: Naming) -> dict[str, torch.Tensor]:
+def losses_of(seen: Maps, batch: Batch, naming: Naming) -> dict[str, torch.Tensor]:
     """All losses of a batch, unweighed."""
     geometry = seen.geometry.float()
-    return geometry_losses(geometry, batch.maps) | {
-        "votes": vote_loss(geometry, batch), "size": size_loss(seen.size.float(), batch.sizes),
+    return learn.geometry_losses(geometry, batch.maps) | {
+        "votes": vote_loss(geometry, batch),
         "name": naming(seen.embedding.float(), batch),
     }  # fmt: skip
-
-
-def _mean(loss: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    return (loss * weight).sum() / weight.sum().clamp(min=1)

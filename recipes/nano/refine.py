@@ -14,12 +14,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-from decode import Decoding, objects_of
 from evaluate import Look, box_iou, looks_with, maps_of
-from network import Sizes, TileNetwork
 from scipy import ndimage as ndi
 from shards import UNKNOWN, Sample, nearest, read_shards, write_shards
 from tensors import load
+
+from micro_nb.models.tile_network import Sizes, TileNetwork
+from micro_nb.tasks.look.decode import Decoding, objects_of
 
 _FILLS = 0.75
 """Least IoU of a found object's box with the one that people drew."""

@@ -25,6 +25,8 @@ scenes() {
 mkdir -p "$WORK/scenes"
 [ -e "$WORK/shards/done" ] || $PYTHON pack.py --data "$DATA" --out "$WORK/shards"
 touch "$WORK/shards/done"
+[ -e "$WORK/scenes/done_sections" ] || $PYTHON -m scenes.sections --out "$WORK/scenes" --count 160
+touch "$WORK/scenes/done_sections"
 scenes 0
 scenes 1 2 3 &
 for until in $((ALONE / 8)) "$ALONE"; do

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from decode import Decoding, objects_of
 from evaluate import Look, looks_shipped, looks_with, maps_of
-from network import Sizes, TileNetwork
 from PIL import Image
 from shards import Sample, nearest, read_shards
 from skimage.segmentation import find_boundaries
 from tensors import load
+
+from micro_nb.models.tile_network import Sizes, TileNetwork
+from micro_nb.tasks.look.decode import Decoding, objects_of
 
 EDGE = 512
 

@@ -11,10 +11,11 @@ import argparse
 import time
 
 import torch
-from network import ConvNorm, Encoder, TileNetwork
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.utils.flop_counter import FlopCounterMode
+
+from micro_nb.models.tile_network import ConvNorm, Encoder, TileNetwork
 
 
 def fused(network: nn.Module) -> nn.Module:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from layout import read_folder, rim
 from split import SPLITS, Split, held_back, write_split
+from words.card import Source
 from words.sources import read_sources
 
 from micro_nb.errors import CorruptImageError
-from micro_nb.learn.card import Source
 from micro_nb.learn.sample import Sample
 
 DATA = Path(os.environ.get("MICRO_NB_SHARED", Path(__file__).parents[3] / "shared")) / "data" / "train_val"

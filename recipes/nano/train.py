@@ -26,11 +26,12 @@ from concepts import CONCEPTS, parents
 from data import Batch, Crops
 from evaluate import evaluate, held_out, looks_with
 from losses import WEIGHTS, Naming, losses_of
-from network import Sizes, TileNetwork, load_encoder
 from shards import read_shards
 from tensors import load, save
 from torch import nn
 from torch.utils.data import DataLoader
+
+from micro_nb.models.tile_network import Sizes, TileNetwork
 
 SHARES = {
     "dsb2018/fluorescence": 0.15, "dsb2018/histology_he_purple": 0.05, "dsb2018/histology_he_purple_on_white": 0.05,
@@ -40,6 +41,15 @@ SHARES = {
 }  # fmt: skip
 """Share of each source in a batch; of those that are missing or left out the others take the place."""
 NANO = Path(__file__).parents[2] / "micro_nb/models/weights/nano/model.safetensors"
+
+
+def load_encoder(network: TileNetwork, weights: dict[str, torch.Tensor]) -> int:
+    """Fills the encoder from tensors of Micro-D1 (``tile.encoder.*``) or of a training; how many were found."""
+    stored = {k.removeprefix("tile.").removeprefix("encoder."): v for k, v in weights.items() if "encoder." in k}
+    mine = network.encoder.state_dict()
+    found = {k: stored[k].to(v.dtype) for k, v in mine.items() if k in stored and stored[k].shape == v.shape}
+    network.encoder.load_state_dict(mine | found)
+    return len(found)
 
 
 class Run:

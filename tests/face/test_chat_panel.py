@@ -117,7 +117,9 @@ def test_other_readings_are_asked_as_they_are_under_the_same_words(chat, monkeyp
     monkeypatch.setattr("micro_nb.session.session.understand", lambda question, before=(): read)
     panel = listening(mnb.ChatPanel(chat))
     asked(panel, "how far does it go?")
-    assert told(panel, "turn")[0]["alternatives"] == [['image("bit_depth")'], ['pixels("min")']]
+    offered = told(panel, "turn")[0]["alternatives"]
+    assert [calls for _, calls in offered] == [['image("bit_depth")'], ['pixels("min")']]
+    assert [words for words, _ in offered] == ["the bit depth of the image", "the min of the grey values"]
     asked(panel, "how far does it go?", calls=['image("bit_depth")'])
     assert [t.question for t in chat] == ["how far does it go?"] * 2
     assert chat.turns[-1].answer.value == 8

@@ -7,6 +7,7 @@ from training_samples import discs
 
 from micro_nb.learn.augment import _turned, recolour, sample_image, sample_labels, sampling_grid
 from micro_nb.learn.crops import Crops, bounds
+from micro_nb.learn.targets import KNOWN
 
 LAYERS = ("object", "nucleus", "organelle")
 
@@ -28,10 +29,10 @@ def test_a_batch_depends_on_its_seed_and_step_alone(crops):
 def test_shapes_are_those_of_the_network_and_a_layer_without_labels_is_not_known(crops):
     batch = crops.batch(0, 2)
     assert batch.pixels.shape == (2, 3, 64, 64)
-    assert batch.targets.shape == (2, 3, 5, 32, 32)
+    assert batch.targets.shape == (2, 3, 8, 32, 32)
     assert batch.labels.shape == (2, 3, 32, 32)
-    assert batch.targets[:, 2, 4].sum() == 0
-    assert batch.targets[:, :2, 4].sum() > 0
+    assert batch.targets[:, 2, KNOWN].sum() == 0
+    assert batch.targets[:, :2, KNOWN].sum() > 0
 
 
 def test_every_name_asked_for_is_of_an_object_in_sight(crops):

@@ -24,7 +24,7 @@ from micro_nb.learn.loop import Loop
 from micro_nb.learn.recipe import Recipe
 from micro_nb.learn.train import train
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
-from micro_nb.models.micro_d1.modeling_micro_d1 import TileNetwork
+from micro_nb.models.tile_network import TileNetwork
 from micro_nb.tasks.load import load_model, prepared
 
 
@@ -99,7 +99,7 @@ def test_a_fifth_is_held_out_and_the_same_fifth_each_time(folders):
 
 
 def test_what_labels_do_not_speak_of_stays_as_the_base_has_it():
-    network = TileNetwork(MicroD1Config(**TINY))
+    network = TileNetwork(MicroD1Config(**TINY).sizes)
     tuner = Tuner(MicroD1Config(**TINY), network).train()
     losses = tuner(Crops([discs(1)], {"discs": 1.0}, ("object", "nucleus", "organelle"), edge=64).batch(0, 2))
     assert float(losses["keep"].detach()) == pytest.approx(0, abs=1e-6)

@@ -19,11 +19,12 @@ from micro_nb.learn import initial
 from micro_nb.learn.initial import start_encoder
 from micro_nb.learn.learner import fresh
 from micro_nb.learn.loop import read_log
-from micro_nb.learn.losses import geometry_loss, pooled, sigmoid_contrastive
+from micro_nb.learn.losses import geometry_losses, pooled, sigmoid_contrastive
 from micro_nb.learn.recipe import RECIPES, Recipe, RecipeError
+from micro_nb.learn.targets import KNOWN
 from micro_nb.learn.train import train
 from micro_nb.models.micro_d1.configuration_micro_d1 import MicroD1Config
-from micro_nb.models.micro_d1.modeling_micro_d1 import Encoder, TileNetwork
+from micro_nb.models.tile_network import Encoder, TileNetwork
 
 HERE = Path(__file__).parent
 
@@ -63,7 +64,7 @@ def test_kill_9_leaves_a_checkpoint_that_continues_the_same_curve(whole, tmp_pat
 def test_a_finished_run_holds_the_weights_of_a_tile_network_and_its_concepts(whole):
     from safetensors.torch import load_file
 
-    network = TileNetwork(MicroD1Config(**TINY))
+    network = TileNetwork(MicroD1Config(**TINY).sizes)
     network.load_state_dict(load_file(whole / "tile.safetensors"))
     assert set(json.loads((whole / "concepts.json").read_text())) == {"nucleus"}
     assert not list(whole.glob("*.partial"))
@@ -163,13 +164,13 @@ def test_a_training_goes_on_from_a_whole_tile_network(whole):
 
 
 def test_what_is_not_known_costs_nothing():
-    predicted = torch.randn(2, 3, 4, 8, 8)
-    targets = torch.zeros(2, 3, 5, 8, 8)
-    assert sum(float(v) for v in geometry_loss(predicted, targets).values()) == 0
-    targets[:, :, 4, :4] = 1
+    predicted = torch.randn(2, 3, 6, 8, 8)
+    targets = torch.zeros(2, 3, 8, 8, 8)
+    assert sum(float(v) for v in geometry_losses(predicted, targets).values()) == 0
+    targets[:, :, KNOWN, :4] = 1
     changed = predicted.clone()
     changed[..., 4:, :] += 5
-    assert geometry_loss(predicted, targets) == geometry_loss(changed, targets)
+    assert geometry_losses(predicted, targets) == geometry_losses(changed, targets)
 
 
 def test_an_object_is_the_mean_of_its_pixels():

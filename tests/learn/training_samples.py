@@ -9,7 +9,7 @@ from micro_nb.learn.loop import Loop
 from micro_nb.learn.recipe import Recipe
 from micro_nb.learn.sample import Sample, typical_diameter
 
-TINY = {"decoder_widths": (16, 16, 16, 16), "embed_dim": 16, "heads": 2}
+TINY = {"decoder_widths": (16, 16, 16), "embed_dim": 16, "heads": 2}
 
 
 def discs(seed: int, *, edge: int = 96, name: str = "nucleus", dataset: str = "discs", colour: bool = False) -> Sample:

@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model, MicroD1Processor
 
-SMALL = {"decoder_widths": (16, 16, 16, 8), "embed_dim": 16, "text_width": 16, "heads": 2, "text_buckets": 256}
+SMALL = {"decoder_widths": (16, 16, 8), "embed_dim": 16, "text_width": 16, "heads": 2, "text_buckets": 256}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_a_model_is_saved_and_loaded_through_the_auto_classes(model, processor, 
     assert prepared.text_buckets == 256
     inputs = prepared(text=["nuclei"])
     with torch.inference_mode():
-        assert torch.equal(model(**inputs).text_embeds, again.eval()(**inputs).text_embeds)
+        torch.testing.assert_close(model(**inputs).text_embeds, again.eval()(**inputs).text_embeds)
 
 
 def test_grey_and_colour_pictures_become_three_channels_padded_to_multiples_of_sixteen(processor):

@@ -31,10 +31,12 @@ def test_maps_are_those_of_the_whole_network(
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_geometry_alone_is_the_same(model: MicroD1Model) -> None:
+def test_a_glance_is_the_texture_of_the_pyramid(model: MicroD1Model) -> None:
     eyes, pixels = Eyes(model.tile), torch.rand(1, 3, 64, 80)
     with torch.inference_mode():
-        torch.testing.assert_close(eyes(pixels, embed=False)[0], eyes(pixels)[0])
+        textures = eyes.glance(pixels)
+        torch.testing.assert_close(textures, model.size.pooled(model.tile.encoder(pixels)), rtol=1e-4, atol=1e-4)
+    assert textures.shape == model.size.middle[None].shape
 
 
 def test_a_strip_sees_the_rows_around_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,6 +51,6 @@ def test_maps_are_finished_with_and_without_bfloat16(fast: bool, monkeypatch: py
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: fast)
     torch.manual_seed(0)
     maps, embedding = run(prepared(MicroD1Model(MicroD1Config())), torch.rand(1, 3, 64, 64))
-    assert maps.shape == (12, 32, 32)
+    assert maps.shape == (18, 32, 32)
     assert embedding.shape == (128, 16, 16)
-    assert ((maps[::4] >= 0) & (maps[::4] <= 1)).all()
+    assert ((maps[::6] >= 0) & (maps[::6] <= 1)).all()

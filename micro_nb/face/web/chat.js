@@ -172,7 +172,7 @@ class Chat {
     if (facts && !parts.some((p) => p.e !== undefined)) more.push(h("button", { type: "button", class: "mnb-t", onclick: (e) => this.openCard(k, 0, e.currentTarget) }, "what was measured"));
     if (alternatives.length) {
       more.push(h("div", { class: "mnb-alt" }, h("span", { class: "mnb-soft" }, "did you mean"),
-        alternatives.map((calls) => h("button", { type: "button", class: "mnb-t mnb-code", onclick: () => this.ask(question, calls) }, calls.join("; ")))));
+        alternatives.map(([words, calls]) => h("button", { type: "button", class: "mnb-t", title: calls.join("; "), onclick: () => this.ask(question, calls) }, words))));
     }
     const el = h("div", { class: "mnb-turn" }, h("p", { class: "mnb-q" }, question), answer, more, h("div", { class: "mnb-cards" }));
     const before = this.turns.get(k);

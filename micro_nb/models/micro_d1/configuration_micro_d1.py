@@ -6,8 +6,9 @@ from typing import Any
 
 from transformers import PretrainedConfig
 
-LAYERS = ("object", "nucleus", "organelle")
-"""Layers of geometry: whole objects (a cell, a particle, a nucleus where only nuclei show); nuclei; what lies inside."""
+from ..tile_network import Sizes
+
+_NANO = Sizes()
 
 
 class MicroD1Config(PretrainedConfig):
@@ -15,10 +16,7 @@ class MicroD1Config(PretrainedConfig):
 
     Parameters
     ----------
-    decoder_widths : channels of the decoder at strides 16, 8, 4 and 2.
-    embed_dim : dimensions of the joint image-text space.
-    layers : names of the geometry layers; each has foreground, distance and two offsets.
-    diameter_px : object diameter, in pixels of the network's input, that images are scaled to.
+    decoder_widths, embed_dim, layers, diameter_px : of the tile network, see :class:`~micro_nb.models.tile_network.Sizes`.
     thumbnail_px : edge of the thumbnail that the global tokens are computed from.
     text_buckets, text_width, text_grams, text_words : hashed character n-grams of a prompt, the width of their embedding, and
         how many n-grams of a word and words of a prompt are looked at.
@@ -31,10 +29,10 @@ class MicroD1Config(PretrainedConfig):
 
     def __init__(
         self,
-        decoder_widths: tuple[int, ...] = (128, 96, 64, 40),
-        embed_dim: int = 128,
-        layers: tuple[str, ...] = LAYERS,
-        diameter_px: float = 22.0,
+        decoder_widths: tuple[int, ...] = _NANO.decoder_widths,
+        embed_dim: int = _NANO.embed_dim,
+        layers: tuple[str, ...] = _NANO.layers,
+        diameter_px: float = _NANO.diameter_px,
         thumbnail_px: int = 256,
         text_buckets: int = 8192,
         text_width: int = 96,
@@ -58,3 +56,8 @@ class MicroD1Config(PretrainedConfig):
         self.text_config = text_config
         self.extra_concepts = dict(extra_concepts or {})
         super().__init__(**kwargs)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Of the tile network."""
+        return Sizes(self.decoder_widths, self.embed_dim, self.layers, self.diameter_px)

@@ -1,18 +1,18 @@
 """Micro-D1: the whole network, to be read from top to bottom.
 
-    pixels (B, 3, H, W) ── encoder ── strides 2, 4, 8, 16 ── decoder ─┬─ geometry (B, L, 4, H/2, W/2)
-                                                                      └─ features (B, F, H/2, W/2) ─ pooled over an object ─┐
+    pixels (B, 3, H, W) ── tile network ─┬─ geometry (B, L, 6, H/2, W/2)
+                                         └─ embedding (B, D, H/4, W/4) ──────────────────────── pooled over an object ──────┐
+    glances of the picture, strided ── encoder, pooled ── (B, 352) ── how large its objects are (B, 49)
     thumbnail (B, 3, 256, 256) ── global encoder ── tokens (B, 64, D) ──────────── attended by objects ─────────────────────┤
     prompts (B, W, G) ── text tower ── (B, D) ── dot products ── (objects, prompts) ────────────────────────────────────────┘
 
-The tile path is convolutional: what it says of a pixel depends on the ``RADIUS`` pixels around it and on nothing else, so maps
-are exact under any tiling. The global path sees the whole image once, small.
+The tile network (:mod:`micro_nb.models.tile_network`) is convolutional, so its maps are exact under any tiling. The global path
+sees the whole image once, small.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -21,129 +21,42 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
+from ..tile_network import PYRAMID, STAGES, STRIDE, ConvNorm, Encoder, TileNetwork
 from .configuration_micro_d1 import MicroD1Config
 from .processing_micro_d1 import MicroD1Processor
 
-STAGES = (
-    (1, 3, 1, 16, 1),
-    (2, 3, 6, 24, 2),
-    (2, 5, 6, 40, 2),
-    (3, 3, 6, 80, 2),
-    (3, 5, 6, 112, 1),
-    (4, 5, 6, 192, 2),
-    (1, 3, 6, 320, 1),
-)
-"""EfficientNet-lite0's (Tan & Le 2019; Liu 2020): blocks, kernel, expansion, channels, stride of the first block."""
-TILE_STAGES = 5
-"""The tile encoder stops at stride 16; the global encoder runs to stride 32."""
-STRIDE = 16
 SUMMARY = 1280
-GEOMETRY = ("foreground", "distance", "offset_y", "offset_x")
 
 
-class ConvNorm(nn.Sequential):
-    """Convolution, batch normalisation with fixed statistics at inference, ReLU6."""
+class SizeHead(nn.Module):
+    """How large the objects of a glance are, from its texture: mean and deviation of the encoder's features at each stride.
 
-    def __init__(self, inputs: int, outputs: int, kernel: int = 3, *, stride: int = 1, groups: int = 1, act: bool = True) -> None:
-        conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-        super().__init__(conv, nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.03), *([nn.ReLU6(inplace=True)] if act else []))
+    Every glance at a picture, more strided than the one before, says how probable each size is; together they are surer than any.
+    """
 
+    OCTAVES = tuple(k / 4 for k in range(-24, 25))
+    """log2 of a typical diameter over the one that the tile network knows."""
 
-class InvertedResidual(nn.Module):
-    """Expand, convolve each channel, project; added to the input where shapes allow (Sandler et al. 2018)."""
+    middle: torch.Tensor
+    spread: torch.Tensor
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, expansion: int, stride: int) -> None:
+    def __init__(self, width: int = 128) -> None:
         super().__init__()
-        width = inputs * expansion
-        expand = [ConvNorm(inputs, width, 1)] if expansion > 1 else []
-        self.body = nn.Sequential(
-            *expand, ConvNorm(width, width, kernel, stride=stride, groups=width), ConvNorm(width, outputs, 1, act=False)
-        )
-        self.residual = stride == 1 and inputs == outputs
+        features = 2 * sum(PYRAMID[1:])
+        self.register_buffer("middle", torch.zeros(features))
+        self.register_buffer("spread", torch.ones(features))
+        self.layers = nn.Sequential(nn.Dropout(0.2), nn.Linear(features, width), nn.ReLU(), nn.Dropout(0.3), nn.Linear(width, 49))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (B, C, H, W)
-        return x + self.body(x) if self.residual else self.body(x)
+    @staticmethod
+    def pooled(pyramid: list[torch.Tensor]) -> torch.Tensor:  # strides 2, 4, 8, 16
+        """``(B, 352)``: what is looked at."""
+        parts = [f.float().flatten(2) for f in pyramid[1:]]
+        return torch.cat([v for f in parts for v in (f.mean(2), f.std(2))], 1)
 
-
-class Encoder(nn.Module):
-    """A convolutional pyramid: features at strides 2, 4, 8, 16 and, with seven stages, 32."""
-
-    def __init__(self, stages: int) -> None:
-        super().__init__()
-        self.stem = ConvNorm(3, 32, stride=2)
-        width, built = 32, []
-        for blocks, kernel, expansion, outputs, stride in STAGES[:stages]:
-            first = InvertedResidual(width, outputs, kernel, expansion, stride)
-            rest = [InvertedResidual(outputs, outputs, kernel, expansion, 1) for _ in range(blocks - 1)]
-            built.append(nn.Sequential(first, *rest))
-            width = outputs
-        self.stages = nn.ModuleList(built)
-
-    def forward(self, pixels: torch.Tensor) -> list[torch.Tensor]:  # (B, 3, H, W)
-        x, found = self.stem(pixels), []
-        for stage, (_, _, _, _, stride) in zip(self.stages, STAGES, strict=False):
-            if stride == 2:
-                found.append(x)
-            x = stage(x)
-        return [*found, x]  # strides 2, 4, 8, 16(, 32)
-
-
-class Decoder(nn.Module):
-    """From stride 16 back to stride 2; each step upsamples, adds the encoder's features and mixes them."""
-
-    def __init__(self, widths: tuple[int, ...]) -> None:
-        super().__init__()
-        laterals = (112, 40, 24, 16)
-        self.lateral = nn.ModuleList(nn.Conv2d(c, w, 1) for c, w in zip(laterals, widths, strict=True))
-        self.down = nn.ModuleList(nn.Conv2d(a, b, 1, bias=False) for a, b in pairwise(widths))
-        self.mix = nn.ModuleList(nn.Sequential(ConvNorm(w, w), ConvNorm(w, w)) for w in widths)
-
-    def forward(self, pyramid: list[torch.Tensor]) -> list[torch.Tensor]:  # strides 2, 4, 8, 16
-        x = self.coarsest(pyramid[3])
-        found = [x]
-        for k, features in enumerate(reversed(pyramid[:3])):
-            x = self.step(k, x, features)
-            found.append(x)
-        return found[::-1]  # strides 2, 4, 8, 16
-
-    def coarsest(self, features: torch.Tensor) -> torch.Tensor:  # (B, 112, H/16, W/16)
-        """Where it begins."""
-        found: torch.Tensor = self.mix[0](self.lateral[0](features))
+    def forward(self, pooled: torch.Tensor) -> torch.Tensor:  # (B, 352)
+        """Log probabilities ``(B, 49)`` of :attr:`OCTAVES`."""
+        found: torch.Tensor = self.layers((pooled - self.middle) / self.spread).log_softmax(1)
         return found
-
-    def step(self, k: int, coarse: torch.Tensor, features: torch.Tensor) -> torch.Tensor:  # (B, F, h, w), (B, E, 2 h, 2 w)
-        """From one stride to the next finer one."""
-        up = F.interpolate(self.down[k](coarse), scale_factor=2, mode="bilinear", align_corners=False)
-        found: torch.Tensor = self.mix[k + 1](self.lateral[k + 1](features) + up)
-        return found
-
-
-class TileNetwork(nn.Module):
-    """Pixels to geometry and embeddings; all that is costly, run once per image."""
-
-    def __init__(self, config: MicroD1Config) -> None:
-        super().__init__()
-        self.encoder = Encoder(TILE_STAGES)
-        self.decoder = Decoder(config.decoder_widths)
-        fine = config.decoder_widths[-1]
-        self.geometry = nn.Conv2d(fine, len(config.layers) * len(GEOMETRY), 1)
-        self.embed = nn.ModuleList(nn.Conv2d(w, config.embed_dim, 1) for w in config.decoder_widths)
-        self.layers = len(config.layers)
-
-    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # (B, 3, H, W), H and W multiples of 16
-        fine, *coarse = self.decoder(self.encoder(pixels))
-        return self.outlined(self.geometry(fine)), self.embedded(F.avg_pool2d(fine, 2), coarse)
-
-    def outlined(self, geometry: torch.Tensor) -> torch.Tensor:  # (B, L * 4, H/2, W/2)
-        """By layers: ``(B, L, 4, H/2, W/2)``."""
-        return geometry.reshape(len(geometry), self.layers, len(GEOMETRY), *geometry.shape[2:])
-
-    def embedded(self, fine: torch.Tensor, coarse: list[torch.Tensor]) -> torch.Tensor:  # (B, F, H/4, W/4); strides 4, 8, 16
-        """Embeddings of pixels: ``(B, D, H/4, W/4)``."""
-        seen: torch.Tensor = self.embed[3](fine) + self.embed[2](coarse[0])
-        for k, features in ((1, coarse[1]), (0, coarse[2])):
-            seen = seen + F.interpolate(self.embed[k](features), size=seen.shape[2:], mode="bilinear", align_corners=False)
-        return seen
 
 
 class GlobalEncoder(nn.Module):
@@ -230,7 +143,7 @@ class MicroD1Output(ModelOutput):  # type: ignore[no-untyped-call]
 
     Attributes
     ----------
-    geometry : ``(B, L, 4, H/2, W/2)``: foreground logit, distance, offsets y and x, for each layer.
+    geometry : ``(B, L, 6, H/2, W/2)``, for each layer: see :data:`micro_nb.models.tile_network.GEOMETRY`.
     embedding : ``(B, D, H/4, W/4)`` pixel embeddings, to be pooled over objects.
     seen : ``(B, 64, 1280)`` features of the thumbnail.
     tokens : ``(B, 64, D)`` global tokens.
@@ -268,17 +181,18 @@ class MicroD1Model(MicroD1PreTrainedModel):
     >>> model = MicroD1Model(MicroD1Config())
     >>> out = model(pixel_values=torch.zeros(1, 3, 64, 96))
     >>> tuple(out.geometry.shape), tuple(out.embedding.shape)
-    ((1, 3, 4, 32, 48), (1, 128, 16, 24))
+    ((1, 3, 6, 32, 48), (1, 128, 16, 24))
     """
 
     processor: MicroD1Processor
     calibration: dict[str, Any]
     weights_id: str
-    eyes: tuple[nn.Module]
+    eyes: tuple[Any]
 
     def __init__(self, config: MicroD1Config) -> None:
         super().__init__(config)
-        self.tile = TileNetwork(config)
+        self.tile = TileNetwork(config.sizes)
+        self.size = SizeHead()
         self.thumb = GlobalEncoder(config)
         self.text = TextTower(config)
         self.joint = JointSpace(config)

@@ -81,9 +81,8 @@ class Trained:
         found = seen.layers["object"]
         labels = layer_array(np.asarray(found.labels), (), pixel_size=img.pixel_size)
         table = measure(img, labels)
-        vocabulary, vectors = Vocabulary.of(self.model, coloured=bool(seen.stain)), object_vectors(seen, "object", self.model)
+        vocabulary, vectors = Vocabulary.of(self.model, coloured=seen.coloured), object_vectors(seen, "object", self.model)
         names = np.array(vocabulary.names(vectors, "object")[0], object)
-        names[vocabulary.debris(vectors, found.certainty, found.haematoxylin)] = ""
         at = table["label"].to_numpy(int) - 1
         table["name"], table["score"] = names[at], found.certainty[at]
         return Objects(table, labels, None, img.pixel_size, img.content_id, seen.to_dict())
@@ -128,11 +127,7 @@ def resolve(eyes: Any, img: MicroImage | None) -> str:
     if name == FLOOR or img is None or (name == MICRO_D1 and not _WEIGHTS.is_file()):
         return FLOOR
     large = img.plane_shape[0] * img.plane_shape[1] > WHOLE_PIXELS
-    if large or any(axis in img.axes for axis in "tz"):
-        return FLOOR
-    from ...tasks.look.familiar import stain_of, unfamiliar  # torch is loaded where a model may look, not before
-
-    return FLOOR if unfamiliar(stain_of(img)) else name
+    return FLOOR if large or any(axis in img.axes for axis in "tz") else name
 
 
 def load(name: str) -> Eyes:

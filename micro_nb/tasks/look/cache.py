@@ -82,15 +82,13 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
     shapes = {}
     for name, layer in seen.layers.items():
         arrays |= {f"{name}/pooled": layer.pooled, f"{name}/certainty": layer.certainty}
-        if layer.haematoxylin is not None:
-            arrays[f"{name}/haematoxylin"] = layer.haematoxylin
         if not large:
             shapes[name] = layer.labels.shape
             arrays[f"{name}/labels"] = np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(layer.labels)), np.uint8)
     note = {
         "scale": seen.scale.to_dict(), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
-        "unfamiliar": seen.unfamiliar, "stain": seen.stain, "looked_at": seen.looked_at,
-        "layers": {name: layer.scale.to_dict() for name, layer in seen.layers.items()}, "shapes": shapes,
+        "coloured": seen.coloured,
+        "layers": list(seen.layers), "shapes": shapes,
     }  # fmt: skip
     with writing_file(folder / "arrays.npz") as partial, partial.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
@@ -105,14 +103,11 @@ def _load(folder: Path) -> Seen | None:
     try:
         note = json.loads(note_path.read_text(encoding="utf-8"))
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-            layers = {
-                name: _layer(folder, name, Scale.from_dict(at), note["shapes"], arrays) for name, at in note["layers"].items()
-            }
+            layers = {name: _layer(folder, name, note["shapes"], arrays) for name in note["layers"]}
             scale = Scale.from_dict(note["scale"])
             seen = Seen(
                 layers, scale, arrays["detail"], arrays["tiles"], arrays["boxes"], arrays["thumbnail"].astype(np.float32),
-                tuple(note["bounds"]), note["weights_id"], note["image_id"], note["unfamiliar"],
-                note["stain"], note["looked_at"],
+                tuple(note["bounds"]), note["weights_id"], note["image_id"], note["coloured"],
             )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged entry is looked at anew
         shutil.rmtree(folder, ignore_errors=True)
@@ -121,13 +116,13 @@ def _load(folder: Path) -> Seen | None:
     return seen
 
 
-def _layer(folder: Path, name: str, scale: Scale, shapes: dict[str, list[int]], arrays: np.lib.npyio.NpzFile) -> Layer:
+def _layer(folder: Path, name: str, shapes: dict[str, list[int]], arrays: np.lib.npyio.NpzFile) -> Layer:
     labels: Any
     if name in shapes:
         labels = np.frombuffer(Blosc().decode(arrays[f"{name}/labels"].tobytes()), np.int32).reshape(shapes[name])
     else:
         labels = open_labels(folder / f"{name}.zarr")
-    return Layer(labels, arrays[f"{name}/pooled"], arrays[f"{name}/certainty"], scale, arrays.get(f"{name}/haematoxylin"))
+    return Layer(labels, arrays[f"{name}/pooled"], arrays[f"{name}/certainty"])
 
 
 def _trim(root: Path, *, keep: Path) -> None:

@@ -11,35 +11,30 @@ from skimage.segmentation import watershed
 
 from ...analysis.split import merged
 
-_NEAR = (
-    (0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 2), (2, 0), (0, -2), (-2, 0),
-)  # fmt: skip
-"""Steps to the pixels not farther than 2, the nearest first."""
+_REACH = 2
+"""Two centres nearer than this many map pixels are one."""
 
 
 @dataclass(frozen=True)
 class Decoding:
-    """How maps become objects, in map pixels; chosen on validation images.
+    """How maps become objects, in map pixels.
 
     Attributes
     ----------
     foreground : least probability of an object's pixels.
     sigma : smoothing of the votes.
-    votes : least number of votes, in the peak of their smoothed map, that make an object.
+    votes : least number of votes in a peak that make an object.
     neck : two peaks are one object where the votes between them are more than this share of the lower peak.
-    reach : two centres nearer than this are one.
-    smallest : least area.
-    small, faint : objects of at most this area are let out to this probability.
+    certainty : least mean probability of an object.
+    evidence : least sum over its pixels of how far they are from doubt, 0 at a probability of 0.5 and 1 at 1.
     """
 
-    foreground: float = 0.55
-    sigma: float = 1.25
-    votes: float = 4.0
-    neck: float = 0.85
-    reach: int = 2
-    smallest: int = 4
-    small: int = 24
-    faint: float = 0.2
+    foreground: float = 0.5
+    sigma: float = 1.5
+    votes: float = 5.0
+    neck: float = 0.8
+    certainty: float = 0.75
+    evidence: float = 8.0
 
 
 def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
@@ -47,7 +42,8 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
 
     Parameters
     ----------
-    geometry : ``(4, h, w)``: foreground probability, distance, offsets y and x in map pixels.
+    geometry : ``(6, h, w)``: probability of the foreground, distance, offsets y and x in map pixels, probabilities of a boundary
+        and of a centre.
 
     Returns
     -------
@@ -65,43 +61,34 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     place = np.divmod(inside, shape[1])
     for_y, for_x = (
         np.rint(at + offset.ravel()[inside].astype(np.float32)).astype(np.int64).clip(0, n - 1)
-        for at, offset, n in zip(place, geometry[2:], shape, strict=True)
+        for at, offset, n in zip(place, geometry[2:4], shape, strict=True)
     )
     choice = for_y * shape[1] + for_x
     votes = np.bincount(choice, minlength=labels.size).reshape(shape).astype(np.float32)
     labels.ravel()[inside] = _gathered(votes, decoding).ravel()[choice]
-    return _grown(_whole(labels, decoding.smallest), geometry[0], decoding)
+    return _sure(_whole(labels), geometry[0], decoding)
 
 
-def _grown(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.ndarray:
-    """Small objects let out to where they are faintly seen: a few map pixels wide, they are nowhere as sure as larger ones."""
-    small = np.bincount(labels.ravel()) <= decoding.small
-    small[0] = False
-    if not small.any():
-        return labels
-    wide = labels.shape[1] + 4
-    framed = np.pad(np.where(small[labels], labels, 0), 2).ravel()
-    y, x = np.nonzero((labels == 0) & (foreground > decoding.faint))
-    nearest = np.zeros(y.size, np.int32)
-    for dy, dx in _NEAR:
-        nearest = np.where(nearest == 0, framed[(y + 2 + dy) * wide + x + 2 + dx], nearest)
-    labels[y, x] = nearest
-    return labels
+def _sure(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.ndarray:
+    """The objects that are seen with certainty, numbered from 1."""
+    numbers, p = labels.ravel(), foreground.ravel()
+    mean = np.bincount(numbers, p) / np.maximum(np.bincount(numbers), 1)
+    kept = (mean >= decoding.certainty) & (np.bincount(numbers, np.maximum(2 * p - 1, 0)) >= decoding.evidence)
+    kept[0] = False
+    return (np.cumsum(kept) * kept).astype(np.int32)[labels]
 
 
 def _gathered(votes: np.ndarray, decoding: Decoding) -> np.ndarray:
     """Basins of the smoothed votes, one for each peak that is high enough."""
     smooth = ndi.gaussian_filter(votes, decoding.sigma, truncate=3.0)
-    peaks = (smooth == ndi.maximum_filter(smooth, 2 * decoding.reach + 1)) & (
-        smooth * 2 * np.pi * decoding.sigma**2 > decoding.votes
-    )
+    peaks = (smooth == ndi.maximum_filter(smooth, 2 * _REACH + 1)) & (smooth * 2 * np.pi * decoding.sigma**2 > decoding.votes)
     seeds, count = ndi.label(peaks, np.ones((3, 3)))
     basins = np.asarray(watershed(-smooth, seeds, mask=smooth > 0), np.int32)  # type: ignore[no-untyped-call]
     return merged(basins, smooth, decoding.neck) if count > 1 else basins
 
 
-def _whole(labels: np.ndarray, smallest: int) -> np.ndarray:
-    """The largest piece of each object, stray pixels given to the object around them, specks dropped; numbered from 1."""
+def _whole(labels: np.ndarray) -> np.ndarray:
+    """The largest piece of each object, stray pixels given to the object around them, numbered from 1."""
     pieces = _pieces(labels)
     inside = np.flatnonzero(pieces.ravel())
     number = pieces.ravel()[inside]
@@ -110,7 +97,7 @@ def _whole(labels: np.ndarray, smallest: int) -> np.ndarray:
     owner[number] = labels.ravel()[inside]
     largest = np.zeros(int(labels.max()) + 1, np.int64)
     np.maximum.at(largest, owner, size)
-    main = (size > 0) & (size == largest[owner]) & (size >= smallest)
+    main = (size > 0) & (size == largest[owner])
     kept = np.where(main[pieces], labels, 0)
     stray = (labels > 0) & (kept == 0)
     if stray.any():

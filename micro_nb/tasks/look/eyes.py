@@ -1,7 +1,7 @@
-"""The tile network as it looks: the same maps in three fifths of the time, in less memory.
+"""The tile network as it looks: the same maps in less time and memory.
 
-Normalisations are part of their convolutions, and what is wide (the expansions of the encoder's blocks, the finer steps of the
-decoder) is computed in strips of rows that stay in the processor's cache; a whole window holds narrow features alone.
+Normalisations are part of their convolutions, and what is wide (the expansions of the encoder's blocks) is computed in strips of
+rows that stay in the processor's cache; a whole window holds narrow features alone.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable
 from copy import deepcopy
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ...models.micro_d1.modeling_micro_d1 import ConvNorm, TileNetwork
+from ...models.micro_d1.modeling_micro_d1 import SizeHead
+from ...models.tile_network import ConvNorm, TileNetwork
 
 STRIP_BYTES = 16 << 20
 """About what the widest features of a strip take."""
@@ -29,21 +29,14 @@ class Eyes(nn.Module):
         super().__init__()
         self.network = fused(network)
 
-    def forward(self, pixels: torch.Tensor, *, embed: bool = True) -> tuple[torch.Tensor, torch.Tensor]:  # (B, 3, H, W)
-        """Geometry ``(B, L, 4, H/2, W/2)`` and embedding ``(B, D, H/4, W/4)``; empty without ``embed``."""
-        network = self.network
-        pyramid = self.pyramid(pixels)
-        coarse = [network.decoder.coarsest(pyramid[3])]
-        for k in (0, 1):
-            (finer,) = in_strips(lambda *x, k=k: (network.decoder.step(k, *x),), (coarse[0], pyramid[2 - k]), width=4)
-            coarse.insert(0, finer)
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # (B, 3, H, W)
+        """Geometry ``(B, L, 6, H/2, W/2)`` and embedding ``(B, D, H/4, W/4)``."""
+        features = self.network.decoder(self.pyramid(pixels))
+        return self.network.outlined(features[2]), self.network.embedded(features)
 
-        def finest(x: torch.Tensor, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            fine = network.decoder.step(2, x, features)
-            return (network.geometry(fine), F.avg_pool2d(fine, 2)) if embed else (network.geometry(fine),)
-
-        geometry, *pooled = in_strips(finest, (coarse[0], pyramid[0]), width=4)
-        return network.outlined(geometry), network.embedded(pooled[0], coarse) if embed else pixels[:, :0]
+    def glance(self, pixels: torch.Tensor) -> torch.Tensor:  # (B, 3, H, W)
+        """Texture ``(B, 352)``, for :class:`~micro_nb.models.micro_d1.modeling_micro_d1.SizeHead`."""
+        return SizeHead.pooled(self.pyramid(pixels))
 
     def pyramid(self, pixels: torch.Tensor) -> list[torch.Tensor]:  # (B, 3, H, W)
         """What the encoder sees at strides 2, 4, 8, 16."""

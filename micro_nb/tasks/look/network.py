@@ -9,24 +9,34 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from ...data.image import MicroImage
+from ...data.source import Level
 from ...models.micro_d1 import MicroD1Model
 from ...models.micro_d1.processing_micro_d1 import grey_bounds, normalise, padded, planes
+from ...models.tile_network import GEOMETRY, OFFSET_UNIT
 from ...tiles.plan import Slices, TileGrid
-from .places import windows
 
 WINDOW = 768
 """Map pixels along a window's core."""
 HALO = 64
 """Map pixels read around a core: 128 pixels of the network, beyond which a pixel changes the maps by less than their rounding."""
+CHANNELS = len(GEOMETRY)
+"""Maps of a layer."""
 _KEPT = 24
 _COARSE, _WHOLE = 1 << 19, 1 << 24
+_ACROSS, _SIDE = 6, 256
+"""Windows along each axis that stand for a large plane, and pixels of level 0 along one."""
+_LIKELIHOODS = (0, 4, 5)
+"""Maps of a layer that are learned as logits: foreground, boundary, seed."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,8 @@ class Tiled:
 
     Attributes
     ----------
-    geometry : ``(L * 4, h, w) float16``: foreground probability, distance, offsets y and x in map pixels, layer by layer.
+    geometry : ``(L * 6, h, w) float16``, layer by layer: probability of the foreground, distance, offsets y and x in map pixels,
+        probabilities of a boundary between objects and of a centre.
     embedding : ``(D, h / 2, w / 2) int8``; times ``unit (D,)`` it is the embedding.
     """
 
@@ -75,7 +86,7 @@ class TileMaps:
         return TileGrid(self.shape, tile=WINDOW)
 
     def geometry(self, core: Slices) -> np.ndarray:
-        """``(L * 4, h, w)`` of one core, as :class:`~micro_nb.tiles.assemble.TiledMaps` asks for it."""
+        """``(L * 6, h, w)`` of one core, as :class:`~micro_nb.tiles.assemble.TiledMaps` asks for it."""
         return self.at(core).geometry
 
     def at(self, core: Slices) -> Tiled:
@@ -90,10 +101,10 @@ class TileMaps:
                 self._kept.popitem(last=False)
         return found
 
-    def glance(self, core: Slices, halo: int) -> np.ndarray:
-        """``(L * 4, h, w) float32`` geometry of a core, read with a small halo and not kept."""
-        reads, inner = self._around(core, halo)
-        return run(self.model, self.pixels(reads), embed=False)[0][(slice(None), *inner)].numpy()
+    def glance(self, place: Slices) -> np.ndarray:
+        """``(352,)``: the texture of map pixels ``place``, which tells how large objects are."""
+        with looking(self.pixels(place, self.coarse)) as ready:
+            return np.asarray(self.model.eyes[0].glance(ready)[0].numpy())
 
     def _around(self, core: Slices, halo: int) -> tuple[Slices, Slices]:
         """A core with its halo, inside the plane, and where the core lies in that."""
@@ -108,16 +119,27 @@ class TileMaps:
         half = tuple(slice(s.start // 2, -(-s.stop // 2)) for s in inner)
         return Tiled(geometry[(slice(None), *inner)].half().numpy(), *_coded(embedding[(slice(None), *half)]))
 
-    def pixels(self, place: Slices) -> torch.Tensor:
-        """``(1, 3, 2 h, 2 w)`` network pixels of map pixels ``place``; what leaves the plane repeats its rim."""
-        height, width = self.plane.plane_shape
-        box = tuple(slice(s.start * self.pitch, min(s.stop * self.pitch, n)) for s, n in zip(place, (height, width), strict=True))
+    def pixels(self, place: Slices, level: int = 0) -> torch.Tensor:
+        """``(1, 3, 2 h, 2 w)`` network pixels of map pixels ``place``, from a level; what leaves the plane repeats its rim."""
+        pitch = self.pitch // round(self.plane.info.levels[level].scale[-1])
+        shape = self.plane.info.levels[level].shape[-2:]
+        box = tuple(slice(s.start * pitch, min(s.stop * pitch, n)) for s, n in zip(place, shape, strict=True))
         lead = (slice(None),) * (len(self.plane.axes) - 2)
-        image = torch.from_numpy(planes(normalise(self.plane.read(0, (*lead, *box)), self.bounds)))[None]
+        image = torch.from_numpy(planes(normalise(self.plane.read(level, (*lead, *box)), self.bounds)))[None]
         rows, cols = (s.stop - s.start for s in place)
-        missing = rows * self.pitch - image.shape[2], cols * self.pitch - image.shape[3]
+        missing = rows * pitch - image.shape[2], cols * pitch - image.shape[3]
         image = F.pad(image, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else image
-        return resampled(image, self.pitch).expand(-1, 3, -1, -1)
+        return resampled(image, pitch).expand(-1, 3, -1, -1)
+
+    @cached_property
+    def coarse(self) -> int:
+        """The coarsest level that has two pixels or more along a map pixel, whole ones, aligned with those of level 0."""
+        return max(k for k, v in enumerate(self.plane.info.levels) if k == 0 or self._fits(v))
+
+    def _fits(self, level: Level) -> bool:
+        height, width = level.scale[-2:]
+        whole = height == width == round(height) and self.pitch % height == 0 and self.pitch >= 2 * height
+        return whole and not any(level.translation[-2:])
 
 
 def resampled(image: torch.Tensor, pitch: int) -> torch.Tensor:
@@ -128,24 +150,35 @@ def resampled(image: torch.Tensor, pitch: int) -> torch.Tensor:
     return image if pitch == 2 else F.interpolate(image, size=size, mode="area")
 
 
-def run(model: MicroD1Model, pixels: torch.Tensor, *, embed: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-    """Geometry ``(L * 4, h, w)`` with foreground as a probability and offsets in map pixels; embedding ``(D, h / 2, w / 2)``.
-
-    Without ``embed`` the embedding is empty, and the network is run as far as its geometry.
-    """
-    rows, cols = (n // 2 for n in pixels.shape[2:])
+@contextmanager
+def looking(pixels: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Pixels as the network takes them, computed with in bfloat16 where the processor has it."""
     fast = bool(torch.cpu._is_avx512_bf16_supported())
-    ready = padded(pixels).to(memory_format=torch.channels_last)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast):
-        geometry, embedding = model.eyes[0](ready, embed=embed)
+        yield padded(pixels).to(memory_format=torch.channels_last)
+
+
+def run(model: MicroD1Model, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Geometry ``(L * 6, h, w)`` with probabilities, and offsets in map pixels; embedding ``(D, h / 2, w / 2)``."""
+    rows, cols = (n // 2 for n in pixels.shape[2:])
+    with looking(pixels) as ready:
+        geometry, embedding = model.eyes[0](ready)
         maps = geometry[0, ..., :rows, :cols].float()
-        maps[:, 0] = torch.sigmoid(maps[:, 0])
-        maps[:, 2:] *= OFFSET_UNIT
+        maps[:, _LIKELIHOODS] = torch.sigmoid(maps[:, _LIKELIHOODS])
+        maps[:, 2:4] *= OFFSET_UNIT
     return maps.flatten(0, 1), embedding[0, :, : -(-rows // 2), : -(-cols // 2)].float()
 
 
-OFFSET_UNIT = 16.0
-"""Offsets were learned in this many map pixels; see :mod:`micro_nb.learn.targets`."""
+def windows(plane: MicroImage) -> list[tuple[tuple[float, float], np.ndarray]]:
+    """Windows spread evenly over a plane: the middle of each, in shares of the plane, and its pixels ``(..., h, w)``."""
+    lead = (slice(None),) * (len(plane.axes) - 2)
+    starts = [np.linspace(0, n - min(n, _SIDE), _ACROSS).astype(int) for n in plane.plane_shape]
+    height, width = plane.plane_shape
+    return [
+        (((y + _SIDE / 2) / height, (x + _SIDE / 2) / width), plane.read(0, (*lead, slice(y, y + _SIDE), slice(x, x + _SIDE))))
+        for y in starts[0]
+        for x in starts[1]
+    ]
 
 
 def plane_bounds(plane: MicroImage) -> tuple[float, float]:

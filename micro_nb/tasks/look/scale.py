@@ -1,8 +1,4 @@
-"""At which scale to look: where the network, run on a few places at several scales, is surest to see objects of its own size.
-
-Training scales every object to about the same diameter. Seen too small or too large, objects are found with less certainty, or
-are not of that diameter; the sum over objects of area x certainty x nearness to it has its maximum where the scale is right.
-"""
+"""At which scale to look: texture tells how large objects are, in a few cheap glances, each more strided than the last."""
 
 from __future__ import annotations
 
@@ -11,27 +7,27 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
-from ...tiles.plan import Slices
-from .decode import Decoding, objects_of
-from .network import TileMaps
-from .places import FIXED
+from ...data.image import MicroImage
+from ...models.micro_d1 import MicroD1Model
+from ...models.ontology import ontology
+from .network import TileMaps, windows
 
 PITCHES = (1, 2, 4, 8, 16, 32, 64)
-_SIDE = 176
-"""Map pixels along a place that is looked at; the middle alone of a plane that is no wider than two."""
-_HALO, _LEAST_SIDE = 8, 24
-_SPREAD = 0.5
-"""Of the nearness to the right diameter, in natural logarithms."""
-_NOT_FAR, _NOT_FAR_PARTS, _LEVEL = 0.4, 0.1, 0.93
-"""How much of the best a finer scale is worth at least: for whole objects, and for nuclei, which cover less; a scale is
-a peak where it is worth this share of its neighbours."""
-_FEW = 10.0
-"""So many objects of the right size count half; a few large ones at a coarse scale are often clumps."""
-_PARTS = ("nucleus",)
-"""Layers that may have a scale of their own."""
-_OWN, _SEEN, _BESIDE = 2.1, 0.004, 0.05
-"""They have one where it is so much finer, worth at least this, and at least this share of what whole objects are worth."""
+LARGE = 1 << 22
+"""Planes of more pixels than this are glanced at where something shows; smaller ones in the middle and two corners."""
+_SIDE, _LEAST_SIDE = 128, 16
+"""Map pixels along a glance, and along the smallest plane that is glanced at."""
+_FIXED = ((0.25, 0.25), (0.5, 0.5), (0.75, 0.75))
+_CHOSEN, _SHOWS, _BEST = 4, 0.5, 90
+"""How many places of a large plane are chosen, among those whose contrast is this share of the percentile of all contrasts."""
+_SIZES = np.arange(-3, 7.01, 0.05)
+"""log2 of the diameters that are weighed against each other, over the one that the network knows."""
+_DOUBT, _NEAR, _NEVER = 0.1, 0.5, 1e3
+"""How often a glance may be wrong altogether, so that none has the last word; octaves that are near; log odds against a size that
+nothing has."""
+_WIDER = 1.5
 
 
 @dataclass(frozen=True)
@@ -42,26 +38,23 @@ class Scale:
     ----------
     pitch : pixels of level 0 along a map pixel; the network sees ``2 / pitch`` of its pixels along a pixel of level 0.
     diameter_px : typical object diameter in pixels of level 0.
-    source : ``"argument"``, or ``"searched"`` over the ``tried`` pitches.
-    tried : pitches that were looked at.
-    scores : what each was worth; 0 too where objects found with it are larger or smaller than they can be.
+    source : ``"argument"``, or ``"predicted"`` from glances.
+    sure : how probable it is that the diameter is right within half an octave, 0 to 1.
     """
 
     pitch: int
     diameter_px: float
     source: str
-    tried: tuple[int, ...] = ()
-    scores: tuple[float, ...] = ()
+    sure: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """JSON values."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Scale:
         """What :meth:`to_dict` gave."""
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**plain)
+        return cls(**values)
 
 
 def pitch_for(diameter_px: float, target: float) -> int:
@@ -69,109 +62,73 @@ def pitch_for(diameter_px: float, target: float) -> int:
     return int(np.clip(round(2 * diameter_px / target), 1, PITCHES[-1]))
 
 
-def find_scales(
-    maps_at: Callable[[int], TileMaps],
-    decodings: Mapping[str, Decoding],
-    *,
-    shape: tuple[int, int],
-    target: float,
-    diameter_px: float | None = None,
-    places: Sequence[tuple[float, float]] = FIXED,
-    sizes: tuple[float, float] | None = None,
-) -> dict[str, Scale]:
-    """The scale of each layer for a plane: that of the first, or a finer one where a layer's objects are much smaller.
+def find_scale(maps_at: Callable[[int], TileMaps], plane: MicroImage, model: MicroD1Model) -> Scale:
+    """The scale of a plane from glances at it.
 
     Parameters
     ----------
     maps_at : pitch -> the plane as the network sees it.
-    decodings : layer -> how its objects are found; in the order of the network's layers.
-    shape : of the plane, pixels of level 0.
-    target : diameter in pixels of the network that it was trained for.
-    diameter_px : a known diameter in pixels of level 0, which ends the search.
-    sizes : the least and the largest diameter that objects can have, see :func:`.sizes.sizes_px`; scales at which only others
-        are found are worth nothing, unless all are.
-    places : middles of the places that are looked at, in shares of the plane, see :func:`.places.telling`.
     """
-    if diameter_px is not None:
-        return dict.fromkeys(decodings, Scale(pitch_for(diameter_px, target), float(diameter_px), "argument"))
-    tried = [p for p in PITCHES if p == 1 or min(shape) >= _LEAST_SIDE * p]
-    glances = [_glances(maps_at(p), places) for p in tried]
-    found: dict[str, Scale] = {}
-    whole: Scale | None = None
-    for k, (name, decoding) in enumerate(decodings.items()):
-        if whole is not None and name not in _PARTS:
-            found[name] = whole
-            continue
-        worth = [_worth([g[4 * k : 4 * k + 4] for g in seen], decoding, target) for seen in glances]
-        worth = worth if sizes is None else _possible(worth, tried, sizes)
-        best = _finest([score for score, _ in worth], _NOT_FAR if whole is None else _NOT_FAR_PARTS)
-        own = _scale(tried, worth, best, target)
-        found[name] = own if whole is None or _of_its_own(own, worth[best][0], whole) else whole
-        whole = whole or own
-    return found
+    return said({p: glances(maps_at(p)) for p in pitches(plane)}, model, possible(plane, model))
 
 
-def _possible(worth: list[tuple[float, float]], tried: list[int], sizes: tuple[float, float]) -> list[tuple[float, float]]:
-    """The worth of pitches at which objects of a possible size are found; of all pitches where there are none."""
-    found = [(score if sizes[0] <= d * p <= sizes[1] else 0.0, d) for (score, d), p in zip(worth, tried, strict=True)]
-    return found if any(score > 0 for score, _ in found) else worth
+def possible(plane: MicroImage, model: MicroD1Model) -> tuple[float, float]:
+    """The least and the largest diameter, in pixels of level 0, that what the model was trained on can have.
+
+    They are known where the size of a pixel is; sizes of the ontology are widened both ways, as sections shrink and cells spread.
+    """
+    widths = [width for axis, width in (plane.pixel_size or {}).items() if axis in ("y", "x")]
+    sizes = [s for c in model.calibration.get("object_concepts", ()) if (s := ontology().size_um(c)) is not None]
+    if not widths or not sizes:
+        return 0.0, np.inf
+    return min(s.low_um for s in sizes) / _WIDER / max(widths), max(s.high_um for s in sizes) * _WIDER / min(widths)
 
 
-def _scale(tried: list[int], worth: list[tuple[float, float]], best: int, target: float) -> Scale:
-    diameter = worth[best][1] * tried[best]
-    scores = tuple(round(score, 5) for score, _ in worth)
-    return Scale(pitch_for(diameter, target), round(diameter, 2), "searched", tuple(tried), scores)
+def pitches(plane: MicroImage) -> list[int]:
+    """Of the glances at a plane."""
+    return [p for p in PITCHES if p == 1 or min(plane.plane_shape) >= _LEAST_SIDE * p]
 
 
-def _of_its_own(own: Scale, score: float, whole: Scale) -> bool:
-    """Whether parts are so much smaller than the whole objects that they need a look of their own."""
-    return own.pitch * _OWN <= whole.pitch and score >= max(_SEEN, _BESIDE * max(whole.scores))
+def glances(maps: TileMaps) -> np.ndarray:
+    """``(places, 352)``: the texture of places that stand for a plane."""
+    cores = dict.fromkeys((_around(y, maps.shape[0]), _around(x, maps.shape[1])) for y, x in telling(maps.plane))
+    return np.stack([maps.glance((slice(*y), slice(*x))) for y, x in cores])
 
 
-def _finest(scores: list[float], not_far: float) -> int:
-    """The finest scale that is better than its neighbours and not far below the best: what is large is made of what is small."""
-    ends = [0.0, *scores, 0.0]
-    peaks = [k for k, score in enumerate(scores) if score >= _LEVEL * max(ends[k], ends[k + 2])]
-    return next(k for k in peaks if scores[k] >= not_far * max(scores))
+def said(seen: Mapping[int, np.ndarray], model: MicroD1Model, between: tuple[float, float] = (0.0, np.inf)) -> Scale:
+    """What all glances say together of sizes ``between`` two; ``seen`` is pitch -> ``(places, 352)``."""
+    octaves, target = np.array(model.size.OCTAVES), model.config.diameter_px
+    diameters = target * 2**_SIZES
+    total = np.where((diameters >= between[0]) & (diameters <= between[1]), 0.0, -_NEVER)
+    for pitch, textures in seen.items():
+        with torch.inference_mode():
+            p = model.size(torch.from_numpy(textures)).exp().mean(0).numpy()
+        total += np.interp(_SIZES - np.log2(pitch / 2), octaves, np.log((1 - _DOUBT) * p + _DOUBT / len(octaves)))
+    best = int(total.argmax())
+    diameter = float(diameters[best])
+    share = np.exp(total - total[best])
+    sure = share[np.abs(_SIZES - _SIZES[best]) < _NEAR].sum() / share.sum()
+    return Scale(pitch_for(diameter, target), round(diameter, 2), "predicted", round(float(sure), 3))
 
 
-def _glances(maps: TileMaps, places: Sequence[tuple[float, float]]) -> list[np.ndarray]:
-    """Geometry ``(L * 4, h, w)`` of the places of a plane."""
-    return [maps.glance(core, _HALO) for core in _cores(maps.shape, places)]
+def telling(plane: MicroImage) -> Sequence[tuple[float, float]]:
+    """Middles of places that stand for a plane, in shares of it; of a large one, spread evenly over those of much contrast."""
+    if plane.plane_shape[0] * plane.plane_shape[1] <= LARGE:
+        return _FIXED
+    middles, seen = zip(*windows(plane), strict=True)
+    contrast = np.array([_contrast(pixels) for pixels in seen])
+    shows = np.flatnonzero(contrast >= _SHOWS * np.percentile(contrast, _BEST))
+    chosen = shows[np.linspace(0, len(shows) - 1, _CHOSEN + 2).round().astype(int)[1:-1]]
+    return [middles[k] for k in dict.fromkeys(chosen.tolist())]
 
 
-def _worth(places: list[np.ndarray], decoding: Decoding, target: float) -> tuple[float, float]:
-    """What a pitch is worth for a layer, and the typical diameter that is found with it, in map pixels."""
-    areas, certain, seen = [], [], 0
-    for geometry in places:
-        labels = objects_of(geometry, decoding)
-        area = np.bincount(labels.ravel())[1:]
-        areas.append(area)
-        certain.append(np.bincount(labels.ravel(), geometry[0].ravel())[1:] / np.maximum(area, 1))
-        seen += labels.size
-    area, sure = np.concatenate(areas), np.concatenate(certain)
-    if area.size == 0:
-        return 0.0, target / 2
-    diameters = 2 * np.sqrt(area / np.pi)
-    near = np.exp(-(np.log(2 * diameters / target) ** 2) / (2 * _SPREAD**2))
-    right = float((near > 0.3).sum())
-    score = float((area * near * np.maximum(sure - 0.5, 0) * 2).sum() / seen) * right / (right + _FEW)
-    return score, typical(diameters)
+def _contrast(pixels: np.ndarray) -> float:
+    """Standard deviation of the grey values of a window; where some are missing, of the others."""
+    grey = pixels.astype(np.float32).reshape(-1, *pixels.shape[-2:]).mean(0)
+    there = grey[np.isfinite(grey)]
+    return float(there.std()) if there.size else 0.0
 
 
-def typical(diameters: np.ndarray) -> float:
-    """Their median, weighed by diameter, so that specks do not decide."""
-    ordered = np.sort(diameters)
-    weight = np.cumsum(ordered)
-    return float(ordered[np.searchsorted(weight, weight[-1] / 2)])
-
-
-def _cores(shape: tuple[int, int], places: Sequence[tuple[float, float]]) -> list[Slices]:
-    """The middle of a small plane, else the places around these middles."""
-    middles = ((0.5, 0.5),) if min(shape) < 2 * _SIDE else places
-    return [(_around(y, shape[0]), _around(x, shape[1])) for y, x in middles]
-
-
-def _around(share: float, n: int) -> slice:
+def _around(share: float, n: int) -> tuple[int, int]:
     start = int(np.clip(share * n - _SIDE / 2, 0, max(0, n - _SIDE))) // 2 * 2
-    return slice(start, min(n, start + _SIDE))
+    return start, min(n, start + _SIDE)

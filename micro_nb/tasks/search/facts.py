@@ -20,8 +20,6 @@ from ...data.region import Region
 from ...render.frame import Frame
 from ...render.look import Look
 
-PLACE = ("y0", "x0", "y1", "x1")
-"""Columns that place a row of an index, px of level 0."""
 BOX = ("bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px")
 _NAMELESS = ("object", "unknown", "")
 _MOST_ELONGATED = 50.0

@@ -26,9 +26,10 @@ import pandas as pd
 from ...data.open import open_image
 from ...data.region import Region
 from ...errors import RegionError
+from ...render.result_view import PLACE
 from ..embed import embed
 from .concept_space import ConceptSpace, implied, narrower, said_concepts, said_words
-from .facts import BOX, PLACE, count_column
+from .facts import BOX, count_column
 from .grades import geometric_mean, standing_out
 from .store import Of
 from .terms import FLOOR, Term, View, measured_score, read_terms

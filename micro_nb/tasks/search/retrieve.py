@@ -14,13 +14,12 @@ from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import ImageNotFoundError, MicroNBError
 from ...progress import track
+from ...render.result_view import PLACE, ResultView
 from ...tiles.where import where as meets
 from ..load import load_model
 from ..text import encode_text
 from .concept_space import ConceptSpace
-from .facts import PLACE
 from .query import image_vector, read_text, region_vector, score_text
-from .result_view import ResultView
 from .sources import gathered, names_a_file, reopened
 from .store import IndexMismatchError, Manifest, Of, Store, check_place
 from .terms import View

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ...data.image import MicroImage
+from ...render.result_view import PLACE
 from ..embed import Embedding, embed
 from .concept_space import EXCLUSIVE, ConceptSpace
-from .facts import BOX, PLACE, filled, look_facts, object_contrast, picture_facts, small_picture, view_facts, with_derived
+from .facts import BOX, filled, look_facts, object_contrast, picture_facts, small_picture, view_facts, with_derived
 from .store import Batch, Of
 from .thumbnails import OBJECT_CONTEXT, evenly, thumbnail
 from .vectors import exemplars

@@ -12,8 +12,8 @@ from ...data.image import MicroImage
 from ...data.region import Region
 from ...render.frame import Frame
 from ...render.look import Look
+from ...render.result_view import SIDE_PX
 
-SIDE_PX = 160
 MOST_BYTES = 16_384
 MOST_FILES = 2_000
 """Of tiles and objects of one image at most this many are kept; others are cut from the image when they are shown."""

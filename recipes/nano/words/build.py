@@ -1,8 +1,9 @@
 """From trained eyes to a whole model: the joint space is aligned, presence calibrated, and everything written as a model folder.
 
-    python -m words.build RUN DATA OUT
+    python -m words.build RUN DATA OUT --shards work/nano/shards work/nano/scenes
 
-``RUN`` is a training folder with the tile network, ``DATA`` the folder of data sets, ``OUT`` the model folder.
+``RUN`` is a training folder with the tile network, ``DATA`` the folder of data sets, ``OUT`` the model folder; the shards are
+those of the training.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import csv
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ import numpy as np
 import torch
 from layout import read_folder
 from safetensors.torch import load_file
+from sets import NEWER
+from shards import read_shards
 from split import Split
 
 from micro_nb.learn.initial import imagenet_weights, load_imagenet
@@ -32,6 +35,8 @@ from .facts import facts_of
 from .features import concepts_seen, views
 from .pictures import captioned, diseases
 from .presence import ask, calibrated, figures, opened
+from .sizes import glanced, right, some
+from .sizes import train as train_sizes
 
 _UNLABELLED = {"captioned": captioned, "chula_rbc_disease": diseases}
 TRAINED_ON = "trained_on.csv"
@@ -42,20 +47,38 @@ COLOURED = 12.0
 def samples_of(data: str | os.PathLike[str], split: Split) -> tuple[list[Sample], list[Sample]]:
     """For training and for validation: all labelled data sets by the split, and pictures without masks, all for training."""
     root = Path(data)
-    labelled = list(read_folder(root))
+    labelled = [*read_folder(root), *newer(root)]
     pictures = [s for name, read in _UNLABELLED.items() if (root / name / "index.csv").is_file() for s in read(root / name)]
-    held = [s for s in labelled if split.of(s) == "val"]
-    return [s for s in labelled if split.of(s) == "train"] + pictures, held
+    parts = {id(s): s.facts.get("part") or split.of(s) for s in labelled}
+    held = [s for s in labelled if parts[id(s)] == "val"]
+    return [s for s in labelled if parts[id(s)] == "train"] + pictures, held
+
+
+def newer(root: Path) -> Iterator[Sample]:
+    """Samples of the data sets that are not in the frozen split; their facts say what they are for."""
+    for name, read in NEWER.items():
+        for s in read(root / name) if (root / name / "index.csv").exists() else ():
+            image = np.ascontiguousarray(np.broadcast_to(np.atleast_3d(s.image), (*s.image.shape[:2], 3)))
+            said = {"part": s.part, "modality": s.kind}
+            yield Sample(image, s.labels, s.names, s.dataset, s.name, s.group, s.diameter_px, said)
 
 
 def with_eyes(run: str | os.PathLike[str]) -> MicroD1Model:
     """A model with the tile network of a training folder and the global encoder of ImageNet, its joint space untrained."""
     torch.manual_seed(0)
     model = MicroD1Model(MicroD1Config())
-    model.tile.load_state_dict(load_file(Path(run) / "tile.safetensors"))
+    weights = load_file(Path(run) / "tile.safetensors")
+    model.tile.load_state_dict({k: weights[k] for k in model.tile.state_dict()})
     load_imagenet(model.thumb.encoder, imagenet_weights())
     load_head(model, imagenet_weights())
     return prepared(model)
+
+
+def size(model: MicroD1Model, shards: Sequence[Path]) -> dict[str, float]:
+    """Trains the size head; source of held-out pictures -> share of them whose diameter is said right."""
+    parts = [some(read_shards(*shards), part) for part in ("train", "val")]
+    train_sizes(model, glanced(parts[0], model, changed=1))
+    return right(glanced(parts[1], model), model)
 
 
 def load_head(model: MicroD1Model, path: str | os.PathLike[str]) -> None:
@@ -71,6 +94,7 @@ def build(
     data: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
+    shards: Sequence[Path] = (),
     aligning: Aligning | None = None,
     copies: int = 1,
 ) -> dict[str, Any]:
@@ -81,6 +105,7 @@ def build(
     run : folder of a finished training of the tile network.
     data : folder of the data sets it was trained on.
     out : model folder; written whole at the end.
+    shards : of the training, from which it learns how large objects are.
     aligning, copies : how the joint space is trained, and on how many changed views of each image beside the plain one.
 
     Returns
@@ -89,6 +114,7 @@ def build(
     """
     train, held = samples_of(data, Split.read("nano"))
     model = with_eyes(run)
+    sized = size(model, shards)
     seen = views([s.reduced() for s in train], model, copies=copies)
     losses = Aligner(model, seen, aligning).run()
     objects, images = concepts_seen(seen)
@@ -97,7 +123,11 @@ def build(
     model.calibration["shown_in"] = shown_in(train, objects)
     asked = ask(((s.dataset, opened(s), facts_of(s)) for s in held), model)
     model.calibration["presence"] = calibrated(asked)
-    found = {"presence": figures(asked, model.calibration["presence"]).round(4).to_dict("records"), "loss": losses[-1]}
+    found = {
+        "presence": figures(asked, model.calibration["presence"]).round(4).to_dict("records"),
+        "sizes": sized,
+        "loss": losses[-1],
+    }
     write(model, out, train, found, Path(data))
     return found
 
@@ -144,8 +174,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("run", "data", "out"):
         parser.add_argument(name)
+    parser.add_argument("--shards", type=Path, nargs="+", default=[Path("work/nano/shards"), Path("work/nano/scenes")])
     args = parser.parse_args()
-    print(json.dumps(build(args.run, args.data, args.out), indent=1))
+    print(json.dumps(build(args.run, args.data, args.out, shards=args.shards), indent=1))
 
 
 if __name__ == "__main__":

@@ -49,6 +49,16 @@ _DATASETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("blood smear", "brightfield", "red blood cell", "bright background"),
         ("human", "stain", "structure", "nucleus"),
     ),
+    "pbc_blood_boxes": (
+        ("blood smear", "brightfield", "Giemsa", "red blood cell", "bright background"),
+        ("human", "Wright stain", "nucleus", "structure"),
+    ),
+    "tnbc_he_nuclei": (
+        ("histology", "brightfield", "hematoxylin and eosin", "tissue section", "nucleus", "bright background"),
+        ("specimen", "structure", "cell type", "stain", "nucleolus", "mitotic figure", "chromatin"),
+    ),
+    "wsu_plant_em/pores": (("scanning electron microscopy", "pore"), ("specimen", "structure", "object")),
+    "wsu_plant_em/chloroplasts": (("transmission electron microscopy", "chloroplast"), ("specimen", "structure", "object")),
     "chula_rbc_disease": (
         ("blood smear", "brightfield", "red blood cell", "bright background"),
         ("human", "stain", "structure", "nucleus", "cell type"),

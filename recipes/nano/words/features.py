@@ -16,7 +16,6 @@ from micro_nb.models.micro_d1.processing_micro_d1 import normalise
 from micro_nb.progress import Progress
 from micro_nb.tasks.look.network import resampled, run
 from micro_nb.tasks.look.scale import pitch_for
-from micro_nb.tasks.look.second import SMALL, closer_pitch
 
 from .facts import Facts, facts_of
 
@@ -68,11 +67,6 @@ def view(sample: Sample, facts: Facts, model: MicroD1Model, rng: np.random.Gener
     planes = torch.from_numpy(image)[None]
     embedding = _embedded(planes, model, pitch)
     pooled, names = _objects(sample.labels, sample.names, embedding, pitch, (turn, flip))
-    small = _small(sample)
-    if small.any() and closer_pitch(pitch) < pitch:  # these are named from a second, finer look
-        finer = closer_pitch(pitch)
-        more, named = _objects({"object": small}, sample.names, _embedded(planes, model, finer), finer, (turn, flip))
-        pooled, names = np.concatenate([pooled, more]), names + named
     with torch.inference_mode():
         seen = model.thumb.look(model.processor.thumbnail(planes))[0].numpy().astype(np.float16)
     cells = embedding.reshape(len(embedding), -1)
@@ -89,13 +83,6 @@ def _embedded(planes: torch.Tensor, model: MicroD1Model, pitch: int) -> np.ndarr
     """``(D, h, w)`` of an image ``(1, 3, H, W)``."""
     rows, cols = (n // pitch * pitch for n in planes.shape[2:])
     return run(model, resampled(planes[:, :, :rows, :cols], pitch))[1].numpy()
-
-
-def _small(sample: Sample) -> np.ndarray:
-    """Whole objects that are much smaller than the typical one, the others left out."""
-    labels = np.maximum(sample.labels.get("object", np.zeros((1, 1), np.int32)), 0)
-    areas = np.bincount(labels.ravel())
-    return np.where((areas < np.pi / 4 * (SMALL * sample.diameter_px) ** 2)[labels], labels, 0)
 
 
 def _objects(

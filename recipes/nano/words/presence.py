@@ -26,6 +26,7 @@ from micro_nb.tasks.text import encode_text
 from .facts import Facts
 
 _NULL = 2000
+_WIDE = {"microscopy", "light microscopy", "electron microscopy"}
 _ENOUGH = 100
 """With so many prompts asked of images of the same modality, where it is hardest to say no, these alone are the null."""
 
@@ -70,12 +71,13 @@ def ask(images: Iterable[tuple[str, MicroImage, Facts]], model: MicroD1Model) ->
             _, seen = look_at(image, model)
             whole = image_vector(seen, model)
             vectors = {layer: object_vectors(seen, layer, model) for layer in seen.layers}
+            alike = {d for d, _, other in everything if _modality(other) & _modality(facts)}
             for concept, word in zip(concepts, words, strict=True):
                 if concept in facts.unknown:
                     continue
-                _, meant, odds = best_layer(word, vectors, vocabularies[bool(seen.stain)], concept)
+                _, meant, odds = best_layer(word, vectors, vocabularies[seen.coloured], concept)
                 score = parts(float(whole @ word), odds[meant], model)
-                hard = concept not in facts.present and any((d, concept) in shown for d, _, g in everything if _kindred(g, facts))
+                hard = concept not in facts.present and any((d, concept) in shown for d in alike)
                 found.append(Asked(dataset, concept, *score, int(meant.sum()), concept in facts.present, hard))
             progress.advance()
     return found
@@ -87,10 +89,10 @@ def opened(sample: Sample) -> MicroImage:
     return open_image(sample.image[..., 0]) if grey else open_image(sample.image, axes="yxc")
 
 
-def _kindred(a: Facts, b: Facts) -> bool:
-    """Whether two images are of one modality."""
-    kinds = {c.id for c in ontology().values() if c.kind == "modality"}
-    return bool(kinds & a.present & b.present - {"microscopy", "light microscopy", "electron microscopy"})
+def _modality(facts: Facts) -> frozenset[str]:
+    """What an image was taken with, as narrowly as it is known."""
+    known = ontology()
+    return frozenset(c for c in facts.present if known[c].kind == "modality") - _WIDE
 
 
 def calibrated(asked: Sequence[Asked], *, seed: int = 0) -> dict[str, Any]:

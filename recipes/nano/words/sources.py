@@ -8,7 +8,8 @@ from itertools import takewhile
 from pathlib import Path
 
 from micro_nb.errors import CorruptImageError
-from micro_nb.learn.card import COLUMNS, Source
+
+from .card import COLUMNS, Source
 
 
 def read_sources(readme: str | os.PathLike[str], *, names: Sequence[str] | None = None) -> list[Source]:

@@ -1,4 +1,4 @@
-"""Depthwise convolutions whose gradients are fast on a processor in bfloat16, where some of PyTorch's take tens of times the rest.
+"""Depthwise convolutions whose gradients are fast on a processor in bfloat16, where some of PyTorch's take most of a step.
 
 Gradients of a 5 x 5 kernel are put together from those of four 3 x 3 kernels over shifted pictures; gradients of the picture of a
 strided convolution are taken in float32. Values are those of :class:`torch.nn.Conv2d`, to rounding.
@@ -36,13 +36,14 @@ class _Convolved(torch.autograd.Function):
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None, None]:  # type: ignore[override]
         (x, weight), stride = ctx.saved_tensors, ctx.stride
         grad = grad.contiguous(memory_format=torch.channels_last)
-        exact = torch.bfloat16 if stride == 1 else torch.float32
-        of_x = None
+        of_x = of_weight = None
         if ctx.needs_input_grad[0]:
-            of_x = _gradients(
-                grad.to(exact), torch.empty_like(x, dtype=exact), weight.to(exact), stride, weight.shape[-1] // 2, 0
-            ).to(x.dtype)
-        return of_x, _of_weight(grad, x, weight, stride) if ctx.needs_input_grad[1] else None, None
+            exact = torch.bfloat16 if stride == 1 else torch.float32
+            like = torch.empty_like(x, dtype=exact)
+            of_x = _gradients(grad.to(exact), like, weight.to(exact), stride, weight.shape[-1] // 2, 0).to(x.dtype)
+        if ctx.needs_input_grad[1]:
+            of_weight = _of_weight(grad, x, weight, stride)
+        return of_x, of_weight, None
 
 
 def _of_weight(grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, stride: int) -> torch.Tensor:

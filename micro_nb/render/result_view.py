@@ -12,9 +12,12 @@ from typing import Any
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from ...render.png import draw_text, encode_png, printable, shorten
-from .facts import PLACE
-from .thumbnails import SIDE_PX
+from .png import draw_text, encode_png, printable, shorten
+
+SIDE_PX = 160
+"""Width and height of a thumbnail."""
+PLACE = ("y0", "x0", "y1", "x1")
+"""Columns that say where in its image a row lies, px."""
 
 _ACROSS, _LINE, _GAP = 5, 18, 6
 _PALE = (240, 242, 245)

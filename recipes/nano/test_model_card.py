@@ -1,12 +1,19 @@
+# ruff: noqa: D103
 """The model card says what was measured, marks what was trained on, and shows failures."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.append(str(Path(__file__).parents[2] / "tests/learn"))  # its labelled folders
+
 from labelled_sets import Oracle, boxes_folder, masks_folder
+from words.card import About, Source, write_card
 
 from micro_nb.errors import WriteError
-from micro_nb.learn.card import About, Source, write_card
 from micro_nb.learn.evaluate import evaluate
 
 ABOUT = About("Micro-D1 nano", "Eyes for microscopy.", ("Counting nuclei.",), ("Thick sections.",), facts={"parameters": "3 M"})

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 
-from ..data.atomic import writing_file
-from ..errors import WriteError
-from .evaluation import Evaluation
-from .judgements import JUDGEMENTS
+from micro_nb.data.atomic import writing_file
+from micro_nb.errors import WriteError
+from micro_nb.learn.evaluation import Evaluation
+from micro_nb.learn.judgements import JUDGEMENTS
 
 FAILURES = "failures"
 _SHOWN = (
