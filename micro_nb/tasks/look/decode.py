@@ -34,7 +34,7 @@ class Decoding:
     votes: float = 5.0
     neck: float = 0.8
     certainty: float = 0.75
-    evidence: float = 8.0
+    evidence: float = 5.0
 
 
 def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
@@ -88,8 +88,8 @@ def _gathered(votes: np.ndarray, decoding: Decoding) -> np.ndarray:
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:
-    """The largest piece of each object, stray pixels given to the object around them, numbered from 1."""
-    pieces = _pieces(labels)
+    """The largest piece of each object, stray pixels given to the object around them."""
+    pieces = np.asarray(label(labels, background=0, connectivity=1))  # type: ignore[no-untyped-call]
     inside = np.flatnonzero(pieces.ravel())
     number = pieces.ravel()[inside]
     size = np.bincount(number, minlength=1)
@@ -104,11 +104,4 @@ def _whole(labels: np.ndarray) -> np.ndarray:
         near = ndi.binary_dilation(stray) & (labels > 0)  # what lies elsewhere gives nothing to strays
         given = watershed(np.zeros(labels.shape, np.uint8), np.where(near, kept, 0), mask=near)  # type: ignore[no-untyped-call]
         kept = np.where(stray, given, kept)
-    present = np.bincount(kept.ravel()) > 0
-    present[0] = False
-    return (np.cumsum(present) * present).astype(np.int32)[kept]
-
-
-def _pieces(labels: np.ndarray) -> np.ndarray:
-    """Connected pieces of equal label, numbered from 1; 0 stays 0."""
-    return np.asarray(label(labels, background=0, connectivity=1))  # type: ignore[no-untyped-call]
+    return np.asarray(kept, np.int32)
