@@ -36,7 +36,7 @@ def textures(diameter_px: float, pitches: tuple[int, ...] = (1, 2, 4, 8)) -> dic
 
 
 def test_the_pitch_brings_objects_to_the_size_the_network_knows() -> None:
-    assert [pitch_for(d, 22.0) for d in (5, 11, 22, 90)] == [1, 1, 2, 8]
+    assert [pitch_for(d, 22.0) for d in (5, 11, 22, 90)] == [1, 1, 2, 6]
 
 
 @pytest.mark.parametrize("diameter", [7.0, 22.0, 150.0])

@@ -135,7 +135,7 @@ def measurement(
             raise LanguageError(f"a measurement named {name!r} is already declared by {by}; choose another name")
         if any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(function).parameters.values()):
             raise LanguageError(f"the measurement {name!r} takes *arguments; declare them one by one")
-        if function.__module__.startswith(f"{__package__}."):
+        if function.__module__.startswith(f"{__package__}.") and name in table("measures"):
             _declared[name] = _built_in(name, function, group)
             return function
         asked = dict(examples) if isinstance(examples, Mapping) else dict.fromkeys(examples, "")

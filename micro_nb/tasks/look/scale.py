@@ -27,7 +27,9 @@ _SIZES = np.arange(-3, 7.01, 0.05)
 _DOUBT, _NEAR, _NEVER = 0.1, 0.5, 1e3
 """How often a glance may be wrong altogether, so that none has the last word; octaves that are near; log odds against a size that
 nothing has."""
-_WIDER = 1.5
+_WIDER, _LARGER = 1.5, 1.36
+"""How far sizes of the ontology are widened; how much larger than in the middle of training objects are looked at: small ones and
+thin rims gain, large ones lose little (chosen on training pictures)."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ class Scale:
 
 
 def pitch_for(diameter_px: float, target: float) -> int:
-    """The pitch at which objects of this diameter are nearest to ``target`` pixels of the network."""
-    return int(np.clip(round(2 * diameter_px / target), 1, PITCHES[-1]))
+    """The pitch at which objects of this diameter are nearest to a little more than ``target`` pixels of the network."""
+    wanted = max(1.0, 2 * diameter_px / (target * _LARGER))
+    finer = int(wanted)
+    return min(finer + (wanted**2 > finer * (finer + 1)), PITCHES[-1])
 
 
 def find_scale(maps_at: Callable[[int], TileMaps], plane: MicroImage, model: MicroD1Model) -> Scale:
