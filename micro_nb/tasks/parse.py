@@ -160,7 +160,8 @@ def parse_seen(
     recognised = recognise(image_vector(seen, model), model, seen.thumbnail)
     if prompts is None:
         modality = recognised.get("modality", {}).get("name")
-        chosen = _everything(seen, vocabulary, model, vocabulary.out_of_place(modality, coloured=seen.coloured))
+        strange = vocabulary.out_of_place(modality, coloured=seen.coloured)
+        chosen = _everything(seen, vocabulary, model, strange if modality else strange | {""})
     else:
         chosen = _asked(seen, prompts, vocabulary, model)
     layers = [name for name in seen.layers if chosen.name[name].any()] or [next(iter(seen.layers))]

@@ -122,7 +122,7 @@ def test_empty_prompts_and_tiles_are_refused(untrained, scene, prompts, tile):
 def test_how_it_was_looked_at_is_json(untrained, scene):
     made_by = mnb.parse(scene.image, "nucleus", model=untrained).made_by
     assert json.loads(json.dumps(dict(made_by)))["scale"]["pitch"] >= 1
-    assert Scale.from_dict(json.loads(json.dumps(made_by["scale"]))).to_dict() == made_by["scale"]
+    assert Scale(**json.loads(json.dumps(made_by["scale"]))).to_dict() == made_by["scale"]
 
 
 def test_presence_is_judged_against_the_null_and_unknown_things_are_not_judged():

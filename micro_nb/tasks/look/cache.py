@@ -104,7 +104,7 @@ def _load(folder: Path) -> Seen | None:
         note = json.loads(note_path.read_text(encoding="utf-8"))
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
             layers = {name: _layer(folder, name, note["shapes"], arrays) for name in note["layers"]}
-            scale = Scale.from_dict(note["scale"])
+            scale = Scale(**note["scale"])
             seen = Seen(
                 layers, scale, arrays["detail"], arrays["tiles"], arrays["boxes"], arrays["thumbnail"].astype(np.float32),
                 tuple(note["bounds"]), note["weights_id"], note["image_id"], note["coloured"],

@@ -53,11 +53,6 @@ class Scale:
         """JSON values."""
         return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Scale:
-        """What :meth:`to_dict` gave."""
-        return cls(**values)
-
 
 def pitch_for(diameter_px: float, target: float) -> int:
     """The pitch at which objects of this diameter are nearest to a little more than ``target`` pixels of the network."""
