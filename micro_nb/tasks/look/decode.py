@@ -75,7 +75,7 @@ def _sure(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.
     mean = np.bincount(numbers, p) / np.maximum(np.bincount(numbers), 1)
     kept = (mean >= decoding.certainty) & (np.bincount(numbers, np.maximum(2 * p - 1, 0)) >= decoding.evidence)
     kept[0] = False
-    return (np.cumsum(kept) * kept).astype(np.int32)[labels]
+    return np.asarray((np.cumsum(kept) * kept).astype(np.int32)[labels])
 
 
 def _gathered(votes: np.ndarray, decoding: Decoding) -> np.ndarray:
