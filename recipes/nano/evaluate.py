@@ -1,11 +1,11 @@
 """How well objects are found: AP at IoU 0.5 of held-out pictures, looked at once at their true scale.
 
     python evaluate.py --shards work/nano/shards --weights work/nano/run/tile.safetensors
-    python evaluate.py --shards work/nano/shards --shipped
+    python evaluate.py --shards work/nano/shards --shipped --diameter 30
 
 AP is TP / (TP + FP + FN) of a picture, mean over pictures; objects found mostly where nothing is known are not counted. The
-second line looks with the weights that the package ships (needs micro_nb), by the network and the decoding alone: no search for
-the scale, no second look, no rules. Where people drew boxes, the found objects' boxes are compared with them.
+second line looks with the weights of the package, as large as ``parse`` looks. Where people drew boxes, the found objects' boxes
+are compared with them.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def test_a_large_plane_goes_through_the_network_once_for_all_layers(monkeypatch:
     monkeypatch.setattr(network, "WINDOW", 64)
     monkeypatch.setattr(seen, "WINDOW", 64)
     monkeypatch.setattr(network, "_KEPT", 16)  # of 25 windows
-    monkeypatch.setattr(seen, "_KEEP_BYTES", 16 * 18 * 64 * 64 * 2)
+    monkeypatch.setattr(seen, "_KEEP_BYTES", 16 * 12 * 64 * 64 * 2)
     looked: list[tuple[slice, slice]] = []
     look = TileMaps.look
 
@@ -102,4 +102,5 @@ def test_a_large_plane_goes_through_the_network_once_for_all_layers(monkeypatch:
 
 def test_a_small_plane_is_glanced_at_once() -> None:
     plane = open_image(np.random.default_rng(0).integers(0, 255, (100, 120)).astype(np.uint8))
-    assert glances(TileMaps(load_model(), plane, 2, plane_bounds(plane))).shape == (1, 352)
+    maps = TileMaps(load_model(), plane, 2, plane_bounds(plane))
+    assert glances(maps, telling(plane)).shape == (1, 352)

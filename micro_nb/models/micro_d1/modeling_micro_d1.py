@@ -40,12 +40,13 @@ class SizeHead(nn.Module):
     middle: torch.Tensor
     spread: torch.Tensor
 
-    def __init__(self, width: int = 128) -> None:
+    def __init__(self) -> None:
         super().__init__()
         features = 2 * sum(PYRAMID[1:])
         self.register_buffer("middle", torch.zeros(features))
         self.register_buffer("spread", torch.ones(features))
-        self.layers = nn.Sequential(nn.Dropout(0.2), nn.Linear(features, width), nn.ReLU(), nn.Dropout(0.3), nn.Linear(width, 49))
+        said = nn.Linear(128, len(self.OCTAVES))
+        self.layers = nn.Sequential(nn.Dropout(0.2), nn.Linear(features, 128), nn.ReLU(), nn.Dropout(0.3), said)
 
     @staticmethod
     def pooled(pyramid: list[torch.Tensor]) -> torch.Tensor:  # strides 2, 4, 8, 16

@@ -42,8 +42,7 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
 
     Parameters
     ----------
-    geometry : ``(6, h, w)``: probability of the foreground, distance, offsets y and x in map pixels, probabilities of a boundary
-        and of a centre.
+    geometry : ``(4, h, w)``: probability of the foreground, distance, offsets y and x in map pixels; more is not looked at.
 
     Returns
     -------

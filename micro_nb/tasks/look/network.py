@@ -29,14 +29,12 @@ WINDOW = 768
 """Map pixels along a window's core."""
 HALO = 64
 """Map pixels read around a core: 128 pixels of the network, beyond which a pixel changes the maps by less than their rounding."""
-CHANNELS = len(GEOMETRY)
-"""Maps of a layer."""
+CHANNELS = GEOMETRY.index("boundary")
+"""Maps of a layer that objects are made of; boundaries and seeds are learned beside them, and not asked."""
 _KEPT = 24
 _COARSE, _WHOLE = 1 << 19, 1 << 24
 _ACROSS, _SIDE = 6, 256
 """Windows along each axis that stand for a large plane, and pixels of level 0 along one."""
-_LIKELIHOODS = (0, 4, 5)
-"""Maps of a layer that are learned as logits: foreground, boundary, seed."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +43,7 @@ class Tiled:
 
     Attributes
     ----------
-    geometry : ``(L * 6, h, w) float16``, layer by layer: probability of the foreground, distance, offsets y and x in map pixels,
-        probabilities of a boundary between objects and of a centre.
+    geometry : ``(L * 4, h, w) float16``, layer by layer: probability of the foreground, distance, offsets y and x in map pixels.
     embedding : ``(D, h / 2, w / 2) int8``; times ``unit (D,)`` it is the embedding.
     """
 
@@ -86,7 +83,7 @@ class TileMaps:
         return TileGrid(self.shape, tile=WINDOW)
 
     def geometry(self, core: Slices) -> np.ndarray:
-        """``(L * 6, h, w)`` of one core, as :class:`~micro_nb.tiles.assemble.TiledMaps` asks for it."""
+        """``(L * 4, h, w)`` of one core, as :class:`~micro_nb.tiles.assemble.TiledMaps` asks for it."""
         return self.at(core).geometry
 
     def at(self, core: Slices) -> Tiled:
@@ -159,12 +156,12 @@ def looking(pixels: torch.Tensor) -> Iterator[torch.Tensor]:
 
 
 def run(model: MicroD1Model, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Geometry ``(L * 6, h, w)`` with probabilities, and offsets in map pixels; embedding ``(D, h / 2, w / 2)``."""
+    """Geometry ``(L * 4, h, w)`` with the foreground as a probability, and offsets in map pixels; embedding ``(D, h / 2, w / 2)``."""
     rows, cols = (n // 2 for n in pixels.shape[2:])
     with looking(pixels) as ready:
         geometry, embedding = model.eyes[0](ready)
-        maps = geometry[0, ..., :rows, :cols].float()
-        maps[:, _LIKELIHOODS] = torch.sigmoid(maps[:, _LIKELIHOODS])
+        maps = geometry[0, :, :CHANNELS, :rows, :cols].float()
+        maps[:, 0] = torch.sigmoid(maps[:, 0])
         maps[:, 2:4] *= OFFSET_UNIT
     return maps.flatten(0, 1), embedding[0, :, : -(-rows // 2), : -(-cols // 2)].float()
 

@@ -68,7 +68,8 @@ def find_scale(maps_at: Callable[[int], TileMaps], plane: MicroImage, model: Mic
     ----------
     maps_at : pitch -> the plane as the network sees it.
     """
-    return said({p: glances(maps_at(p)) for p in pitches(plane)}, model, possible(plane, model))
+    places = telling(plane)
+    return said({p: glances(maps_at(p), places) for p in pitches(plane)}, model, possible(plane, model))
 
 
 def possible(plane: MicroImage, model: MicroD1Model) -> tuple[float, float]:
@@ -88,9 +89,9 @@ def pitches(plane: MicroImage) -> list[int]:
     return [p for p in PITCHES if p == 1 or min(plane.plane_shape) >= _LEAST_SIDE * p]
 
 
-def glances(maps: TileMaps) -> np.ndarray:
-    """``(places, 352)``: the texture of places that stand for a plane."""
-    cores = dict.fromkeys((_around(y, maps.shape[0]), _around(x, maps.shape[1])) for y, x in telling(maps.plane))
+def glances(maps: TileMaps, places: Sequence[tuple[float, float]]) -> np.ndarray:
+    """``(places, 352)``: the texture around middles of places; those that are one place at this pitch are seen once."""
+    cores = dict.fromkeys((_around(y, maps.shape[0]), _around(x, maps.shape[1])) for y, x in places)
     return np.stack([maps.glance((slice(*y), slice(*x))) for y, x in cores])
 
 

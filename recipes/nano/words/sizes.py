@@ -1,9 +1,4 @@
-"""How large objects are, learned from texture: every labelled picture and generated scene, glanced at in every stride.
-
-    python -m words.sizes RUN SHARDS...
-
-Prints, for each source of what is held out, the share of pictures whose typical diameter is said right within a factor of 1.4.
-"""
+"""How large objects are, learned from texture: labelled pictures and generated scenes, glanced at in every stride."""
 
 from __future__ import annotations
 
@@ -23,7 +18,7 @@ from micro_nb.learn.recipe import Pace
 from micro_nb.models.micro_d1 import MicroD1Model
 from micro_nb.progress import Progress
 from micro_nb.tasks.look.network import TileMaps, plane_bounds
-from micro_nb.tasks.look.scale import glances, pitches, said
+from micro_nb.tasks.look.scale import glances, pitches, said, telling
 
 _SOFT = 0.35
 """Octaves around the true size that are taught as nearly right."""
@@ -60,8 +55,8 @@ def glanced(samples: Sequence[Sample], model: MicroD1Model, *, changed: int = 0)
             views = [sample.image, *(changed_view(np.random.default_rng([k, n]), sample) for n in range(changed))]
             for image in views:
                 plane = open_image(np.ascontiguousarray(image))
-                bounds = plane_bounds(plane)
-                seen = {p: glances(TileMaps(model, plane, p, bounds)) for p in pitches(plane)}
+                bounds, places = plane_bounds(plane), telling(plane)
+                seen = {p: glances(TileMaps(model, plane, p, bounds), places) for p in pitches(plane)}
                 found.append(Glanced("generated" if sample.dataset == "generated" else sample.source, sample.diameter_px, seen))
             progress.advance()
     return found
