@@ -156,7 +156,7 @@ def looking(pixels: torch.Tensor) -> Iterator[torch.Tensor]:
 
 
 def run(model: MicroD1Model, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Geometry ``(L * 4, h, w)`` with the foreground as a probability, and offsets in map pixels; embedding ``(D, h / 2, w / 2)``."""
+    """Geometry ``(L * 4, h, w)``, foreground a probability, offsets in map pixels; embedding ``(D, h / 2, w / 2)``."""
     rows, cols = (n // 2 for n in pixels.shape[2:])
     with looking(pixels) as ready:
         geometry, embedding = model.eyes[0](ready)
