@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from PIL import Image
 
 import micro_nb as mnb
 from micro_nb.face import commands
-from micro_nb.face.cli import build_parser, main
+from micro_nb.face.cli import app, main
 
 COMMANDS = (
     "info", "overview", "convert", "quality", "parse", "segment", "ask", "index", "search", "train", "evaluate", "report", "demo",
@@ -181,12 +180,13 @@ def test_no_command_shows_the_help_and_wrong_usage_is_two(capsys):
     assert mnb.__version__ in capsys.readouterr().out
 
 
-def test_every_command_has_its_function():
-    choices = next(a.choices for a in build_parser()._actions if a.choices and "info" in a.choices)
-    assert set(choices) == set(COMMANDS)
-    for name, parser in choices.items():
-        module = importlib.import_module(f"micro_nb.face.{parser.get_default('module')}")
-        assert callable(getattr(module, name))
+def test_every_command_is_there_and_each_option_is_explained():
+    assert {name for name in app if not name.startswith("-")} == set(COMMANDS)
+    for name in COMMANDS:
+        command = app[name]
+        for one in [command[n] for n in command if not n.startswith("-")] or [command]:
+            for argument in one.assemble_argument_collection(parse_docstring=True):
+                assert argument.parameter.help or argument.name == "*" or not argument.parse, f"{name}: {argument.name}"
 
 
 def test_debug_shows_the_traceback(capsys):
@@ -197,19 +197,19 @@ def test_debug_shows_the_traceback(capsys):
 
 
 def test_a_surprise_is_one_line_too(cells, monkeypatch, capsys):
-    def fail(args):
+    def fail(*args, **options):
         raise KeyError("x")
 
-    monkeypatch.setattr(commands, "info", fail)
+    monkeypatch.setattr(mnb, "open_image", fail)
     assert main(["info", str(cells)]) == 1
     assert capsys.readouterr().err == "error: KeyError: 'x' (--debug shows where)\n"
 
 
 def test_ctrl_c_is_one_line(cells, monkeypatch, capsys):
-    def interrupt(args):
+    def interrupt(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "info", interrupt)
+    monkeypatch.setattr(mnb, "open_image", interrupt)
     assert main(["info", str(cells)]) == 130
     err = capsys.readouterr().err
     assert "stopped" in err
