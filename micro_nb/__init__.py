@@ -27,7 +27,7 @@ _HOME = {
     "Session": ".session.session", "Evidence": ".session.evidence", "Answer": ".session.answer",
     "overview": ".face.overview", "report": ".face.report", "ChatPanel": ".face.chat",
     "Viewer": ".face.viewer.viewer", "link": ".face.viewer.viewer",
-    "Desk": ".face.desk",
+    "Desk": ".face.desk", "BlindReview": ".face.review",
 }  # fmt: skip
 _MODULES = {"samples", "errors"}
 

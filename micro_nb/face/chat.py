@@ -6,7 +6,6 @@ What is asked here is the session's: ``chat.turns`` holds it, the log keeps it, 
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,17 +20,15 @@ from ..session.answer import Answer, Turn
 from ..session.language import Call, parse
 from ..session.session import Session
 from ..session.views.html import transcript_html
-from ..session.views.text import place_text, transcript_text, value_text
+from ..session.views.text import transcript_text, value_text
 from ..session.words.asking import asked
+from .facts import described, plain
 from .live import Live, web
 from .pointing import about_pointed
 
 _log = logging.getLogger(__name__)
 _ROWS = 12
 _LONGEST = 2000
-_INTERNAL = ("histogram", "album", "groups", "marked", "grey_bounds", "expression", "weights")
-_TOLD = {"function": "objects by", "version": "its version"}
-_HASH = re.compile(r"[0-9a-f]{64}")
 _FIRST = ("How many nuclei are there?", "Is the image good enough to measure?", "Describe the image")
 _AFTER = (("How was it measured?", "how"), ("How certain is it?", "sure"))
 
@@ -159,18 +156,12 @@ class ChatPanel(Live):
     def _card(self, message: Mapping[str, Any]) -> None:
         turn, k = int(message["turn"]), int(message["e"])
         fact = self.chat.turns[turn].answer.evidence[k]
-        told = {_TOLD.get(key, key.replace("_", " ")): v for key, v in fact.parameters.items() if key not in _INTERNAL}
-        rows = [
-            ("value", value_text(fact)), ("certainty", _certainty(fact)), ("where", place_text(fact.region)),
-            ("expression", str(fact.parameters.get("expression", ""))), ("function", f"{fact.function}, micro_nb {fact.version}"),
-            *((key, _plain(v)) for key, v in told.items()), ("level", str(fact.level)), ("image", _plain(fact.image_id or "")),
-            ("weights", _plain(fact.weights or "")), ("evidence", fact.id),
-        ]  # fmt: skip
+        known, parameters = described(fact)
         try:
             code = fact.code()
         except EvidenceError as error:
             code = f"# {error}"
-        self.tell("card", turn=turn, e=k, title=fact.quantity, rows=[r for r in rows if r[1]], code=code)
+        self.tell("card", turn=turn, e=k, title=fact.quantity, rows=[*(known | parameters).items()], code=code)
         self._show(message)
 
     def _show(self, message: Mapping[str, Any]) -> None:
@@ -276,22 +267,5 @@ def _table(answer: Answer) -> dict[str, Any] | None:
     if answer.table is None or not len(answer.table):
         return None
     few = answer.table.head(_ROWS).reset_index()
-    rows = [[_plain(v) for v in row] for row in few.itertuples(index=False)]
+    rows = [[plain(v) for v in row] for row in few.itertuples(index=False)]
     return {"columns": [str(c) for c in few.columns], "rows": rows, "more": max(len(answer.table) - _ROWS, 0)}
-
-
-def _certainty(fact: Any) -> str:
-    if fact.interval is None:
-        return "measured on all of it" if fact.value is not None else ""
-    low, high = fact.interval
-    return f"95 % interval {_plain(low)} to {_plain(high)}"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.4g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {_plain(v)}" for k, v in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_plain, value))
-    return _HASH.sub(lambda m: f"{m[0][:12]}…", str(value))

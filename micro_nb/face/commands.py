@@ -276,19 +276,20 @@ def deidentify(image: str, out: str, /, *, overwrite: Overwrite = False) -> Said
 
 def report(
     notebook: str, *, out: Out = None, parameter: Annotated[list[str] | None, Parameter(alias="-p")] = None,
-    timeout: float | None = None,
+    template: Literal["page", "paper"] = "page", timeout: float | None = None,
 ) -> Said:  # fmt: skip
     """Run a notebook and keep it as one page that needs no network and no kernel.
 
     Parameters
     ----------
     notebook : an .ipynb file
-    out : the page to write (default: the notebook's name with .html, here)
+    out : the page to write, .html or .pdf (default: the notebook's name with .html, here)
     parameter : set a notebook parameter, NAME=VALUE; may be given several times
+    template : the notebook as it is, or a paper with numbered figures, methods and an appendix of evidence
     timeout : seconds a cell may take
     """
     target = out or Path(notebook).with_suffix(".html").name
-    made = mnb.report(notebook, target, parameters=_assignments(parameter), timeout=timeout)
+    made = mnb.report(notebook, target, parameters=_assignments(parameter), template=template, timeout=timeout)
     return Said(written=(made,))
 
 

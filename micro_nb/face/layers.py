@@ -17,6 +17,8 @@ from ..render.heat import ValueMap
 from ..render.overview import Layers, PointLayer
 from ..tiles.objects import Objects
 
+_UNITS = {"_px": "px", "_um": "µm", "_percent": "%"}
+
 
 def add_layers(img: MicroImage, layers: Layers, *, objects: Any = None, labels: Any = None, quality: Any = None) -> Layers:
     """``layers`` with more on top.
@@ -37,7 +39,7 @@ def add_layers(img: MicroImage, layers: Layers, *, objects: Any = None, labels: 
         layers = replace(layers, labels=layers.labels + found_labels, points=layers.points + points)
     if labels is not None:
         layers = replace(layers, labels=layers.labels + _labels(img, labels, len(layers.labels) + len(layers.points)))
-    return replace(layers, values=_values(img, quality)) if quality is not None else layers
+    return replace(layers, values=value_map(img, quality)) if quality is not None else layers
 
 
 def _objects(img: MicroImage, objects: Any, taken: int) -> tuple[tuple[LabelLayer, ...], tuple[PointLayer, ...]]:
@@ -147,21 +149,29 @@ def _as_image(labels: Any) -> MicroImage:
     return open_image(labels).plane()
 
 
-def _values(img: MicroImage, quality: Any) -> ValueMap:
-    values = getattr(quality, "map", quality)
+def value_map(img: MicroImage, given: Any, metric: str = "focus") -> ValueMap:
+    """The map of a :class:`Quality` or an :class:`Explanation`, or one value a tile ``(row, col)``, named with its unit.
+
+    Raises
+    ------
+    AxesError : it is not one value a tile, or has no such metric.
+    """
+    values = getattr(given, "map", given)
     if isinstance(values, Mapping) or hasattr(values, "data_vars"):
-        name = "focus" if "focus" in values else str(next(iter(values)))
-        values = values[name]
+        values = values[metric if metric in values else str(next(iter(values)))]
     if "metric" in getattr(values, "dims", ()):
-        values = values.sel(metric="focus").rename("focus")
+        if metric not in values["metric"].values:
+            raise AxesError(f"this map has no {metric!r}; it has {', '.join(map(str, values['metric'].values))}")
+        values = values.sel(metric=metric).rename(metric)
     if "channel" in getattr(values, "dims", ()):
         values = values.isel(channel=0)
     grid = np.asarray(values, np.float64)
-    if grid.ndim != 2:
-        raise AxesError(f"a quality map needs one value a tile, (row, col); this one has shape {grid.shape}")
-    h, w = img.plane_shape
+    if grid.ndim != 2 or not grid.size:
+        raise AxesError(f"a map needs one value a tile, (row, col); this one has shape {grid.shape}")
     attrs = getattr(values, "attrs", {})
-    tile = (
-        attrs.get("tile") or attrs.get("tile_px") or getattr(quality, "tile", None) or max(h / grid.shape[0], w / grid.shape[1])
-    )
-    return ValueMap(grid, float(tile), str(getattr(values, "name", None) or "quality"))
+    told = (attrs.get("tile"), attrs.get("tile_px"), getattr(given, "tile", None), getattr(given, "step", None))
+    tile = next((t for t in told if t), max(n / m for n, m in zip(img.plane_shape, grid.shape, strict=True)))
+    name = str(getattr(given, "prompt", None) or getattr(values, "name", None) or "quality")
+    for end, unit in _UNITS.items():
+        name = f"{name.removesuffix(end)} ({unit})" if name.endswith(end) else name
+    return ValueMap(grid, float(tile), name.replace("_", " "))

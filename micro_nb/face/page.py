@@ -31,6 +31,7 @@ _REMOTE = re.compile(r"\s(?:src|srcset|poster|background|data)\s*=\s*(?:\"\s*(?:
 _HANDLER = re.compile(r"(<[^<>]*?)\son[a-z]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.I)
 _EMPTY_IMAGE = re.compile(r"<img(?![^>]*\ssrc\s*=)[^>]*>", re.I)
 _CSS_REMOTE = re.compile(r"@import[^;]*;|url\(\s*[\"']?\s*(?:[a-z]+:)?//[^)]*\)", re.I)
+_CAPTION = re.compile(r"^#\|\s*(fig|tbl)-cap\s*:\s*[\"']?(.+?)[\"']?\s*$", re.M)
 _CLASSIC_TITLE = re.compile(r"\A\s*#\s+(.+?)\s*#*\s*(?:\n|\Z)")
 
 Kind = Literal["html", "picture", "text", "error", "messages"]
@@ -46,7 +47,7 @@ class Output:
     width: int | None = None
 
 
-def render_page(notebook: Any, *, name: str, folder: Path, facts: Mapping[str, Any]) -> str:
+def render_page(notebook: Any, *, name: str, folder: Path, facts: Mapping[str, Any], template: str = "page") -> str:
     """The page.
 
     Parameters
@@ -54,7 +55,8 @@ def render_page(notebook: Any, *, name: str, folder: Path, facts: Mapping[str, A
     notebook : an executed nbformat 4 notebook.
     name : file name, for the footer and for a title where the notebook has none.
     folder : where pictures named in its text are found; they are embedded.
-    facts : ``date``, ``seconds``, ``parameters`` (name -> text) and ``versions`` for header and footer.
+    facts : ``date``, ``seconds``, ``parameters`` (name -> text) and ``versions`` for header and footer; more for a paper.
+    template : ``"page"``, or ``"paper"``, where figures are numbered and no code is shown.
     """
     title, cells = _title(notebook, name), []
     for cell in notebook.cells:
@@ -65,12 +67,13 @@ def render_page(notebook: Any, *, name: str, folder: Path, facts: Mapping[str, A
             if text := _without_title(cell.source, title):
                 cells.append({"kind": "markdown", "html": _prose(text, folder, cell.get("attachments", {}))})
         else:
-            cells.append(_code(cell, show_input=not tags & _HIDE_INPUT))
+            cells.append(_code(cell, show_input=template == "page" and not tags & _HIDE_INPUT))
     cells = [c for c in cells if c["kind"] == "markdown" or c["code"] or c["outputs"]]
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
     safe = [_marked(cell) for cell in cells]
     css = Markup(_css())
-    return environment.get_template("report.html.j2").render(title=title, notebook=name, cells=safe, css=css, **facts)
+    facts = {**facts, "abstract": Markup(_prose(facts["abstract"], folder, {}))} if facts.get("abstract") else facts
+    return environment.get_template(f"{template}.html.j2").render(title=title, notebook=name, cells=safe, css=css, **facts)
 
 
 def clean_html(text: str) -> str:
@@ -94,6 +97,7 @@ def _code(cell: Any, *, show_input: bool) -> dict[str, Any]:
         "first_line": lines[0] if lines else "",
         "open": len(lines) <= _OPEN_LINES,
         "outputs": list(_outputs(cell.outputs)),
+        "captions": dict(_CAPTION.findall(cell.source)),
     }
 
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nbformat
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
@@ -25,6 +25,7 @@ from ..data.atomic import writing_file
 from ..errors import ReportError, WriteError
 from ..progress import Progress
 from .page import render_page
+from .paper import LAST_CELL, take, write_pdf
 from .widgets import WidgetClient
 
 _LIBRARIES = ("numpy", "scikit-image", "torch", "zarr", "xarray", "tifffile")
@@ -36,11 +37,12 @@ def report(
     out: str | os.PathLike[str],
     *,
     parameters: Mapping[str, Any] | None = None,
+    template: Literal["page", "paper"] = "page",
     kernel: str | None = None,
     timeout: float | None = None,
     keep_notebook: bool = False,
 ) -> Path:
-    """Executes ``notebook`` from top to bottom and writes one HTML file that needs no network and no kernel.
+    """Executes ``notebook`` from top to bottom and writes one HTML file that needs no network and no kernel, or a PDF of it.
 
     Cells tagged ``hide`` or ``remove-cell`` are left out, ``hide-input`` or ``remove-input`` hides the code. Where a live widget
     stood, its picture stands. The notebook's own file is not changed.
@@ -48,9 +50,13 @@ def report(
     Parameters
     ----------
     notebook : an ``.ipynb`` file; it runs in its own folder.
-    out : the ``.html`` file, replaced only when the page is complete.
+    out : the ``.html`` file, replaced only when the page is complete; or a ``.pdf``, where Chromium is installed.
     parameters : values set after the cell tagged ``parameters``, for names which that cell assigns; numbers, strings, bools,
         None, and lists, tuples and dicts of these.
+    template : ``"page"``, the notebook as it is; or ``"paper"``: title, authors and abstract (the notebook's metadata
+        ``authors``, or cells tagged ``authors`` and ``abstract``), numbered figures whose captions are lines ``#| fig-cap: ...``
+        of the cells, no code, a methods paragraph, and as appendix every measurement that was made in conversation, with its
+        place, function, parameters, version and content id.
     kernel : name of an installed Jupyter kernel; default the notebook's if it is installed, else this Python.
     timeout : seconds a cell may take; None for no limit.
     keep_notebook : also write the executed notebook, beside ``out`` with the suffix ``.executed.ipynb``.
@@ -68,11 +74,13 @@ def report(
     source, target = Path(notebook), Path(out)
     nb = _read(source)
     inject_parameters(nb, parameters or {}, source.name)
+    if template == "paper":
+        nb.cells.append(nbformat.v4.new_code_cell(LAST_CELL))  # type: ignore[no-untyped-call]
     if not target.parent.is_dir():
         raise WriteError(f"{target}: the folder {target.parent} does not exist")
     start = time.perf_counter()
     try:
-        _execute(nb, source, kernel=kernel, timeout=timeout)
+        _execute(nb, source, kernel=kernel, timeout=timeout, bars=template == "page")
     except _FAILURES as error:
         failed = target.with_suffix(".failed.ipynb")
         _write(failed, _dumped(nb))
@@ -83,7 +91,13 @@ def report(
         "parameters": {name: repr(value) for name, value in (parameters or {}).items()},
         "versions": _versions(),
     }
-    _write(target, render_page(nb, name=source.name, folder=source.parent, facts=facts))
+    facts |= take(nb) if template == "paper" else {}
+    page = render_page(nb, name=source.name, folder=source.parent, facts=facts, template=template)
+    if target.suffix == ".pdf":
+        with writing_file(target) as partial:
+            write_pdf(page, partial)
+    else:
+        _write(target, page)
     if keep_notebook:
         _write(target.with_suffix(".executed.ipynb"), _dumped(nb))
     return target
@@ -146,7 +160,8 @@ def _dumped(nb: Any) -> str:
     return str(nbformat.writes(nb))  # type: ignore[no-untyped-call]
 
 
-def _execute(nb: Any, source: Path, *, kernel: str | None, timeout: float | None) -> None:
+def _execute(nb: Any, source: Path, *, kernel: str | None, timeout: float | None, bars: bool) -> None:
+    env = {**os.environ, **({} if bars else {"MICRO_NB_PROGRESS": "0"})}
     codes = [k for k, cell in enumerate(nb.cells) if cell.cell_type == "code"]
     with Progress(f"running {source.name}", len(codes), "cells") as progress, tempfile.TemporaryDirectory() as sockets:
         client = WidgetClient(
@@ -160,7 +175,7 @@ def _execute(nb: Any, source: Path, *, kernel: str | None, timeout: float | None
         # In a thread of its own, so that it works the same under a running event loop (a notebook that makes reports).
         with ThreadPoolExecutor(1) as pool:
             try:
-                pool.submit(lambda: asyncio.run(client.async_execute())).result()
+                pool.submit(lambda: asyncio.run(client.async_execute(env=env))).result()
                 client.settle()
             except NoSuchKernel as error:
                 raise ReportError(

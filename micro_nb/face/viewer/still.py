@@ -15,6 +15,7 @@ from ...render.composite import composite, parse_color
 from ...render.contrast import Window
 from ...render.figure import Caption, Key, compose, room
 from ...render.frame import Frame
+from ...render.heat import ValueMap, paint_map
 from ...render.look import fit
 from .drawings import Drawing
 from .pixels import PROJECTED, Pixels
@@ -48,19 +49,23 @@ class Overlay:
 
 def picture_png(
     pixels: Pixels, place: Region, channels: Iterable[Shown], *, t: int, z: int, overlays: Iterable[Overlay] = (),
-    drawings: Iterable[Drawing] = (), width: int = WIDTH,
+    drawings: Iterable[Drawing] = (), maps: Iterable[tuple[ValueMap, float]] = (), width: int = WIDTH,
 ) -> bytes:  # fmt: skip
     """A figure with axes, scale bar, legend and caption, as PNG of at most ``width`` px; small enough for a notebook of many."""
-    shown, overlays, drawings = list(channels), list(overlays), list(drawings)
+    shown, overlays, drawings, maps = list(channels), list(overlays), list(drawings), list(maps)
+    legend = maps[-1][0] if maps else None
     png = b""
     for _ in range(2):
-        frame = Frame.of_region(place, width=room(width), height=max(int(room(width) * 0.9), 1))
+        across = room(width, bar=legend is not None)
+        frame = Frame.of_region(place, width=across, height=max(int(across * 0.9), 1))
         picture = _pixels(pixels, frame, shown, t, z)
+        for values, opacity in maps:
+            paint_map(picture, values, frame, opacity=opacity)
         for overlay in overlays:
             _paint(picture, frame, overlay)
         _draw(picture, frame, drawings)
         caption = _caption(pixels, place, shown, overlays, drawings, t, z)
-        figure = compose(picture, frame, pixel_size=pixels.image.pixel_size, caption=caption)
+        figure = compose(picture, frame, pixel_size=pixels.image.pixel_size, caption=caption, values=legend)
         out = io.BytesIO()
         figure.quantize(160, dither=Image.Dither.NONE).save(out, "PNG", compress_level=6)
         png = out.getvalue()

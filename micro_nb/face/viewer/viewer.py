@@ -12,6 +12,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,9 +25,11 @@ from ...data.open import open_image
 from ...data.region import Region
 from ...errors import AxesError, RegionError
 from ...render.composite import parse_color
+from ...render.heat import RAMP, ValueMap
 from ...render.overview import place_of
 from ...tiles.objects import Objects
 from ...tiles.where import where as rows_where
+from ..layers import value_map
 from ..live import Live, web
 from .drawings import Drawing, load_drawings, save_drawings, table_of
 from .pixels import MOST_SHOWN, PROJECTED, TILE, Pixels, Spec
@@ -84,6 +87,7 @@ class Viewer(Live):
         self._channels = self._first_channels()
         self._display: dict[str, Any] = {"t": self._pixels.middle["t"], "z": self._pixels.middle["z"], "view": None}
         self._layers: dict[str, _Layer] = {}
+        self._maps: dict[str, _Map] = {}
         self._drawings: dict[str, Drawing] = {}
         self._pointed: tuple[str, Any] | None = None
         self._watchers: list[Callable[[str, Any], None]] = []
@@ -214,6 +218,33 @@ class Viewer(Live):
         self.settle()
         return self
 
+    def add_map(self, values: Any, *, metric: str = "focus", name: str | None = None, opacity: float = 0.55) -> Viewer:
+        """Lays values over the picture, from dark violet to yellow, with a legend; the cursor reads them.
+
+        Parameters
+        ----------
+        values : what :func:`micro_nb.quality` or :func:`micro_nb.explain` gave, or one value a tile ``(row, col)``, NaN for none.
+        metric : which of a quality's numbers.
+        name : what it is, with its unit; a map of the same name is replaced.
+        opacity : 0..1.
+
+        Raises
+        ------
+        AxesError : it is not one value a tile, or there is no such metric.
+        """
+        made = value_map(self.image, values, metric)
+        made = replace(made, name=name or made.name)
+        self._maps[made.name] = _Map(made, min(max(float(opacity), 0.0), 1.0))
+        self._tell_map(made.name)
+        return self
+
+    def clear_maps(self) -> Viewer:
+        """Takes away all maps."""
+        self._maps.clear()
+        self.tell("unmap")
+        self.settle()
+        return self
+
     def add_regions(self, regions: Region | Iterable[Region] | str | os.PathLike[str]) -> Viewer:
         """Draws regions, or those of a ``.geojson`` of QuPath or a ``.zip`` of ImageJ; the last one is pointed at."""
         if isinstance(regions, str | os.PathLike):
@@ -307,7 +338,7 @@ class Viewer(Live):
             "probe": self._probe, "facts": self._facts, "pick": self._pick, "display": self._displayed, "draw": self._drawn,
             "undraw": self._undrawn, "color": lambda m: self._color(self._layers[str(m["layer"])], m.get("by")),
             "layer": self._layer_set, "describe": self._describe, "export": self._export, "within": self._within,
-            "correct": self._asked_to_correct, "unpoint": lambda m: self._point(None),
+            "correct": self._asked_to_correct, "unpoint": lambda m: self._point(None), "map": self._map_set,
         }  # fmt: skip
 
     def _hello(self, message: Mapping[str, Any]) -> None:
@@ -318,6 +349,8 @@ class Viewer(Live):
             um=[size["y"], size["x"]] if size else None, rgb=self._pixels.rgb, channels=self._channels,
             integer=self.image.dtype.kind in "bui", still=self._name, group=self._group, **self._display,
         )  # fmt: skip
+        for name in self._maps:
+            self._tell_map(name)
         for name in self._layers:
             self._tell_layer(name)
         self._tell_drawings(told=False)
@@ -406,6 +439,17 @@ class Viewer(Live):
         layer = self._layers[str(message["layer"])]
         layer.opacity = min(max(float(message.get("opacity", layer.opacity)), 0.0), 1.0)
         layer.contour, layer.visible = bool(message.get("contour", layer.contour)), bool(message.get("visible", layer.visible))
+        self.settle()
+
+    def _map_set(self, message: Mapping[str, Any]) -> None:
+        over = self._maps[str(message["id"])]
+        over.opacity, over.visible = min(max(float(message["opacity"]), 0.0), 1.0), bool(message["visible"])
+        self.settle()
+
+    def _tell_map(self, name: str) -> None:
+        over = self._maps[name]
+        self.tell("map", [over.values.values.astype("<f4").tobytes(), RAMP.tobytes()], id=name, shape=over.values.values.shape,
+                  tile=over.values.tile_px, window=over.values.window, opacity=over.opacity, visible=over.visible)  # fmt: skip
         self.settle()
 
     def _export(self, message: Mapping[str, Any]) -> None:
@@ -562,7 +606,7 @@ class Viewer(Live):
         ]
         return picture_png(
             self._pixels, self.view, shown, t=self._display["t"], z=self._display["z"], overlays=overlays,
-            drawings=self._drawings.values(),
+            drawings=self._drawings.values(), maps=[(m.values, m.opacity) for m in self._maps.values() if m.visible],
         )  # fmt: skip
 
     def still(self) -> dict[str, Any]:
@@ -583,6 +627,15 @@ class _Layer:
         self.selected: set[int] = set()
         self.opacity, self.contour, self.visible = 0.15, True, True
         self.palette: Palette
+
+
+@dataclass
+class _Map:
+    """Values over the picture with the way they are shown."""
+
+    values: ValueMap
+    opacity: float
+    visible: bool = True
 
 
 def link(*viewers: Viewer) -> None:

@@ -109,6 +109,15 @@ class Panel {
   showObjects() {
     const { view } = this;
     const parts = [];
+    for (const map of view.maps.values()) {
+      const tell = () => view.send({ type: "map", id: map.id, opacity: map.opacity, visible: map.visible });
+      const eye = h("input", { type: "checkbox", checked: map.visible, "aria-label": `show ${map.id}`,
+        onchange: () => { map.visible = eye.checked; tell(); view.refresh(); } });
+      const opacity = h("input", { type: "range", min: 0, max: 1, step: 0.05, value: map.opacity, "aria-label": `opacity of ${map.id}`,
+        oninput: () => { map.opacity = Number(opacity.value); view.refresh(); }, onchange: tell });
+      parts.push(h("h4", {}, h("label", { class: "mnb-name" }, eye, h("span", { title: map.id }, map.id))), h("label", { class: "mnb-line" }, "opacity", opacity),
+        h("div", { class: "mnb-ramp" }), h("div", { class: "mnb-line mnb-soft" }, h("span", {}, said(map.window[0])), h("span", {}, said(map.window[1]))));
+    }
     for (const layer of view.layers.values()) {
       const tell = () => view.send({ type: "layer", layer: layer.id, opacity: layer.opacity, contour: layer.contour, visible: layer.visible });
       const eye = h("input", { type: "checkbox", checked: layer.visible, "aria-label": "show objects",

@@ -96,6 +96,19 @@ function outlined(pen, tile, id, place, step) {
   pen.stroke();
 }
 
+/** The values of a map in the colours of a ramp; none where there is no value. */
+function paintedMap({ grid, shape: [rows, cols], window: [low, high] }, ramp) {
+  const picture = new ImageData(cols, rows);
+  grid.forEach((value, i) => {
+    if (!isFinite(value)) return;
+    const at = 3 * clamp(Math.floor((255 * (value - low)) / (high - low)), 0, 255);
+    picture.data.set([ramp[at], ramp[at + 1], ramp[at + 2], 255], 4 * i);
+  });
+  const canvas = new OffscreenCanvas(cols, rows);
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+  return canvas;
+}
+
 /** A tint from the counts of very many points. */
 function paintedDensity(tile, layer) {
   const { width, height, rgba } = tile;

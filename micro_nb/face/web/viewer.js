@@ -7,6 +7,7 @@ class View {
   constructor(model, el) {
     this.model = model;
     this.layers = new Map();
+    this.maps = new Map(); // values over the picture
     this.center = [0, 0]; // y, x in px of level 0
     this.zoom = 0; // screen (CSS) pixels for a pixel of level 0
     this.tool = "move";
@@ -85,6 +86,7 @@ class View {
   heard(message, buffers) {
     const act = {
       info: () => this.begin(message), tile: () => this.tiles.ended(message, buffers), layer: () => this.lay(message, buffers),
+      map: () => this.layMap(message, buffers), unmap: () => { this.maps.clear(); this.panel.showObjects(); this.refresh(); },
       unlay: () => { this.layers.delete(message.id); this.panel.showObjects(); this.refresh(); },
       selected: () => this.chosen(message.layer, new Uint32Array(bytesOf(buffers[0]).slice().buffer)),
       drawings: () => { this.drawings.set(message.shapes); if (this.info) this.panel.showDrawn(); this.top(); },
@@ -92,7 +94,7 @@ class View {
       channel: () => this.channelTold(message), plane: () => this.planeTold(message), link: () => this.join(message.group),
       notice: () => this.note(message.text), file: () => download(message.name, bytesOf(buffers[0])),
     }[message.type];
-    if (act && (this.info || ["info", "layer", "drawings"].includes(message.type))) act();
+    if (act && (this.info || ["info", "layer", "map", "drawings"].includes(message.type))) act();
   }
 
   begin(info) {
@@ -120,6 +122,16 @@ class View {
     if (before && before.version !== message.version) this.tiles.forget(`l:${message.id}:`);
     this.layers.set(message.id, { ...message, colors: new Uint8Array(colors), selected: new Set(new Uint32Array(selected.slice().buffer)), painted: (before?.painted ?? 0) + 1 });
     this.hovered = null;
+    if (!this.info) return;
+    this.panel.showObjects();
+    this.refresh();
+  }
+
+  layMap(message, buffers) {
+    const [grid, ramp] = buffers.map(bytesOf);
+    const map = { ...message, grid: new Float32Array(grid.slice().buffer) };
+    map.canvas = paintedMap(map, ramp);
+    this.maps.set(map.id, map);
     if (!this.info) return;
     this.panel.showObjects();
     this.refresh();
@@ -361,6 +373,7 @@ class View {
       inSight.add(key(sig, t));
       this.put(pen, this.tiles.get(key(sig, t)), t, looks);
     }
+    this.paintMaps(pen);
     const whole = { k: last, row: 0, col: 0 };
     const wanted = [];
     if (!this.tiles.kept.has(key(sig, whole))) wanted.push({ key: key(sig, whole), layer: "", ...whole });
@@ -385,6 +398,31 @@ class View {
     this.paintMini(this.tiles.kept.get(key(sig, whole)), looks);
     this.showScale(k);
     if (this.complete) this.root.dispatchEvent(new CustomEvent("mnb-complete"));
+  }
+
+  /** Each value over its tile; those of the last row and column are cut where the picture ends. */
+  paintMaps(pen) {
+    pen.save();
+    const [left, top] = this.toScreen([0, 0]).map((v) => v * this.dense), [right, bottom] = this.toScreen([this.h, this.w]).map((v) => v * this.dense);
+    pen.beginPath();
+    pen.rect(left, top, right - left, bottom - top);
+    pen.clip();
+    pen.imageSmoothingEnabled = false;
+    for (const map of this.maps.values()) {
+      if (!map.visible) continue;
+      const step = map.tile * this.zoom * this.dense;
+      pen.globalAlpha = map.opacity;
+      pen.drawImage(map.canvas, left, top, map.shape[1] * step, map.shape[0] * step);
+    }
+    pen.restore();
+  }
+
+  /** What the visible maps say of a place. */
+  mapped([y, x]) {
+    return [...this.maps.values()].filter((map) => map.visible).map((map) => {
+      const row = Math.min(Math.floor(y / map.tile), map.shape[0] - 1), col = Math.min(Math.floor(x / map.tile), map.shape[1] - 1);
+      return [map.id, map.grid[row * map.shape[1] + col]];
+    });
   }
 
   looks(spec) {
@@ -754,11 +792,12 @@ class View {
     this.askingTimer = setTimeout(() => { this.asking = false; }, 3000);
   }
 
-  showValues({ values }) {
+  showValues({ values, y, x }) {
     this.asking = false;
     const { channels } = this.info;
     const shown = values.map((v, k) => [channels[k], v]).filter(([c]) => c?.visible);
-    this.values.replaceChildren(...shown.slice(0, 8).flatMap(([c, v]) => [`${c.name} `, h("b", {}, said(v)), "   "]));
+    const told = [...shown.slice(0, 8).map(([c, v]) => [c.name, v]), ...this.mapped([y, x])];
+    this.values.replaceChildren(...told.flatMap(([name, v]) => [`${name} `, h("b", {}, said(v)), "   "]));
     if (this.ask) this.askValues();
   }
 
