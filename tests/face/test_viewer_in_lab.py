@@ -241,6 +241,102 @@ def test_a_conversation_beside_the_picture(at):
     assert notebook.errors == []
 
 
+def test_planes_slide_viewers_are_linked_and_two_fingers_pinch(at):
+    movie = "movie = mnb.open_image(rng.integers(0, 999, (5, 3, 300, 400)).astype('u2'), axes='tzyx', pixel_size=0.5)\n"
+    notebook = at(
+        "planes", movie + "a = mnb.Viewer(movie, height=300)\na", "b = mnb.Viewer(movie, height=300)\nb", "mnb.link(a, b)",
+        "a._display['t'], a._display['z'], [round(v) for v in a.view.box] == [round(v) for v in b.view.box]",
+    )  # fmt: skip
+    page = notebook.page
+    for cell in (1, 2, 3):
+        notebook.run(cell)
+    notebook.settled()
+    notebook.settled(1)
+    slider = page.locator(".mnb-planes input[type=range]").first
+    slider.focus()
+    page.keyboard.press("End")
+    page.wait_for_function("document.querySelector('.mnb-planes').innerText.includes('5 of 5')")
+    assert page.evaluate("document.querySelectorAll('.mnb-root')[1].mnb.plane.t") == 4, "the linked one follows"
+    page.locator(".mnb-planes input[type=checkbox]").first.check()
+    notebook.settled()
+    before, box, fingers = state(notebook, "v.zoom"), stage(notebook), page.context.new_cdp_session(page)
+    y, x = box["y"] + 150, box["x"] + 200
+    for kind, apart in (("touchStart", 30), ("touchMove", 60), ("touchMove", 90), ("touchEnd", None)):
+        points = [] if apart is None else [{"x": x - apart, "y": y, "id": 1}, {"x": x + apart, "y": y, "id": 2}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_timeout(600)
+    assert state(notebook, "v.zoom") == pytest.approx(3 * before, rel=0.05)
+    assert page.evaluate("document.querySelectorAll('.mnb-root')[1].mnb.zoom") == pytest.approx(3 * before, rel=0.05)
+    notebook.run(4)
+    assert notebook.output(4) == "(4, -1, True)"
+    assert notebook.errors == []
+
+
+def test_a_map_has_a_legend_and_is_read_under_the_cursor(at):
+    grid = "viewer = mnb.Viewer(plane, height=400)\nviewer.add_map(np.array([[0.25, 1.5], [np.nan, 0.75]]), name='doubt (%)')"
+    notebook = at("maps", grid, "viewer._maps['doubt (%)'].opacity")
+    page = notebook.page
+    notebook.run(1)
+    notebook.settled()
+    assert "doubt (%)" in page.locator(".mnb-panel").inner_text()
+    page.mouse.move(*screen(notebook, 100, 700))
+    page.wait_for_function("/doubt \\(%\\) 1.5/.test(document.querySelector('.mnb-status').innerText)")
+    page.mouse.move(*screen(notebook, 580, 100))
+    page.wait_for_function("/doubt \\(%\\) –/.test(document.querySelector('.mnb-status').innerText)")
+    seen = shot(notebook).astype(int)
+    page.get_by_label("opacity of doubt (%)").focus()
+    page.keyboard.press("Home")
+    page.wait_for_timeout(400)
+    clear = shot(notebook).astype(int)
+    assert np.abs(seen - clear).max() > 60
+    assert np.ptp(clear[100:300, 100:300], axis=2).max() < 12, "grey again"
+    notebook.run(2)
+    assert notebook.output(2) == "0.0"
+    assert notebook.errors == []
+
+
+def test_a_measurement_is_stopped_by_its_button(at):
+    slow = (
+        "import time\nfrom micro_nb.progress import Progress\nchat = mnb.Session(plane, log=False)\n"
+        "def ask(question, **how):\n    with Progress('looking', 9000, 'tiles') as work:\n"
+        "        for _ in range(9000):\n            time.sleep(0.02)\n            work.advance()\n"
+        "chat.ask = ask\nmnb.ChatPanel(chat)"
+    )
+    notebook = at("stop", slow)
+    page = notebook.page
+    notebook.run(1)
+    line = page.locator(".mnb-ask")
+    line.fill("How many?")
+    line.press("Enter")
+    page.wait_for_function("/looking/.test(document.querySelector('.mnb-work').innerText)")
+    page.locator(".mnb-work button").click()
+    page.wait_for_selector("text=Stopped.")
+    assert notebook.errors == []
+
+
+def test_a_review_is_done_by_keys_alone(at):
+    code = (
+        "review = mnb.BlindReview({'first': [(plane, labels), 'text A'], 'second': [(plane, labels), 'text B']}, ['Ada', 'Ben'], "
+        "compare=True, log='keys.jsonl')\nreview"
+    )
+    notebook = at("review", code, "review.table[['rater', 'case', 'note']].values.tolist()")
+    page = notebook.page
+    notebook.run(1)
+    page.locator(".mnb-review select").select_option("Ben")
+    page.wait_for_selector(".mnb-thing")
+    assert "first" not in page.locator(".mnb-review").inner_text()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('.mnb-review').innerText.includes('1 of 2')")
+    page.get_by_label("remark").fill("both alike 1 2 3")
+    page.keyboard.press("Enter")
+    page.keyboard.press("2")
+    page.wait_for_selector("text=All is judged")
+    notebook.run(2)
+    assert [r[:2] for r in eval(notebook.output(2))] == [["Ben", 1], ["Ben", 2]]
+    assert "both alike 1 2 3" in notebook.output(2)
+    assert notebook.errors == []
+
+
 def test_after_a_reload_it_lives_and_without_a_kernel_a_picture_stands(at):
     notebook = at("reload", _VIEWER)
     page = notebook.page
