@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from ..data.image import MicroImage
 from ..errors import EvidenceError
@@ -10,7 +10,7 @@ from ..errors import EvidenceError
 Given = MicroImage | Sequence[MicroImage] | Mapping[str, MicroImage | Sequence[MicroImage]] | None
 
 
-class Album(Mapping[str, MicroImage]):
+class Album(dict[str, MicroImage]):
     """Images by name, in the order they came.
 
     Attributes
@@ -20,7 +20,7 @@ class Album(Mapping[str, MicroImage]):
     """
 
     def __init__(self) -> None:
-        self._images: dict[str, MicroImage] = {}
+        super().__init__()
         self.originals: dict[str, MicroImage] = {}
         self.groups: dict[str, tuple[str, ...]] = {}
 
@@ -54,27 +54,12 @@ class Album(Mapping[str, MicroImage]):
         """
         if not isinstance(img, MicroImage):
             raise TypeError(f"Session takes images from open_image, not {type(img).__name__}")
-        if name is not None and (name in self._images or not name.strip()):
+        if name is not None and (name in self or not name.strip()):
             raise EvidenceError(f"an image named {name!r} is already in this session; choose another name")
-        free = (f"{img.name} ({k})" if k > 1 else img.name for k in range(1, len(self._images) + 2))
-        name = name if name is not None else next(n for n in free if n not in self._images)
-        self._images[name] = self.originals[name] = img
+        free = (f"{img.name} ({k})" if k > 1 else img.name for k in range(1, len(self) + 2))
+        name = name if name is not None else next(n for n in free if n not in self)
+        self[name] = self.originals[name] = img
         return name
 
-    def put(self, name: str, img: MicroImage) -> None:
-        """The same image opened otherwise, for example with another pixel size."""
-        self._images[name] = img
-
-    def __getitem__(self, name: str) -> MicroImage:
-        if name not in self._images:
-            raise EvidenceError(f"no image is named {name!r}; there are {', '.join(self._images) or 'none'}")
-        return self._images[name]
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._images
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._images)
-
-    def __len__(self) -> int:
-        return len(self._images)
+    def __missing__(self, name: str) -> MicroImage:
+        raise EvidenceError(f"no image is named {name!r}; there are {', '.join(self) or 'none'}")

@@ -76,6 +76,13 @@ class Answer:
         spans = tuple(replace(s, start=s.start + len(words), end=s.end + len(words)) for s in self.spans)
         return replace(self, text=words + self.text, spans=spans)
 
+    def __add__(self, other: Answer) -> Answer:
+        """This answer with what another says behind it, and its evidence."""
+        at, k = len(self.text) + bool(self.text), len(self.evidence)
+        spans = (replace(s, start=s.start + at, end=s.end + at, index=s.index + k) for s in other.spans)
+        text, evidence = f"{self.text} {other.text}".strip(), (*self.evidence, *other.evidence)
+        return replace(self, text=text, evidence=evidence, spans=(*self.spans, *spans))
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready; :meth:`from_dict` reverses it."""
         return {

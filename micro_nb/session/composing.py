@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..data.image import MicroImage
@@ -17,7 +18,7 @@ from .measures.measurement import Measurement
 from .measures.results import Result
 from .measures.scene import Scene
 from .words.printing import print_number
-from .words.prose import Part, Stated, numerals, sentence
+from .words.prose import Quoted, Stated, numerals, sentence
 
 EXPRESSION = "parameters.expression"
 """The field of a number that is not measured but said: a limit, a rank."""
@@ -31,14 +32,23 @@ def answer_of(results: Sequence[Result], calls: tuple[Call, ...], scene: Scene) 
     EvidenceError : a sentence states what was not measured.
     """
     facts, evidence = _evidence(results, scene)
-    text, spans = "", list[Span]()
+    told = Paragraph(evidence)
     for result in results:
-        said, more = _placed(sentence(result), facts, evidence, len(text) + bool(text))
-        text, spans = f"{text} {said}".strip(), [*spans, *more]
+        told.begin()
+        for part in sentence(result):
+            if isinstance(part, Stated):
+                same = [k for k, m in enumerate(facts) if m is part.fact] or [k for k, m in enumerate(facts) if m == part.fact]
+                if not same:
+                    raise EvidenceError(f"{part.fact.quantity!r} is stated but is no evidence")
+                told.add(part.text, same[0], part.field.replace("found.", "parameters."))
+            elif isinstance(part, Quoted):
+                told.add(part.text, _holder(part.text, evidence), EXPRESSION)
+            else:
+                told.add(part)
     main = next((r for r in results if r.value is not None), results[0])
     found, shown = [r.found for r in results], next((r.selection for r in results if r.selection is not None), None)
     return Answer(
-        text, main.value, main.unit, tuple(evidence), tuple(spans),
+        told.text, main.value, main.unit, tuple(evidence), tuple(told.spans),
         found[0].declined if all(f.declined for f in found) else None,
         next((f.remedy for f in found if f.remedy is not None), None),
         calls,
@@ -48,33 +58,30 @@ def answer_of(results: Sequence[Result], calls: tuple[Call, ...], scene: Scene) 
     )  # fmt: skip
 
 
-def _placed(
-    parts: Sequence[Part], facts: Sequence[Measurement], evidence: Sequence[Evidence], start: int
-) -> tuple[str, list[Span]]:
-    """The text of parts, and where it states what."""
-    text, spans = "", []
-    for part in parts:
-        if isinstance(part, str):
-            if numerals(part):
-                raise EvidenceError(f"the number in {part!r} is not covered by evidence")
-            text += part
-            continue
-        at = start + len(text)
-        if isinstance(part, Stated):
-            same = [k for k, m in enumerate(facts) if m is part.fact] or [k for k, m in enumerate(facts) if m == part.fact]
-            if not same:
-                raise EvidenceError(f"{part.fact.quantity!r} is stated but is no evidence")
-            index, field = same[0], part.field.replace("found.", "parameters.")
-        else:
-            index, field = _holder(part.text, evidence), EXPRESSION
-        spans.append(Span(at, at + len(part.text), index, field))
-        text += part.text
-    return text, spans
+@dataclass
+class Paragraph:
+    """Sentences under construction, and where they state which evidence."""
+
+    evidence: list[Evidence]
+    text: str = ""
+    spans: list[Span] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Begins a sentence."""
+        self.text += " " if self.text and not self.text.endswith(" ") else ""
+
+    def add(self, words: str, index: int | None = None, path: str = "value") -> None:
+        """Adds words, which hold no number, or what a field of the evidence with this index prints."""
+        if index is not None:
+            self.spans.append(Span(len(self.text), len(self.text) + len(words), index, path))
+        elif numerals(words):
+            raise EvidenceError(f"the number in {words!r} is not covered by evidence")
+        self.text += words
 
 
 def _holder(words: str, evidence: Sequence[Evidence]) -> int:
     """The evidence whose expression, or a parameter, holds a number of the words."""
-    held = [k for k, e in enumerate(evidence) if _said(e, words)]
+    held = [k for k, e in enumerate(evidence) if says(e, words)]
     with suppress(ValueError):
         number = float(words.replace(",", ""))
         found = [[v for v in e.parameters.values() if isinstance(v, int | float)] for e in evidence]
@@ -177,14 +184,14 @@ def verify(text: str, spans: Sequence[Span], evidence: Sequence[Evidence]) -> No
         if not 0 <= s.index < len(evidence):
             raise EvidenceError(f"a span points to evidence {s.index} of {len(evidence)}")
         fact, words = evidence[s.index], text[s.start : s.end]
-        if not _said(fact, words) if s.field == EXPRESSION else print_field(fact, s.field) != words:
+        if not says(fact, words) if s.field == EXPRESSION else print_field(fact, s.field) != words:
             raise EvidenceError(f"the text says {words!r}, which {s.field} of {fact.quantity!r} does not")
     for start, end in numerals(text):
         if not any(s.start <= start and end <= s.end for s in spans):
             raise EvidenceError(f"the number {text[start:end]!r} in {text!r} is not covered by evidence")
 
 
-def _said(fact: Evidence, words: str) -> bool:
+def says(fact: Evidence, words: str) -> bool:
     """Whether the expression, or the name of the fact, holds a number of the words."""
     plain, expression = words.replace(",", "").replace("−", "-"), str(fact.parameters.get("expression", ""))
     if plain in expression or plain in fact.quantity.replace(",", ""):

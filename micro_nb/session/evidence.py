@@ -48,7 +48,6 @@ class Evidence:
     image : how to open it again (``path`` and the ``pixel_size`` the user gave); empty for arrays in memory.
     weights : hash of the model weights; None without a model.
     environment : threads, dtype, library versions; ``cautions`` about the image's values, where it has any.
-    thumbnail : PNG bytes of the place; not part of the identity.
     """
 
     quantity: str
@@ -64,7 +63,6 @@ class Evidence:
     image: Mapping[str, Any] = field(default_factory=dict)
     weights: str | None = None
     environment: Mapping[str, Any] = field(default_factory=dict)
-    thumbnail: bytes | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.value, float) and not math.isfinite(self.value):
@@ -78,12 +76,11 @@ class Evidence:
         return hashlib.sha256(json.dumps(self._fields(), sort_keys=True, default=str).encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready, without the thumbnail; :meth:`from_dict` reverses it."""
+        """JSON-ready; :meth:`from_dict` reverses it."""
         return {"id": self.id} | self._fields()
 
     def _fields(self) -> dict[str, Any]:
-        d = {k: getattr(self, k) for k in self.__dataclass_fields__ if k != "thumbnail"}
-        d |= {"region": asdict(self.region) if self.region else None}
+        d = {k: getattr(self, k) for k in self.__dataclass_fields__} | {"region": asdict(self.region) if self.region else None}
         d |= {name: dict(d[name]) for name in ("parameters", "environment", "image")}
         return d | {name: list(d[name]) for name in ("value", "interval") if isinstance(d[name], tuple)}
 
@@ -113,9 +110,10 @@ class Evidence:
         images, groups : of a session about several images those that the fact stands on, by name, and the conditions they
         belong to.
         """
-        told: dict[str, Any] = {"expression": str(call)} | ({"marked": asdict(marked)} if marked is not None else {})
-        told |= {"album": {name: {"content_id": i.content_id, **_how_to_open(i)} for name, i in images.items()}} if images else {}
-        told |= {"groups": {name: list(members) for name, members in groups.items()}} if groups else {}
+        album = {name: {"content_id": i.content_id, **_how_to_open(i)} for name, i in images.items()}
+        members = {name: list(of) for name, of in groups.items()}
+        held = {"marked": asdict(marked) if marked is not None else None, "album": album, "groups": members}
+        told = {"expression": str(call), **{k: v for k, v in held.items() if v}}
         about = (img.content_id if img is not None else None, _how_to_open(img), m.found.get("weights"), _environment(img))
         found = json.loads(json.dumps(dict(m.found), default=_as_json))
         what = (m.quantity, m.value, m.unit, m.interval, region, m.level, call.name)
@@ -170,18 +168,15 @@ class Evidence:
         wanted: Mapping[str, Mapping[str, Any]] = self.parameters.get("album") or alone
         found = {}
         for name, how in wanted.items():
-            same = next((i for i in given if i.content_id == how["content_id"]), None)
-            if same is None and given and len(wanted) == 1:
+            image = next((i for i in given if i.content_id == how["content_id"]), None)
+            if image is None and given and len(wanted) == 1:
                 other = f"not on {given[0].name} ({given[0].content_id}); pass the very image or selection it was measured on"
                 raise EvidenceError(f"{self.quantity}: was measured on the image {how['content_id']}, {other}")
-            image = same or self._reopened(how)
+            if image is None and not how.get("path"):
+                raise EvidenceError(f"{self.quantity}: the image was an array in memory; pass it again: evidence.recompute(img)")
+            image = image or open_image(how["path"], pixel_size=how.get("pixel_size"))
             found[name or image.name] = image
         return found
-
-    def _reopened(self, how: Mapping[str, Any]) -> MicroImage:
-        if not how.get("path"):
-            raise EvidenceError(f"{self.quantity}: the image was an array in memory; pass it again: evidence.recompute(img)")
-        return open_image(how["path"], pixel_size=how.get("pixel_size"))
 
     def _scene(self, images: Mapping[str, MicroImage], about: str | None) -> Scene:
         told, tiles = self.parameters, self.parameters.get("tiles_drawn")

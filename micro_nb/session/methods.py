@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -13,14 +13,14 @@ from .. import __version__
 from ..data.image import MicroImage
 from ..data.persons import without_persons
 from ..render.markdown import markdown_text
-from .answer import Answer, Span
-from .composing import EXPRESSION, print_field, said_numbers, verify
+from .answer import Answer
+from .composing import EXPRESSION, Paragraph, print_field, says, verify
 from .evidence import SOFTWARE, Evidence
 from .measures.finding import METHOD
 from .measures.quantities import STATISTIC_WORDS
 from .views.html import framed, prose_html
 from .words.phrases import objects_phrase
-from .words.prose import numerals
+from .words.prose import Quoted, numerals, quoted
 
 _RECORDED: Mapping[str, tuple[str, ...]] = {
     "microscope": ("microscope", "instrument"), "objective": ("objective", "magnification"), "numerical aperture": ("na",),
@@ -41,75 +41,55 @@ _ALWAYS = (
 
 
 @dataclass(frozen=True)
-class Methods:
-    """A methods paragraph.
+class Methods(Answer):
+    """A methods paragraph: an answer whose every number is evidence.
 
     Attributes
     ----------
-    text : the paragraph; every number in it is evidence.
     missing : what a reader would need and neither the log nor the metadata hold.
-    evidence, spans : as of an :class:`~micro_nb.session.answer.Answer`.
     """
 
-    text: str
-    missing: tuple[str, ...]
-    evidence: tuple[Evidence, ...] = field(repr=False)
-    spans: tuple[Span, ...] = field(repr=False)
+    missing: tuple[str, ...] = ()
 
-    def to_markdown(self) -> str:
+    def to_markdown(self, *, picture: bool = False) -> str:
         """Paragraph and list, escaped."""
         return markdown_text(self.text) + "\n\nMissing:\n\n" + "".join(f"- {markdown_text(m)}\n" for m in self.missing)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
-        spans = [[s.start, s.end, s.index, s.field] for s in self.spans]
-        evidence = [e.to_dict() for e in self.evidence]
-        return {"text": self.text, "missing": list(self.missing), "evidence": evidence, "spans": spans}
+        return super().to_dict() | {"missing": list(self.missing)}
+
+    def to_html(self) -> str:
+        """Paragraph and list; all text is escaped."""
+        items = "".join(f"<li>{html.escape(m)}</li>" for m in self.missing)
+        return framed(f"{prose_html(self)}<p>Missing:</p><ul>{items}</ul>")
 
     def __str__(self) -> str:
         return self.text + "\n\nMissing:\n" + "".join(f"- {m}\n" for m in self.missing)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        prose = prose_html(Answer(self.text, evidence=self.evidence, spans=self.spans))
-        items = "".join(f"<li>{html.escape(m)}</li>" for m in self.missing)
-        return {"text/html": framed(f"{prose}<p>Missing:</p><ul>{items}</ul>"), "text/plain": str(self)}
+        return {"text/html": self.to_html(), "text/plain": str(self)}
 
 
-@dataclass
-class _Paragraph:
-    """A text under construction, and where it states which evidence."""
-
-    evidence: list[Evidence]
-    text: str = ""
-    spans: list[Span] = field(default_factory=list)
-
+class _Told(Paragraph):
     def say(self, template: str, *facts: Evidence, of: Evidence | None = None) -> None:
         """Adds a sentence: ``{0}`` is the value of the first fact, ``{0.seed}`` one of its parameters; numbers of the sentence
         itself stand in the expression of ``of``."""
-        self.text += " " if self.text else ""
+        self.begin()
         for k, piece in enumerate(re.split(r"\{(\d+(?:\.\w+)?)\}", template)):
             if k % 2:
                 index, _, parameter = piece.partition(".")
-                path = f"parameters.{parameter}" if parameter else "value"
-                self._state(facts[int(index)], path, print_field(facts[int(index)], path))
-            elif of is None:
-                self.text += piece
-            else:
-                self._quote(piece, of)
+                path, fact = f"parameters.{parameter}" if parameter else "value", facts[int(index)]
+                self.add(print_field(fact, path), self._at(fact), path)
+                continue
+            for part in quoted(piece):
+                index = self._at(of) if of is not None and isinstance(part, Quoted) else None
+                self.add(part if isinstance(part, str) else part.text, index, EXPRESSION)
 
-    def _quote(self, text: str, e: Evidence) -> None:
-        at = 0
-        for start, end in numerals(text):
-            self.text += text[at:start]
-            self._state(e, EXPRESSION, text[start:end])
-            at = end
-        self.text += text[at:]
-
-    def _state(self, e: Evidence, path: str, text: str) -> None:
+    def _at(self, e: Evidence) -> int:
         if e not in self.evidence:
             self.evidence.append(e)
-        self.spans.append(Span(len(self.text), len(self.text) + len(text), self.evidence.index(e), path))
-        self.text += text
+        return self.evidence.index(e)
 
 
 def methods(img: MicroImage | None, evidence: Sequence[Evidence], *, worded_by: Iterable[str] = ()) -> Methods:
@@ -121,7 +101,7 @@ def methods(img: MicroImage | None, evidence: Sequence[Evidence], *, worded_by: 
     evidence : all facts stated in it.
     worded_by : language models that worded answers.
     """
-    told = _Paragraph(list(evidence))
+    told = _Told(list(evidence))
     if img is not None:
         _image(told, img)
     for e in _distinct(evidence, ("method", "weights", "kind", "channel", "threshold", "score_threshold"), needed="method"):
@@ -134,10 +114,11 @@ def methods(img: MicroImage | None, evidence: Sequence[Evidence], *, worded_by: 
         by = _stated("language model", name, img)
         told.say("Some answers were worded by the language model {0}; it measured nothing.", by)
     verify(told.text, told.spans, told.evidence)
-    return Methods(told.text, tuple(_missing(img, evidence)), tuple(told.evidence), tuple(told.spans))
+    facts, spans = tuple(told.evidence), tuple(told.spans)
+    return Methods(told.text, evidence=facts, spans=spans, image=img, missing=tuple(_missing(img, evidence)))
 
 
-def _image(told: _Paragraph, img: MicroImage) -> None:
+def _image(told: _Told, img: MicroImage) -> None:
     height, width = img.plane_shape
     facts = {"name": img.name, "width": width, "height": height, "dtype": str(img.dtype)}
     described = [_stated(f"{k} of the image", v, img) for k, v in facts.items()]
@@ -161,7 +142,7 @@ def _image(told: _Paragraph, img: MicroImage) -> None:
         told.say("Of its values: {0}.", _stated("what is to be known of values", "; ".join(img.info.cautions), img))
 
 
-def _finding(told: _Paragraph, e: Evidence) -> None:
+def _finding(told: _Told, e: Evidence) -> None:
     """By what, and with which settings, objects were found."""
     given = e.parameters
     if "objects_in_image" not in given and "tiles_in_all" not in given:
@@ -179,7 +160,7 @@ def _finding(told: _Paragraph, e: Evidence) -> None:
         told.say("Figures were estimated from {0.tiles_drawn} of {0.tiles_in_all} tiles drawn at random.", e)
 
 
-def _measuring(told: _Paragraph, evidence: Sequence[Evidence]) -> None:
+def _measuring(told: _Told, evidence: Sequence[Evidence]) -> None:
     """How many objects, under which conditions, with which intervals, and where."""
     most: dict[str, Evidence] = {}
     for e in evidence:
@@ -210,7 +191,7 @@ def _conditions(evidence: Sequence[Evidence]) -> dict[str, Evidence]:
         for call in e.call.walk() if "expression" in e.parameters else ():
             if call.name == "obj" and call.get("having") is not None:
                 found.setdefault(objects_phrase(call.but(where=None, image=None)), e)
-    return {phrase: e for phrase, e in found.items() if all(_is_said(phrase[a:b], e) for a, b in numerals(phrase))}
+    return {phrase: e for phrase, e in found.items() if all(says(e, phrase[a:b]) for a, b in numerals(phrase))}
 
 
 def _bare(words: str) -> str:
@@ -220,13 +201,6 @@ def _bare(words: str) -> str:
 
 def _statistic(name: str) -> str:
     return STATISTIC_WORDS.get(name, "percentile" if name[1:].isdigit() else name).removesuffix(" of the") or "value"
-
-
-def _is_said(number: str, e: Evidence) -> bool:
-    try:
-        return float(number.replace(",", "")) in said_numbers(str(e.parameters["expression"]))
-    except ValueError:
-        return number in str(e.parameters["expression"])
 
 
 def _missing(img: MicroImage | None, evidence: Sequence[Evidence]) -> Iterable[str]:

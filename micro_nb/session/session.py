@@ -20,10 +20,9 @@ from .composing import answer_of
 from .control import adjusted, restyled, settled
 from .evidence import Evidence
 from .language import Call, parse
-from .llm.assistant import assistant
-from .llm.prompts import UNSURE, Asked
-from .log.book import Choice, Writer, new_id, serials
-from .log.resume import answer_about, recalled
+from .llm.assistant import Asked, assistant
+from .log.book import Choice, Writer, load, new_id
+from .log.verify import album_of
 from .measures.evaluation import check, evaluate, selection
 from .measures.eyes import MICRO_D1, resolve
 from .measures.finding import tiles_of
@@ -37,8 +36,9 @@ from .views.text import transcript_markdown, transcript_text
 from .words.tables import table
 
 _log = logging.getLogger(__name__)
-_DOUBTFUL = 0.02
-"""Below this probability an answer begins with a doubt; below ``UNSURE`` other readings are offered with it."""
+_DOUBTFUL, _UNSURE = 0.02, 0.35
+"""Probabilities of a reading: below the first an answer begins with a doubt; below the second other readings are offered with it,
+and a language model may choose what to measure."""
 _PILOT, _LEAST_TILES = 2, 6  # tiles that are timed first; images of fewer tiles than this are looked at whole
 
 
@@ -97,7 +97,7 @@ class Session:
         self._tiles: dict[str, int] = {}
         self._scene_before: list[Scene] = []
         self.llm = assistant(llm)
-        self.id, self._log = new_id(), Writer.of(log)
+        self.id, self._log = new_id(), Writer(log)
 
     @property
     def about(self) -> str | None:
@@ -219,17 +219,20 @@ class Session:
         ------
         LogError : no such session, or the image that was spoken of last is not there or not the same.
         """
-        logged, images, path = recalled(name, img, log)
-        chat = cls(images, eyes=eyes or logged.eyes, log=path, llm=llm)
+        writer = Writer(True if log is None else log)
+        logged = load(name, writer.path)
+        images = album_of(logged, img)
+        chat = cls(images, eyes=eyes or logged.eyes, log=writer.path, llm=llm)
         chat.id = logged.id
-        chat.images.groups.update(
-            {group: kept for group, names in logged.groups.items() if (kept := tuple(n for n in names if n in images))}
-        )
-        for turn in (Turn(t.question, t.calls, answer_about(t, logged, images)) for t in logged.turns):
-            chat._replayed(turn)
+        kept = {group: tuple(n for n in names if n in images) for group, names in logged.groups.items()}
+        chat.images.groups.update({group: names for group, names in kept.items() if names})
+        by_content = {image.content_id: image for image in images.values()}
+        for turn in logged.turns:
+            about = str(logged.images[turn.image]["content_id"]) if turn.image else ""
+            chat._replayed(Turn(turn.question, turn.calls, replace(turn.answer, image=by_content.get(about))))
         if logged.about is not None:
             chat.use(logged.about)
-        chat._log.known(chat.turns, serials(logged.id, path))
+        chat._log.written = list(zip((t.serial for t in logged.turns), chat.turns, strict=True))
         return chat
 
     def annotate(self) -> Objects:
@@ -279,7 +282,7 @@ class Session:
         answer = self._said_once(answer)
         if understood.confidence < _DOUBTFUL and not answer.declined:
             answer = answer.behind("If I understand you rightly: ")
-        return replace(answer, alternatives=understood.alternatives if understood.confidence < UNSURE else ())
+        return replace(answer, alternatives=understood.alternatives if understood.confidence < _UNSURE else ())
 
     def _measured(self, calls: tuple[Call, ...]) -> Answer:
         """The answer that expressions give; what cannot be measured of several is said behind the rest."""
@@ -331,7 +334,7 @@ class Session:
         length = Length.read(size if any(c.isalpha() for c in size) else f"{size} um")
         um = length.value if length.unit == "um" else convert(length.value, length.unit, "um", None)
         assert self.about is not None
-        self.images.put(self.about, open_image(self.images.originals[self.about], pixel_size=um))
+        self.images[self.about] = open_image(self.images.originals[self.about], pixel_size=um)
 
     def _affordable(self, budget: float | None) -> int | None:
         """How many tiles fit into a budget of seconds, after the time that a few of them take; twice as many when asked again."""
@@ -352,7 +355,8 @@ class Session:
         """The composed answer, or what a language model makes of it, verified."""
         if self.llm is None:
             return base
-        return self.llm.answer(Asked(question, understood, base, self._scene, self.history, self.measure))
+        unsure = not understood.calls or understood.confidence < _UNSURE
+        return self.llm.answer(Asked(question, unsure, base, self._scene, self.history, self.measure))
 
     def _replayed(self, turn: Turn) -> None:
         """Takes in a turn of the log, with what it told or took back."""
@@ -366,7 +370,9 @@ class Session:
 
     def _kept(self, turn: Turn) -> Answer:
         self.turns.append(turn)
-        self._log.keep(self)  # before it is shown
+        eyes = self.eyes if isinstance(self.eyes, str) else self.looks_with
+        told = {"eyes": eyes} | ({"groups": self.images.groups} if self.images.groups else {})
+        self._log.keep(self.id, self.turns, self.images, self.about, told)  # before it is shown
         for tell in self.watchers:
             tell(turn)
         return turn.answer

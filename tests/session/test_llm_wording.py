@@ -15,9 +15,8 @@ from micro_nb.session.composing import verify
 from micro_nb.session.evidence import Evidence
 from micro_nb.session.llm import Reply, ToolCall
 from micro_nb.session.llm.expressions import offered
-from micro_nb.session.llm.grounding import caveats, ground
+from micro_nb.session.llm.grounding import caveats, with_places, worded
 from micro_nb.session.llm.protocol import spoken
-from micro_nb.session.llm.wording import with_places, worded
 
 COUNT, AREA = 'count("nucleus")', 'stat("area", "median", "nucleus")'
 LARGE, LEFT = 'count(obj("nucleus", having="area > 60 um2"))', 'count(obj("nucleus", where="left"))'
@@ -214,13 +213,13 @@ def test_where_it_is_unsure_the_model_may_choose_and_readings_stay_on_offer(monk
     ("bad", "reason"),
     [
         (ToolCall("rm", {"path": "/"}), "no tool 'rm'"),
-        (ToolCall("measure", {}), "'expression' is a required property"),
-        (ToolCall("measure", {"expression": 5}), "5 is not valid"),
-        (ToolCall("measure", {"expression": "x" * 700}), "is not valid"),
+        (ToolCall("measure", {}), "takes an expression"),
+        (ToolCall("measure", {"expression": 5}), "takes an expression"),
+        (ToolCall("measure", {"expression": "x" * 700}), "at most 600 characters"),
         (ToolCall("measure", {"expression": COUNT, "eyes": "/etc/passwd"}), "eyes"),
         (ToolCall("measure", {"expression": "__import__('os').system('ls')"}), "only calls by name"),
         (ToolCall("measure", {"expression": "eval('1')"}), "nothing is measured by 'eval'"),
-        (ToolCall("measure", {"expression": {"call": "open", "args": ["/etc/passwd"]}}), "is not valid"),
+        (ToolCall("measure", {"expression": {"call": "open", "args": ["/etc/passwd"]}}), "nothing is measured by 'open'"),
         (ToolCall("measure", {"expression": {"call": "count", "args": [{"call": "export", "args": []}]}}), "of the conversation"),
         (ToolCall("measure", {"expression": 'export(count("nucleus"), to="csv")'}), "of the conversation"),
         (ToolCall("measure", {"expression": 'set(pixel_size="2 um")'}), "of the conversation"),
@@ -338,17 +337,15 @@ def test_a_string_of_evidence_may_hold_what_words_may_not():
     answer = mnb.Session(discs(), log=False).ask('locate(obj("nucleus", by="area"))')
     k = next(k for k, e in enumerate(answer.evidence, 1) if e.value == "right")
     with pytest.raises(EvidenceError, match="markup"):
-        worded(f"It is at <b>{{e{k}}}</b>", answer.evidence)
-    assert worded(f"It is at the {{e{k}}}.", answer.evidence)[0] == "It is at the right."
+        worded(f"It is at <b>{{e{k}}}</b>", answer)
+    assert worded(f"It is at the {{e{k}}}.", answer, complete=False)[0] == "It is at the right."
 
 
 def test_numbers_stay_with_their_kinds():
     red, white = (Evidence(f"number of {kind} blood cells", n, "count") for kind, n in (("red", 12), ("white", 3)))
 
     def holds(text):
-        shown, spans = worded(text, [red, white])
-        ground(shown, spans, [red, white], None)
-        return True
+        return worded(text, Answer("", evidence=(red, white)))
 
     assert holds("There are {e1.value} red blood cells and {e2.value} white blood cells.")
     assert holds("Red blood cells: {e1.value}; white blood cells: {e2.value}.")
@@ -370,9 +367,7 @@ def test_what_makes_an_answer_unsure_stays_with_it():
     base = Answer(text, 45.375, "um2", (e,), spans)
 
     def holds(said):
-        shown, found = worded(said, [e], [base])
-        ground(shown, found, [e], base)
-        return shown
+        return worded(said, base)[0]
 
     with pytest.raises(EvidenceError, match="how sure"):
         holds("The mean area of the nuclei is {e1}.")

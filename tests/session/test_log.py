@@ -12,9 +12,8 @@ from scenes import discs, on_the_floor  # noqa: F401
 
 import micro_nb as mnb
 from micro_nb.errors import LogError
-from micro_nb.session.log import book, database
+from micro_nb.session.log import book
 from micro_nb.session.log.book import LogWarning, damage, load, sessions
-from micro_nb.session.log.database import MIGRATIONS
 from micro_nb.settings import settings
 
 
@@ -110,42 +109,24 @@ def test_a_turn_that_was_taken_back_is_marked_and_not_read(path):
     assert rows(path, "SELECT question FROM turn WHERE undone IS NOT NULL") == [('image("bit_depth")',)]
 
 
-def test_the_journal_is_a_write_ahead_log_and_falls_back(path, tmp_path, monkeypatch):
-    mnb.Session(discs(), log=path).ask('image("bit_depth")')
-    assert rows(path, "PRAGMA journal_mode") == [("wal",)]
-    monkeypatch.setattr(database, "on_network", lambda path: True)
-    mnb.Session(discs(), log=path).ask('image("bit_depth")')
-    assert rows(path, "PRAGMA journal_mode") == [("delete",)]
-    assert len(sessions(path)) == 2
-
-
-def test_network_homes_are_recognised(tmp_path):
-    mounts = tmp_path / "mounts"
-    mounts.write_text(f"/dev/sda / ext4 rw 0 0\nserver:/home {tmp_path}/home nfs4 rw 0 0\n")
-    assert database.on_network(tmp_path / "home" / "x" / "log.sqlite", str(mounts))
-    assert not database.on_network(tmp_path / "log.sqlite", str(mounts))
-    assert not database.on_network(tmp_path / "log.sqlite", str(tmp_path / "no such file"))
-
-
 def test_an_older_log_is_brought_up_to_date_and_a_newer_one_is_left_alone(path):
+    first = mnb.Session(discs(), log=path)
+    first.ask('image("bit_depth")')
+    connection = sqlite3.connect(path)
+    connection.executescript("DROP TABLE album; PRAGMA user_version = 1; PRAGMA journal_mode = WAL;")
+    connection.close()
+    assert load(first.id, path).album == {}
     mnb.Session(discs(), log=path).ask('image("bit_depth")')
-    newer = (*MIGRATIONS, "ALTER TABLE turn ADD COLUMN note TEXT; CREATE TABLE more (x);")
-    with database.opened(path, write=True, migrations=newer) as connection:
-        assert connection.execute("SELECT note FROM turn").fetchall() == [(None,)]
+    assert len(load("last", path).album) == 1
+    assert rows(path, "PRAGMA user_version") == [(2,)]
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
     with pytest.raises(LogError, match="newer micro_nb"):
         sessions(path)
     chat = mnb.Session(discs(), log=path)
     with pytest.warns(LogWarning, match="goes on without a log"):
         assert chat.ask('image("bit_depth")').value == 8
-
-
-def test_a_migration_that_fails_changes_nothing(path):
-    mnb.Session(discs(), log=path).ask('image("bit_depth")')
-    broken = (*MIGRATIONS, "CREATE TABLE more (x); CREATE TABLE turn (x);")
-    with pytest.raises(LogError), database.opened(path, write=True, migrations=broken):
-        pass
-    assert len(sessions(path)) == 1
-    assert ("more",) not in rows(path, "SELECT name FROM sqlite_schema")
 
 
 def test_a_log_that_was_removed_is_written_anew_whole(path):
@@ -160,7 +141,7 @@ def test_a_log_that_was_removed_is_written_anew_whole(path):
 def test_a_damaged_log_of_ones_own_is_set_aside(tmp_path, monkeypatch):
     monkeypatch.setenv("MICRO_NB_DATA", str(tmp_path))
     monkeypatch.setattr(settings, "log", True)
-    place = database.default_path()
+    place = book.default_path()
     place.write_bytes(b"SQLite format 3\0" + bytes(np.random.default_rng(0).integers(0, 256, 5000, "uint8")))
     chat = mnb.Session(discs())
     with pytest.warns(LogWarning, match="a new log begins"):
@@ -186,7 +167,7 @@ def test_a_file_that_is_no_log_is_never_touched(tmp_path):
 
 
 def test_a_locked_log_is_caught_up_later(path, monkeypatch):
-    monkeypatch.setattr(database, "_WAIT_S", 0.05)
+    monkeypatch.setattr(book, "_WAIT_S", 0.05)
     chat = mnb.Session(discs(), log=path)
     chat.ask('image("bit_depth")')
     other = sqlite3.connect(path, isolation_level=None)
@@ -264,4 +245,4 @@ def test_no_turn_that_was_shown_is_lost_to_kill_9(path):
         assert len(load(name, path).turns) in (shown, shown + 1)  # the turn in the making may be there as well, whole
     assert damage(path) == []
     assert len(sessions(path)) == 15
-    assert book.Writer.of(False).path is None
+    assert book.Writer(False).path is None

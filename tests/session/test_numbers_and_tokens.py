@@ -40,20 +40,20 @@ def test_numbers_are_read_as_people_write_them(text, values):
 def test_tokens_write_the_expression_again(text):
     _, vocabulary = loaded()
     call, source = same_form(parse(text)), Source((40.0, 80.0, 20.0))
-    assert calls_of(tokens_of([call], vocabulary.pieces, source), source) == (call,)
+    assert calls_of(tokens_of([call], vocabulary, source), source) == (call,)
 
 
 def test_a_share_in_words_is_written_as_a_percentage():
     _, vocabulary = loaded()
     row = vocabulary.row("more than a quarter of them?")
     call = parse('check(coverage("cell"), ">", 25, "%")')
-    assert "<0%>" in tokens_of([call], vocabulary.pieces, row.source)
+    assert "<0%>" in tokens_of([call], vocabulary, row.source)
 
 
 def test_a_number_that_nobody_said_is_not_written():
     _, vocabulary = loaded()
     with pytest.raises(LanguageError, match="was not said"):
-        tokens_of([parse('check(count("cell"), ">", 4711)')], vocabulary.pieces, Source((40.0,)))
+        tokens_of([parse('check(count("cell"), ">", 4711)')], vocabulary, Source((40.0,)))
 
 
 def test_what_was_said_before_can_be_pointed_at():

@@ -8,8 +8,7 @@ from scenes import discs, on_the_floor  # noqa: F401
 import micro_nb as mnb
 from micro_nb.errors import LogError
 from micro_nb.session.log.book import load
-from micro_nb.session.log.resume import MissingImageWarning
-from micro_nb.session.log.verify import verify
+from micro_nb.session.log.verify import MissingImageWarning, verify
 
 
 @pytest.fixture

@@ -10,19 +10,15 @@ import base64
 import ipaddress
 import json
 import os
-import queue
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .protocol import ChatError, Message, Reply, ToolCall, one_call, spoken
+from ...errors import MissingExtraError
+from .protocol import ChatError, Message, Reply, ToolCall, spoken, tool_call
 
-_BLOCK = 1 << 14
 _AGAIN = frozenset([408, 425, 429, 500, 502, 503, 504])  # worth a second try
 _PAUSE_S = 0.5
 
@@ -63,17 +59,14 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
+        where = "the address of a language model"
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"the address of a language model starts with http:// or https://; got {parts.scheme or 'none'}")
+            raise ValueError(f"{where} starts with http:// or https://; got {parts.scheme or 'none'}")
         if parts.username or parts.password or parts.query:
-            raise ValueError(
-                "the address of a language model holds no user, password or query; name the key's variable: key_env="
-            )
+            raise ValueError(f"{where} holds no user, password or query; name the key's variable: key_env=")
         if not self.model:
-            raise ValueError(
-                "which model? write it behind the address, 'http://localhost:11434/v1#model', or as Endpoint(url, model)"
-            )
-        if self.key_env and parts.scheme == "http" and not _is_here(parts.hostname):
+            raise ValueError("which model? write it behind the address, 'http://host/v1#model', or as Endpoint(url, model)")
+        if self.key_env and parts.scheme == "http" and not self._here:
             raise ValueError(f"a key is not sent unencrypted to {parts.hostname}; use https")
 
     @classmethod
@@ -88,19 +81,13 @@ class Endpoint:
         return self.model
 
     @property
-    def key(self) -> str | None:
-        """The key, read now.
-
-        Raises
-        ------
-        ChatError : the variable is not set.
-        """
-        if self.key_env is None:
-            return None
-        value = os.environ.get(self.key_env, "").strip()
-        if not value:
-            raise ChatError(f"the environment variable {self.key_env} is not set, so {self.model} cannot be asked")
-        return value
+    def _here(self) -> bool:
+        """Whether the server is this machine."""
+        host = urlsplit(self.url).hostname or ""
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     def reply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Reply:
         """Asks the server once, or again where it failed for a passing reason.
@@ -109,117 +96,75 @@ class Endpoint:
         ------
         ChatError : no answer in time, an error, or an answer that cannot be read. Says which, without the server's words.
         """
-        body = json.dumps(self._body(messages, tools)).encode()
-        end = time.monotonic() + self.timeout_s
+        headers, body, end = self._headers(), self._body(messages, tools), time.monotonic() + self.timeout_s
         for left in reversed(range(max(1, self.tries))):
-            status, data = self._ask(body, end)
-            if status == 200 and data is not None:
+            status, data = self._ask(headers, body, end)
+            if status == 200:
                 return _read(data)
             if not left or status not in _AGAIN or time.monotonic() + _PAUSE_S > end:
                 break
             time.sleep(_PAUSE_S)
         raise ChatError(f"{self.model} answered with status {status}" if status else f"{self.model} could not be reached")
 
+    def _headers(self) -> dict[str, str]:
+        """With the key, which is read now."""
+        key = os.environ.get(self.key_env, "").strip() if self.key_env else ""
+        if self.key_env and not key:
+            raise ChatError(f"the environment variable {self.key_env} is not set, so {self.model} cannot be asked")
+        return {"User-Agent": "micro_nb"} | ({"Authorization": f"Bearer {key}"} if key else {})
+
     def _body(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "model": self.model, "messages": [as_openai(m) for m in messages], "temperature": 0, "stream": False,
-            "max_tokens": self.max_tokens,
-        }  # fmt: skip
-        keep = ("name", "description", "parameters")
-        offered = [{"type": "function", "function": {k: t[k] for k in keep if k in t}} for t in tools]
-        return body | ({"tools": offered} if offered else {})
+        said = [m.to_dict(_content(m), json.dumps) for m in messages]
+        asked = {"model": self.model, "messages": said, "temperature": 0, "stream": False, "max_tokens": self.max_tokens}
+        return asked | ({"tools": [{"type": "function", "function": dict(t)} for t in tools]} if tools else {})
 
-    def _ask(self, body: bytes, end: float) -> tuple[int, bytes | None]:
-        """Status and bytes; status 0 where nothing came. A thread of its own, so that a server that drips cannot hold us."""
-        headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "micro_nb"}
-        if key := self.key:
-            headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(f"{self.url.rstrip('/')}/chat/completions", body, headers, method="POST")
-        got: queue.SimpleQueue[tuple[int, bytes | None] | ChatError] = queue.SimpleQueue()
-        threading.Thread(target=self._fetch, args=(request, end, got), daemon=True).start()
+    def _ask(self, headers: Mapping[str, str], body: Mapping[str, Any], end: float) -> tuple[int, bytes]:
+        """Status and bytes, where they end in time and are not too many; status 0 where nothing came. Redirections are errors: a
+        key goes to the server that was named and to no other."""
         try:
-            found = got.get(timeout=max(end - time.monotonic(), 0.01))
-        except queue.Empty:
-            raise ChatError(f"{self.model} gave no answer within {self.timeout_s:g} s") from None
-        if isinstance(found, ChatError):
-            raise found
-        return found
-
-    def _fetch(self, request: urllib.request.Request, end: float, got: queue.SimpleQueue[Any]) -> None:
-        host = urlsplit(self.url).hostname or ""
-        proxies = [urllib.request.ProxyHandler({})] if _is_here(host) else []
-        opener = urllib.request.build_opener(_NoRedirect(), *proxies)
+            import httpx
+        except ImportError:
+            raise MissingExtraError("servers of language models need httpx; try pip install 'micro-nb[llm]'") from None
+        address, data, wait = f"{self.url.rstrip('/')}/chat/completions", b"", max(end - time.monotonic(), 0.01)
+        late = ChatError(f"{self.model} gave no answer within {self.timeout_s:g} s")
         try:
-            with opener.open(request, timeout=max(end - time.monotonic(), 0.01)) as response:
-                got.put((response.status, self._within(response, end)))
-        except urllib.error.HTTPError as error:
-            got.put((error.code, None))
-        except ChatError as error:
-            got.put(error)
-        except TimeoutError:
-            got.put(ChatError(f"{self.model} gave no answer within {self.timeout_s:g} s"))
-        except Exception:  # whatever a broken server or a proxy causes; the words may hold what was sent
-            got.put((0, None))
-
-    def _within(self, response: Any, end: float) -> bytes:
-        """The body, where it ends in time and is not too long."""
-        data = b""
-        while block := response.read1(_BLOCK):
-            data += block
-            if len(data) > self.max_bytes:
-                raise ChatError(f"{self.model} sent more than {self.max_bytes} bytes")
-            if time.monotonic() > end:
-                raise ChatError(f"{self.model} gave no answer within {self.timeout_s:g} s")
-        return data
+            with httpx.Client(trust_env=not self._here, timeout=wait, headers=headers) as client, \
+                    client.stream("POST", address, json=body) as response:  # fmt: skip
+                for block in response.iter_bytes():
+                    data += block
+                    if len(data) > self.max_bytes:
+                        raise ChatError(f"{self.model} sent more than {self.max_bytes} bytes")
+                    if time.monotonic() > end:
+                        raise late
+                return response.status_code, data
+        except httpx.TimeoutException:
+            raise late from None
+        except (httpx.HTTPError, OSError):  # its words may hold what was sent
+            return 0, b""
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A key goes to the server that was named and to no other."""
-
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        """None, so that a redirection is an error."""
-
-
-def as_openai(m: Message) -> dict[str, Any]:
-    """A message as the chat-completions interface writes it."""
-    content: Any = m.text
-    if m.picture is not None:
-        url = f"data:image/png;base64,{base64.b64encode(m.picture).decode()}"
-        content = [{"type": "text", "text": m.text}, {"type": "image_url", "image_url": {"url": url}}]
-    out: dict[str, Any] = {"role": m.role, "content": content}
-    if m.calls:
-        out["tool_calls"] = [
-            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": json.dumps(dict(c.arguments))}}
-            for c in m.calls
-        ]
-    return out | ({"tool_call_id": m.call} if m.role == "tool" else {})
+def _content(m: Message) -> Any:
+    """The text of a message, with the picture where there is one."""
+    if m.picture is None:
+        return m.text
+    url = f"data:image/png;base64,{base64.b64encode(m.picture).decode()}"
+    return [{"type": "text", "text": m.text}, {"type": "image_url", "image_url": {"url": url}}]
 
 
 def _read(data: bytes) -> Reply:
     """The reply in the bytes of a response; whatever is wrong with them is said without repeating them."""
     try:
         message = json.loads(data)["choices"][0]["message"]
-        text, listed = message.get("content"), message.get("tool_calls")
-        calls = tuple(_call(k, c) for k, c in enumerate(listed or ()))
+        text, written = spoken(message.get("content") or "")
+        calls = tuple(_call(k, c) for k, c in enumerate(message.get("tool_calls") or ()))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
         raise ChatError("the language model's server sent something that is no chat completion") from None
-    if text is not None and not isinstance(text, str):
-        raise ChatError("the language model's server sent a text that is none")
-    plain, written = spoken(text or "")
-    return Reply(plain, calls or written)
+    return Reply(text, calls or written)
 
 
 def _call(number: int, call: Mapping[str, Any]) -> ToolCall:
-    given = call["function"].get("arguments") or {}
-    made = one_call({"name": call["function"]["name"], "arguments": given})
+    asked = {"name": call["function"]["name"], "arguments": call["function"].get("arguments") or {}}
+    made = tool_call(asked, str(call.get("id") or f"call{number}")[:64])
     if made is None:
         raise ValueError("no call")
-    return ToolCall(made.name, made.arguments, str(call.get("id") or f"call{number}")[:64])
-
-
-def _is_here(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return made

@@ -52,22 +52,22 @@ class LocalChat:
         MissingExtraError : transformers are not installed.
         """
         try:
-            from transformers import AutoConfig
+            from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
         except ImportError:
             raise MissingExtraError("language models need transformers; try pip install 'micro-nb[llm]'") from None
         path = Path(where)
         if not path.exists() and os.fspath(where).count("/") != 1:
-            raise ChatError(
-                f"llm={os.fspath(where)!r} is neither a folder, a .gguf file, a hub id (who/what) nor an http address"
-            )
+            what = "neither a folder, a .gguf file, a hub id (who/what) nor an http address"
+            raise ChatError(f"llm={os.fspath(where)!r} is {what}")
         try:
             if path.suffix == ".gguf":
-                return cls(*_causal(path.parent, gguf_file=path.name), name=path.stem)
-            config = AutoConfig.from_pretrained(where)
-            pair = _seeing(where) if _is_image_text(config) else _causal(where)
+                model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name)
+                return cls(model, AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name), path.stem)
+            seeing = _is_image_text(where)
+            kind, reader = (AutoModelForImageTextToText, AutoProcessor) if seeing else (AutoModelForCausalLM, AutoTokenizer)
+            return cls(kind.from_pretrained(where, use_safetensors=True), reader.from_pretrained(where), path.name)  # type: ignore[no-untyped-call]
         except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
             raise ChatError(f"the language model {path.name!r} cannot be loaded: {str(error)[:300]}") from error
-        return cls(*pair, name=path.name)
 
     def reply(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Reply:
         """Generates the next message.
@@ -83,82 +83,48 @@ class LocalChat:
         longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
         if longest and length + self.max_new_tokens > longest:
             raise ChatError(f"{self.name} reads {longest} tokens; this conversation has {length}")
+        pad, end = self.tokenizer.pad_token_id, self.tokenizer.eos_token_id
         with torch.inference_mode():
             out = self.model.generate(
                 **inputs, max_new_tokens=self.max_new_tokens, max_time=self.max_seconds, do_sample=False, temperature=None,
-                top_p=None, top_k=None, pad_token_id=self._padding(),
+                top_p=None, top_k=None, pad_token_id=end if pad is None else pad,
             )  # fmt: skip
-        written = self.tokenizer.decode(out[0, length:], skip_special_tokens=True)
-        return Reply(*spoken(written))
+        return Reply(*spoken(self.tokenizer.decode(out[0, length:], skip_special_tokens=True)))
 
     def _inputs(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Any:
-        """Token ids (and pixels) of the conversation; a template that cannot take it is given it as one message."""
-        pictures = [Image.open(io.BytesIO(m.picture)).convert("RGB") for m in messages if m.picture and self.sees]
+        """Token ids (and pixels) of the conversation; tools that the template does not know stand in the rules."""
         if tools and not self.plans:
-            messages = _with_listing(messages, tools)
+            how = 'To measure, write only a call such as {"name": "measure", "arguments": {"expression": "kinds()"}}.'
+            known = [how, *(f"{t['name']}: {t['description']}" for t in tools)]
+            messages = [Message(messages[0].role, "\n".join([messages[0].text, *known])), *messages[1:]]
         text = self._rendered(messages, tools if self.plans else ())
         if not self.sees:
             return self.tokenizer(text, return_tensors="pt", add_special_tokens=False)
+        pictures = [Image.open(io.BytesIO(m.picture)).convert("RGB") for m in messages if m.picture]
         return self.reader(text=text, images=[pictures] if pictures else None, return_tensors="pt", add_special_tokens=False)
 
     def _rendered(self, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> str:
+        """The text of the conversation; a template that cannot take it is given all as one message of the person."""
         if self.template is None:
             return "\n\n".join(f"{m.role}: {m.text}" for m in messages) + "\n\nassistant:"
         given: dict[str, Any] = {"tools": [{"type": "function", "function": dict(t)} for t in tools]} if tools else {}
+        whole = "\n\n".join(m.text if m.role in ("system", "user") else f"{m.role}: {m.text}" for m in messages)
+        one = Message("user", whole, picture=next((m.picture for m in messages if m.picture), None))
         last: Exception | None = None
-        for form in (messages, _folded(messages)):
+        for form in (messages, [one]):
             try:
-                chat = [self._message(m) for m in form]
+                chat = [m.to_dict(self._content(m), dict) for m in form]
                 return str(self.reader.apply_chat_template(chat, add_generation_prompt=True, tokenize=False, **given))
             except Exception as error:  # templates raise what they like: roles they do not know, or must alternate
                 last = error
         raise ChatError(f"the chat template of {self.name} does not take the conversation: {type(last).__name__}")
 
-    def _message(self, m: Message) -> dict[str, Any]:
-        content: Any = m.text
-        if self.sees:
-            content = [*([{"type": "image"}] if m.picture else []), {"type": "text", "text": m.text}]
-        out: dict[str, Any] = {"role": m.role, "content": content}
-        if m.calls:
-            out["tool_calls"] = [
-                {"type": "function", "id": c.id, "function": {"name": c.name, "arguments": dict(c.arguments)}} for c in m.calls
-            ]
-        return out | ({"tool_call_id": m.call} if m.call else {})
-
-    def _padding(self) -> int | None:
-        pad = self.tokenizer.pad_token_id
-        found: int | None = pad if pad is not None else self.tokenizer.eos_token_id
-        return found
+    def _content(self, m: Message) -> Any:
+        return [*([{"type": "image"}] if m.picture else []), {"type": "text", "text": m.text}] if self.sees else m.text
 
 
-def _causal(where: str | os.PathLike[str], **given: Any) -> tuple[Any, Any]:
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    safe = {} if given else {"use_safetensors": True}
-    return AutoModelForCausalLM.from_pretrained(where, **given, **safe), AutoTokenizer.from_pretrained(where, **given)
-
-
-def _seeing(where: str | os.PathLike[str]) -> tuple[Any, Any]:
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
-    processor = AutoProcessor.from_pretrained(where)  # type: ignore[no-untyped-call]
-    return AutoModelForImageTextToText.from_pretrained(where, use_safetensors=True), processor
-
-
-def _is_image_text(config: Any) -> bool:
+def _is_image_text(where: str | os.PathLike[str]) -> bool:
+    from transformers import AutoConfig
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 
-    return type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
-
-
-def _with_listing(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> list[Message]:
-    """The tools in the rules, for templates that know none."""
-    how = 'To measure, write only a call such as {"name": "measure", "arguments": {"expression": "count(\\"nucleus\\")"}}.'
-    first, *rest = messages
-    return [Message(first.role, "\n".join([first.text, how, *(f"{t['name']}: {t['description']}" for t in tools)])), *rest]
-
-
-def _folded(messages: Sequence[Message]) -> list[Message]:
-    """The whole conversation as one message of the person."""
-    text = "\n\n".join(m.text if m.role in ("system", "user") else f"{m.role}: {m.text}" for m in messages)
-    return [Message("user", text, picture=next((m.picture for m in messages if m.picture), None))]
+    return type(AutoConfig.from_pretrained(where)) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING

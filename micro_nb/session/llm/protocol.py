@@ -11,9 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 
 from ...errors import MicroNBError
 
-Role = Literal["system", "user", "assistant", "tool"]
-MAX_TEXT = 20_000
-MAX_CALLS = 16
+MAX_TEXT, MAX_CALLS = 20_000, 16
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _MARKED = re.compile(r"</?tool_calls?>|\[/?TOOL_CALLS\]|<\|?python_tag\|?>|<\|[a-z_]+\|>|```(?:json)?", re.IGNORECASE)
 
@@ -50,11 +48,20 @@ class Message:
     picture : PNG of a thumbnail of the image, for models that see.
     """
 
-    role: Role
+    role: Literal["system", "user", "assistant", "tool"]
     text: str
     calls: tuple[ToolCall, ...] = ()
     call: str = ""
     picture: bytes | None = field(default=None, repr=False)
+
+    def to_dict(self, content: Any, arguments: Any) -> dict[str, Any]:
+        """As chat completions and chat templates have it: with this content, and arguments written by this function."""
+        calls = [
+            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": arguments(dict(c.arguments))}}
+            for c in self.calls
+        ]
+        about = ({"tool_calls": calls} if calls else {}) | ({"tool_call_id": self.call} if self.role == "tool" else {})
+        return {"role": self.role, "content": content, **about}
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ class ChatModel(Protocol):
 
 
 def spoken(text: str) -> tuple[str, tuple[ToolCall, ...]]:
-    """What is meant for people, and the calls written into it as JSON; thoughts are left out.
+    """What is meant for people, or the calls written into it as JSON; thoughts are left out.
 
     >>> spoken('<tool_call>{"name": "measure", "arguments": {"expression": "kinds()"}}</tool_call>')
     ('', (ToolCall(name='measure', arguments={'expression': 'kinds()'}, id='call0'),))
@@ -100,33 +107,25 @@ def spoken(text: str) -> tuple[str, tuple[ToolCall, ...]]:
     ('There are {e1} nuclei.', ())
     """
     text = _THOUGHT.sub("", text[:MAX_TEXT])
-    calls, rest, at = list[ToolCall](), "", 0
-    for start, end, value in _objects(text):
-        found = one_call(value)
-        if found is not None and len(calls) < MAX_CALLS:
-            calls.append(ToolCall(found.name, found.arguments, f"call{len(calls)}"))
-            rest, at = rest + text[at:start], end
-    rest = _MARKED.sub("", rest + text[at:]).strip(" \n\t[],;")
-    return (rest if not calls else ""), tuple(calls)
+    found = (tool_call(value, f"call{k}") for k, value in enumerate(_objects(text)))
+    calls = tuple(call for call in found if call is not None)[:MAX_CALLS]
+    return ("" if calls else _MARKED.sub("", text).strip(" \n\t[],;")), calls
 
 
-def one_call(value: Any) -> ToolCall | None:
+def tool_call(value: Any, name: str = "") -> ToolCall | None:
     """A call out of ``{"name": ..., "arguments" or "parameters": {...} or JSON text}``; None where it is none."""
     if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
         return None
     given = value.get("arguments", value.get("parameters"))
-    if isinstance(given, str):
-        try:
-            given = json.loads(given or "{}")
-        except (ValueError, RecursionError):
-            return None
-    if not isinstance(given, Mapping):
+    try:
+        given = json.loads(given or "{}") if isinstance(given, str) else given
+    except (ValueError, RecursionError):
         return None
-    return ToolCall(value["name"][:64], {str(k): v for k, v in given.items()})
+    return ToolCall(value["name"][:64], {str(k): v for k, v in given.items()}, name) if isinstance(given, Mapping) else None
 
 
-def _objects(text: str) -> Iterator[tuple[int, int, Any]]:
-    """JSON objects in a text with their places; none inside another."""
+def _objects(text: str) -> Iterator[Any]:
+    """JSON objects in a text; none inside another."""
     decoder, at = json.JSONDecoder(), text.find("{")
     while at >= 0:
         try:
@@ -134,5 +133,5 @@ def _objects(text: str) -> Iterator[tuple[int, int, Any]]:
         except (ValueError, RecursionError):
             at = text.find("{", at + 1)
             continue
-        yield at, end, value
+        yield value
         at = text.find("{", end)

@@ -1,4 +1,8 @@
-"""The turns of a session, written into the log as they are said, and read again."""
+"""The log: turns of sessions in an SQLite file, appended as they are said, and read again.
+
+Images, evidence and answers are kept once, under the SHA-256 of their JSON. A turn is one transaction that has reached the disk
+before it is shown, so it survives ``kill -9`` and a power cut. Nothing is held open between turns, across forks or threads.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,15 @@ import json
 import os
 import secrets
 import sqlite3
+import sys
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ... import __version__
 from ...data.address import address_of
@@ -20,38 +27,51 @@ from ...data.image import MicroImage
 from ...data.persons import without_persons
 from ...errors import LogError
 from ...settings import settings
-from ..album import Album
 from ..answer import Answer, Turn, calls_from
 from ..language import Call
-from .database import default_path, is_damaged, opened, set_aside
 
-_WITH_ALBUM = 2  # the schema's version from which on a session may have several images
-_BY_USE = "SELECT session FROM turn GROUP BY session ORDER BY max(serial)"
+APPLICATION_ID, VERSION = 0x4D4E4231, 2
+"""Stand in the header of the file, so that no other program's database is taken for a log, and no newer log is written to."""
+SCHEMA = (
+    """CREATE TABLE IF NOT EXISTS session (
+        id TEXT PRIMARY KEY,
+        started TEXT NOT NULL,      -- UTC, ISO 8601
+        micro_nb TEXT NOT NULL,     -- version
+        body TEXT NOT NULL          -- JSON: eyes, groups
+    ) WITHOUT ROWID""",
+    *(f"CREATE TABLE IF NOT EXISTS {name} (hash TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID"
+      for name in ("image", "evidence", "answer")),
+    """CREATE TABLE IF NOT EXISTS turn (
+        serial INTEGER PRIMARY KEY,
+        session TEXT NOT NULL REFERENCES session(id),
+        asked TEXT NOT NULL,        -- UTC, ISO 8601
+        question TEXT NOT NULL,
+        query TEXT NOT NULL,        -- JSON: {"calls": [expressions]}; of versions without expressions {"task": ...}
+        answer TEXT NOT NULL REFERENCES answer(hash),
+        image TEXT REFERENCES image(hash),
+        undone TEXT                 -- when the turn was taken back; NULL for turns that hold
+    )""",
+    "CREATE INDEX IF NOT EXISTS turn_of_session ON turn(session, serial)",
+    """CREATE TABLE IF NOT EXISTS album (  -- since version 2: the images of a session by name, as they were last
+        session TEXT NOT NULL REFERENCES session(id),
+        name TEXT NOT NULL,
+        position INTEGER NOT NULL,
+        image TEXT NOT NULL REFERENCES image(hash),
+        spoken_of INTEGER NOT NULL, -- whether the last turn left the conversation at it
+        PRIMARY KEY (session, name)
+    ) WITHOUT ROWID""",
+)  # fmt: skip
+"""Made where they are missing, so that older logs are brought up to date: a table or column is added, none is changed."""
+_WAIT_S = 3.0
+_DAMAGED = frozenset((sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB))
+_REMEDY = {
+    sqlite3.SQLITE_NOTADB: ": it is not a log; name another file, or move it away",
+    sqlite3.SQLITE_CORRUPT: ": it is damaged; move it away and a new one begins",
+    sqlite3.SQLITE_BUSY: ": another process is writing; the next turn tries again",
+    sqlite3.SQLITE_READONLY: ": it may not be written; set MICRO_NB_DATA to a folder that can be",
+    sqlite3.SQLITE_FULL: ": the disk is full",
+}
 Choice = bool | str | os.PathLike[str] | None
-
-
-class Talk(Protocol):
-    """What is logged of a session."""
-
-    id: str
-    turns: list[Turn]
-    images: Album
-
-    @property
-    def about(self) -> str | None:
-        """The name of the image that is spoken of."""
-
-    @property
-    def img(self) -> MicroImage | None:
-        """That image."""
-
-    @property
-    def eyes(self) -> Any:
-        """The eyes that were asked for, by name or as an object."""
-
-    @property
-    def looks_with(self) -> str:
-        """The name of those that look."""
 
 
 class LogWarning(UserWarning):
@@ -61,13 +81,14 @@ class LogWarning(UserWarning):
 @dataclass(frozen=True)
 class LoggedTurn:
     """One exchange as it stands in the log; ``image`` is the hash of its image, ``calls`` what it was read as (nothing
-    in logs of older versions)."""
+    in logs of older versions), ``serial`` its row."""
 
     asked: str
     question: str
     calls: tuple[Call, ...]
     answer: Answer
     image: str | None
+    serial: int
 
 
 @dataclass(frozen=True)
@@ -107,70 +128,80 @@ class Writer:
 
     Parameters
     ----------
+    choice : True or a file logs, False does not, None does what ``settings.log`` says.
+
+    Attributes
+    ----------
     path : the file; None keeps nothing.
+    written : the turns that were written or read, each with the row it stands in.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path, self._written, self._warned = path, [], False  # type: tuple[Path | None, list[tuple[int, Turn]], bool]
-        self._file: tuple[int, int] | None = None
-
-    @classmethod
-    def of(cls, choice: Choice) -> Writer:
-        """True or a file logs, False does not, None does what ``settings.log`` says."""
+    def __init__(self, choice: Choice) -> None:
         choice = settings.log if choice is None else choice
-        return cls(default_path() if choice is True else Path(choice) if choice else None)
+        self.path = default_path() if choice is True else Path(choice) if choice else None
+        self.written: list[tuple[int, Turn]] = []
+        self._warned = False
 
-    def known(self, turns: list[Turn], serials: list[int]) -> None:
-        """Turns that stand in the log already."""
-        self._written, self._file = list(zip(serials, turns, strict=True)), self._identity()
+    def keep(
+        self, name: str, turns: Sequence[Turn], images: Mapping[str, MicroImage], about: str | None, told: Mapping[str, Any]
+    ) -> None:
+        """Writes the turns of a session that are new and marks those that were taken back.
 
-    def keep(self, session: Talk) -> None:
-        """Writes the turns that are new and marks those that were taken back, in one transaction."""
+        Parameters
+        ----------
+        name : the session's id.
+        images, about : its images by name, and which is spoken of.
+        told : its eyes, and the conditions that its images belong to.
+        """
         if self.path is None:
             return
         try:
-            self._keep(session, self.path)
+            self._keep(self.path, name, turns, images, about, told)
         except (LogError, OSError) as error:
-            self._failed(session, error)
+            own = self.path == default_path()
+            damaged = isinstance(error, LogError) and getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
+            aside = _set_aside(self.path) if own and damaged else None
+            if aside is not None:
+                with suppress(LogError, OSError):
+                    self._keep(self.path, name, turns, images, about, told)
+            if not self._warned:
+                self._warned = aside is None
+                more = f" It was moved to {aside}, and a new log begins." if aside is not None else ""
+                warnings.warn(f"the conversation goes on without a log: {error}.{more}", LogWarning, stacklevel=4)
 
-    def _keep(self, session: Talk, path: Path) -> None:
-        if self._file != self._identity():  # the file was removed or replaced: all of it is written again
-            self._written = []
-        still = len([1 for (_, a), b in zip(self._written, session.turns, strict=False) if a is b])
-        gone, new = self._written[still:], session.turns[still:]
+    def _keep(
+        self, path: Path, name: str, turns: Sequence[Turn], images: Mapping[str, MicroImage], about: str | None,
+        told: Mapping[str, Any],
+    ) -> None:  # fmt: skip
         with opened(path, write=True) as connection:
-            connection.execute("INSERT OR IGNORE INTO session VALUES (?, ?, ?, ?)", _session_row(session))
-            for position, (name, img) in enumerate(session.images.items()):
-                row = (session.id, name, position, _put(connection, "image", described(img)), name == session.about)
+            rows = connection.execute("SELECT serial FROM turn WHERE session = ? AND undone IS NULL", (name,))
+            there = {row[0] for row in rows}  # none, where the file was removed or replaced: all is written again
+            written = [(serial, turn) for serial, turn in self.written if serial in there]
+            still = len([1 for (_, a), b in zip(written, turns, strict=False) if a is b])
+            connection.execute("INSERT OR IGNORE INTO session VALUES (?, ?, ?, ?)", (name, _now(), __version__, _json(told)))
+            for position, (title, img) in enumerate(images.items()):
+                row = (name, title, position, _put(connection, "image", described(img)), title == about)
                 connection.execute("INSERT OR REPLACE INTO album VALUES (?, ?, ?, ?, ?)", row)
-            for serial, _ in gone:
+            for serial, _ in written[still:]:
                 connection.execute("UPDATE turn SET undone = ? WHERE serial = ?", (_now(), serial))
-            added = [(_insert(connection, session, turn), turn) for turn in new]
-        self._written, self._file = self._written[:still] + added, self._identity()
-
-    def _failed(self, session: Talk, error: LogError | OSError) -> None:
-        aside = ""
-        if isinstance(error, LogError) and is_damaged(error) and self.path == default_path():
-            try:
-                aside = f" It was moved to {set_aside(self.path)}, and a new log begins."
-                self._keep(session, self.path)
-            except (LogError, OSError) as again:
-                error = again
-        if not self._warned:
-            self._warned = not aside
-            warnings.warn(f"the conversation goes on without a log: {error}.{aside}", LogWarning, stacklevel=4)
-
-    def _identity(self) -> tuple[int, int] | None:
-        try:
-            at = os.stat(self.path) if self.path is not None else None
-        except OSError:
-            return None
-        return (at.st_dev, at.st_ino) if at is not None else None
+            spoken_of = images[about] if about is not None else None
+            added = [(_insert(connection, name, turn, turn.answer.image or spoken_of), turn) for turn in turns[still:]]
+        self.written = written[:still] + added
 
 
 def new_id() -> str:
     """A name for a session that sorts by time: ``20260314-1592-653589``."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+
+def default_path() -> Path:
+    """Where sessions are logged unless another file is named: in ``$MICRO_NB_DATA``, else in the user's data folder."""
+    home = Path.home()
+    usual = {"darwin": home / "Library" / "Application Support", "win32": home / "AppData" / "Local"}
+    own = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_DATA_HOME")
+    stated = os.environ.get("MICRO_NB_DATA")
+    folder = Path(stated) if stated else Path(own or usual.get(sys.platform, home / ".local" / "share")) / "micro_nb"
+    return folder / "sessions.sqlite"
 
 
 def sessions(path: Path | None = None) -> list[LoggedSession]:
@@ -193,7 +224,8 @@ def load(name: str, path: Path | None = None) -> LoggedSession:
     LogError : none is called so, or several are.
     """
     with opened(path or default_path()) as connection:
-        ids = [row[0] for row in connection.execute(_BY_USE)]
+        by_use = "SELECT session FROM turn GROUP BY session ORDER BY max(serial)"
+        ids = [row[0] for row in connection.execute(by_use)]
         found = ids[-1:] if name == "last" else [i for i in ids if i == name] or [i for i in ids if i.startswith(name)]
         if len(found) != 1:
             known = ", ".join(ids[-5:]) or "none"
@@ -201,52 +233,90 @@ def load(name: str, path: Path | None = None) -> LoggedSession:
         return _read(connection, found[0])
 
 
-def serials(name: str, path: Path) -> list[int]:
-    """Row numbers of the turns that hold."""
-    with opened(path) as connection:
-        rows = connection.execute("SELECT serial FROM turn WHERE session = ? AND undone IS NULL ORDER BY serial", (name,))
-        return [row[0] for row in rows]
-
-
 def damage(path: Path | None = None) -> list[str]:
     """What is wrong with the log's bytes: SQLite's own checks, dangling references, and contents that do not match their hash."""
     with opened(path or default_path()) as connection:
         found = [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
-        found += [
-            f"{row[0]}: row {row[1]} refers to a missing {row[2]}" for row in connection.execute("PRAGMA foreign_key_check")
-        ]
+        lost = connection.execute("PRAGMA foreign_key_check")
+        found += [f"{row[0]}: row {row[1]} refers to a missing {row[2]}" for row in lost]
         for table in ("image", "evidence", "answer"):
             rows = connection.execute(f"SELECT hash, body FROM {table}")
             found += [f"{table} {key[:12]}: its content was changed" for key, body in rows if _hash(body) != key]
         return found
 
 
+@contextmanager
+def opened(path: Path, *, write: bool = False) -> Iterator[sqlite3.Connection]:
+    """A connection that lives for one piece of work.
+
+    Parameters
+    ----------
+    path : the file; made, with its folder, where ``write`` says so.
+    write : the work is one transaction, committed when the block ends well and undone otherwise.
+
+    Raises
+    ------
+    LogError : no log is there, it is damaged, it belongs to another program, or it was written by a newer version.
+    """
+    if not write and not path.is_file():
+        raise LogError(f"{path}: there is no log here; sessions are logged once something was asked")
+    try:
+        if write:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # questions and paths are the user's own
+        connection = sqlite3.connect(path, timeout=_WAIT_S, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        raise LogError(f"{path}: could not be opened ({error}); set MICRO_NB_DATA to a folder that can be written") from error
+    try:
+        _check(connection, path)
+        if write:
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in (*SCHEMA, f"PRAGMA application_id={APPLICATION_ID}", f"PRAGMA user_version={VERSION}"):
+                connection.execute(statement)
+        yield connection
+        if write:
+            connection.execute("COMMIT")
+    except sqlite3.Error as error:
+        code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+        raise LogError(f"{path}: {error}{_REMEDY.get(code, '')}") from error
+    finally:
+        connection.close()  # an open transaction is undone
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    owner, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+    if owner not in (0, APPLICATION_ID) or (owner == 0 and connection.execute("SELECT 1 FROM sqlite_schema").fetchone()):
+        raise LogError(f"{path}: is a database of another program, not a log of sessions; name another file")
+    if version > VERSION:
+        raise LogError(f"{path}: was written by a newer micro_nb (schema {version}, known are up to {VERSION}); update micro_nb")
+
+
+def _set_aside(path: Path) -> Path:
+    """Renames a damaged log, and what SQLite keeps beside it, so that a new one can begin; nothing is deleted."""
+    place = path.with_name(f"{path.stem}.damaged-{time.strftime('%Y%m%d-%H%M%S')}{path.suffix}")
+    for beside in (path, *path.parent.glob(f"{path.name}-*")):
+        os.replace(beside, place.with_name(place.name + beside.name.removeprefix(path.name)))
+    return place
+
+
 def described(img: MicroImage) -> dict[str, Any]:
     """What the log keeps of an image: never pixels, never names of persons."""
-    return {"content_id": img.content_id, "name": img.name, "address": address_of(img), "facts": _facts(img)}
-
-
-def _facts(img: MicroImage) -> dict[str, Any]:
     size = dict(img.pixel_size) if img.pixel_size else None
-    return {
+    facts = {
         "sizes": img.sizes, "dtype": str(img.dtype), "pixel_size": size, "pixel_size_source": img.pixel_size_source,
         "channels": [c.name for c in img.channels], "format": img.source.format, "metadata": without_persons(img.metadata),
     }  # fmt: skip
+    return {"content_id": img.content_id, "name": img.name, "address": address_of(img), "facts": facts}
 
 
-def _session_row(session: Talk) -> tuple[str, str, str, str]:
-    eyes = session.eyes if isinstance(session.eyes, str) else session.looks_with
-    groups = {"groups": session.images.groups} if session.images.groups else {}
-    return session.id, _now(), __version__, _json({"eyes": eyes, **groups})
-
-
-def _insert(connection: sqlite3.Connection, session: Talk, turn: Turn) -> int:
-    image = turn.answer.image or session.img
+def _insert(connection: sqlite3.Connection, name: str, turn: Turn, image: MicroImage | None) -> int:
     body = turn.answer.to_dict()
     body["evidence"] = [_put(connection, "evidence", e) for e in body["evidence"]]
     answer = _put(connection, "answer", body)
     about = _put(connection, "image", described(image)) if image is not None else None
-    row = (session.id, _now(), turn.question, _json({"calls": [str(c) for c in turn.calls]}), answer, about)
+    row = (name, _now(), turn.question, _json({"calls": [str(c) for c in turn.calls]}), answer, about)
     into = "INSERT INTO turn (session, asked, question, query, answer, image) VALUES (?, ?, ?, ?, ?, ?)"
     return int(connection.execute(into, row).lastrowid or 0)
 
@@ -258,17 +328,26 @@ def _put(connection: sqlite3.Connection, table: str, content: Mapping[str, Any])
     return _hash(body)
 
 
+def _get(connection: sqlite3.Connection, table: str, key: str) -> dict[str, Any]:
+    row = connection.execute(f"SELECT body FROM {table} WHERE hash = ?", (key,)).fetchone()
+    if row is None:
+        raise LogError(f"the log lacks the {table} {key[:12]}; it is damaged: run micro-nb sessions verify")
+    return json.loads(row[0])  # type: ignore[no-any-return]
+
+
 def _read(connection: sqlite3.Connection, name: str) -> LoggedSession:
     started, version, body = connection.execute("SELECT started, micro_nb, body FROM session WHERE id = ?", (name,)).fetchone()
-    rows = connection.execute(
-        "SELECT asked, question, query, answer, image FROM turn WHERE session = ? AND undone IS NULL ORDER BY serial",
-        (name,),
-    ).fetchall()
     turns = tuple(
-        LoggedTurn(asked, question, calls_from(json.loads(query).get("calls")), _answer(connection, answer), image)
-        for asked, question, query, answer, image in rows
+        LoggedTurn(asked, question, calls_from(json.loads(query).get("calls")), _answer(connection, answer), image, serial)
+        for asked, question, query, answer, image, serial in connection.execute(
+            "SELECT asked, question, query, answer, image, serial FROM turn WHERE session = ? AND undone IS NULL ORDER BY serial",
+            (name,),
+        ).fetchall()
     )
-    rows = _album(connection, name)
+    rows: list[tuple[str, str, int]] = []
+    if connection.execute("PRAGMA user_version").fetchone()[0] >= VERSION:  # nobody has written since
+        query = "SELECT name, image, spoken_of FROM album WHERE session = ? ORDER BY position"
+        rows = connection.execute(query, (name,)).fetchall()
     album, about = {title: key for title, key, _ in rows}, next((title for title, _, current in rows if current), None)
     images = {key: _get(connection, "image", key) for key in {*album.values(), *(t.image for t in turns)} if key}
     told = json.loads(body)
@@ -276,23 +355,9 @@ def _read(connection: sqlite3.Connection, name: str) -> LoggedSession:
     return LoggedSession(name, started, version, told["eyes"], turns, images, album, about, groups)
 
 
-def _album(connection: sqlite3.Connection, name: str) -> list[tuple[str, str, int]]:
-    if connection.execute("PRAGMA user_version").fetchone()[0] < _WITH_ALBUM:  # nobody has written since
-        return []
-    query = "SELECT name, image, spoken_of FROM album WHERE session = ? ORDER BY position"
-    return connection.execute(query, (name,)).fetchall()
-
-
 def _answer(connection: sqlite3.Connection, key: str) -> Answer:
     body = _get(connection, "answer", key)
     return Answer.from_dict(body | {"evidence": [_get(connection, "evidence", e) for e in body["evidence"]]})
-
-
-def _get(connection: sqlite3.Connection, table: str, key: str) -> dict[str, Any]:
-    row = connection.execute(f"SELECT body FROM {table} WHERE hash = ?", (key,)).fetchone()
-    if row is None:
-        raise LogError(f"the log lacks the {table} {key[:12]}; it is damaged: run micro-nb sessions verify")
-    return json.loads(row[0])  # type: ignore[no-any-return]
 
 
 def _json(content: Any) -> str:

@@ -1,19 +1,23 @@
-"""Measuring again what a logged conversation said."""
+"""A logged conversation, its images opened again: to go on with it, and to measure again what it said."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from ...data.address import open_address
 from ...data.image import MicroImage
 from ...errors import LogError, MicroNBError
+from ..album import Album, Given
 from ..evidence import Evidence, Verdict
 from ..measures.measurement import Value
 from .book import LoggedSession
-from .resume import reopened
 
-Outcome = Verdict | Literal["not checked"]
+
+class MissingImageWarning(UserWarning):
+    """A conversation goes on without one of its images."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,54 @@ class Check:
 
     question: str
     evidence: Evidence
-    outcome: Outcome
+    outcome: Verdict | Literal["not checked"]
     value: Value = None
     reason: str = ""
+
+
+def reopened(about: Mapping[str, Any], img: MicroImage | None = None) -> MicroImage:
+    """The image that the log describes.
+
+    Raises
+    ------
+    LogError : it cannot be opened, or its content is another one.
+    """
+    try:
+        img = img if img is not None else open_address(about["address"], name=about["name"])
+    except MicroNBError as error:
+        raise LogError(f"the image of this session cannot be opened: {error}") from error
+    if img.content_id != about["content_id"]:
+        raise LogError(
+            f"{img.name} is not the image of this session: its content is {img.content_id[:24]}…, "
+            f"the session was about {about['content_id'][:24]}…; pass img= the image, opened with the same pixel size"
+        )
+    return img
+
+
+def album_of(logged: LoggedSession, given: Given) -> dict[str, MicroImage]:
+    """The images of a conversation by name; those that were arrays in memory must be given.
+
+    Raises
+    ------
+    LogError : the image that was spoken of last cannot be opened or is another one. Of other images this is a
+        :class:`MissingImageWarning`, and the conversation goes on without them.
+    """
+    offered, images, lost = list(Album.of(given).values()), dict[str, MicroImage](), dict[str, str]()
+    for title, key in logged.album.items():
+        about = logged.images[key]
+        fitting = [img for img in offered if img.content_id == about["content_id"]] or (offered if len(logged.album) == 1 else [])
+        try:
+            images[title] = reopened(about, *fitting[:1])
+        except LogError as error:
+            if title == logged.about:
+                raise
+            lost[title] = str(error)
+    if lost:
+        why = "; ".join(f"{title}: {reason}" for title, reason in lost.items())
+        many = "these images, which are" if len(lost) > 1 else "one image, which is"
+        text = f"the session goes on without {many} not there as before; give what can be found as img=. {why}"
+        warnings.warn(text, MissingImageWarning, stacklevel=3)
+    return images
 
 
 def verify(logged: LoggedSession, *, img: MicroImage | None = None, rel_tol: float = 1e-3) -> list[Check]:
@@ -52,16 +101,11 @@ def verify(logged: LoggedSession, *, img: MicroImage | None = None, rel_tol: flo
             images[name] = reopened(about, img if img is not None and img.content_id == name else None)
         except LogError as error:
             lost[name] = str(error)
-    return [_check(question, e, images, lost, rel_tol) for question, e in _facts(logged)]
-
-
-def _facts(logged: LoggedSession) -> Iterator[tuple[str, Evidence]]:
-    seen: set[str] = set()
+    asked: dict[str, tuple[str, Evidence]] = {}
     for turn in logged.turns:
         for e in turn.answer.evidence:
-            if e.id not in seen:
-                seen.add(e.id)
-                yield turn.question, e
+            asked.setdefault(e.id, (turn.question, e))
+    return [_check(question, e, images, lost, rel_tol) for question, e in asked.values()]
 
 
 def _check(question: str, e: Evidence, images: Mapping[str, MicroImage], lost: Mapping[str, str], rel_tol: float) -> Check:
@@ -78,9 +122,7 @@ def _check(question: str, e: Evidence, images: Mapping[str, MicroImage], lost: M
 
 def _changes(old: Evidence, new: Evidence) -> str:
     """What is not as it was."""
-    changed = [f"micro_nb {old.version} -> {new.version}"] if old.version != new.version else []
-    if old.weights != new.weights:
-        changed.append("other weights")
-    keys = sorted(k for k in {*old.environment, *new.environment} if old.environment.get(k) != new.environment.get(k))
-    changed += [f"{k} {old.environment.get(k)} -> {new.environment.get(k)}" for k in keys if k != "planned_by"]
+    before, now = ({"micro_nb": e.version, **e.environment, "planned_by": None} for e in (old, new))
+    changed = [f"{k} {before.get(k)} -> {now.get(k)}" for k in sorted({*before, *now}) if before.get(k) != now.get(k)]
+    changed += ["other weights"] if old.weights != new.weights else []
     return ", ".join(changed) or "same software, same environment"

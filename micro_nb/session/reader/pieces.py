@@ -1,8 +1,7 @@
 """Word pieces: a text as ids of a fixed vocabulary (WordPiece, as BERT's), with a mark behind every number.
 
 Wu et al., arXiv:1609.08144 (2016). Sentences, earlier expressions and answers are written in one vocabulary, so that an answer
-can
-copy from what it answers.
+can copy from what it answers.
 """
 
 from __future__ import annotations
@@ -19,12 +18,13 @@ PAD, UNKNOWN, START, SEPARATOR, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[END]
 NUMBERS = 12
 """As many numbers of a sentence and what was said before can be pointed at."""
 _TOKEN = re.compile(r"[a-z0-9]+|[^\sa-z0-9]")
-_ALIKE = str.maketrans({"µ": "u", "μ": "u", "²": "2", "³": "3", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-",
-"×": "x",
-                        "≥": ">", "≤": "<", "°": " deg ", "Ø": " diameter ", "ø": " diameter "})  # fmt: skip
+_ALIKE = str.maketrans({
+    "µ": "u", "μ": "u", "²": "2", "³": "3", "’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "×": "x", "≥": ">",
+    "≤": "<", "°": " deg ", "Ø": " diameter ", "ø": " diameter ",
+})  # fmt: skip
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pieces:
     """A vocabulary: the id of a piece is its place in ``names``; pieces that go on a word begin with ``##``."""
 
@@ -49,9 +49,6 @@ class Pieces:
             out.append(f"<{k}>")
             at = number.end
         return [*out, *self.split(text[at:])], found
-
-    def __hash__(self) -> int:
-        return id(self)
 
     @lru_cache(maxsize=20_000)  # noqa: B019 # one vocabulary lives as long as the process
     def _word(self, word: str) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from ..language import Call
 from .pieces import NUMBERS, PAD, SEPARATOR, START, UNKNOWN, Pieces
@@ -24,14 +23,13 @@ class Row:
     source: Source
 
 
-@dataclass(frozen=True)
-class Vocabulary:
+@dataclass(frozen=True, eq=False)
+class Vocabulary(Pieces):
     """What gives expressions their form, names of calls and keywords, word pieces that expressions use, and those only read.
 
     The first ``written`` of them may be written; the others only copied.
     """
 
-    names: tuple[str, ...]
     written: int
 
     @classmethod
@@ -43,19 +41,9 @@ class Vocabulary:
         first = dict.fromkeys([*own, *rest, *written])
         return cls((*first, *(w for w in dict.fromkeys(read) if w not in first)), len(first))
 
-    @cached_property
-    def pieces(self) -> Pieces:
-        """The same names, to split text with."""
-        return Pieces(self.names)
-
-    @cached_property
-    def ids(self) -> dict[str, int]:
-        """Id of every token."""
-        return self.pieces.ids
-
     def row(self, question: str, before: Sequence[Sequence[Call]] = ()) -> Row:
         """A question and the expressions of the turns before it, the last one first."""
-        tokens, numbers = self.pieces.marked(question)
+        tokens, numbers = self.marked(question)
         said = [n.value for n in numbers]
         earlier = [float(m) for calls in before for call in calls for m in _NUMERAL.findall(str(call))]
         fresh = [v for v in dict.fromkeys(earlier) if v not in said and v not in LITERALS]
@@ -64,7 +52,7 @@ class Vocabulary:
         own = len(ids)
         for calls in before:
             try:
-                ids += [self.ids.get(t, self.ids[UNKNOWN]) for t in tokens_of(calls, self.pieces, source)]
+                ids += [self.ids.get(t, self.ids[UNKNOWN]) for t in tokens_of(calls, self, source)]
             except ValueError:
                 continue
         ids = ids[:LONGEST_ROW]
@@ -78,4 +66,4 @@ class Vocabulary:
         LanguageError : they hold a number that nobody said.
         KeyError : they hold a name that is not in the vocabulary.
         """
-        return [self.ids[t] for t in tokens_of(calls, self.pieces, source)]
+        return [self.ids[t] for t in tokens_of(calls, self, source)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ...errors import LanguageError
-from ..language import Call, Node
+from ..language import Call, Node, parse
 from .pieces import END, Pieces, joined
 
 CLOSE, LIST, UNLIST, TEXT, UNTEXT, NEXT, TRUE, FALSE = ")", "[", "]", "<text>", "</text>", ";", "True", "False"
@@ -101,50 +101,32 @@ def calls_of(tokens: Sequence[str], source: Source) -> tuple[Call, ...]:
     ------
     LanguageError : they are not well formed.
     """
-    rest = [t for t in tokens if t != END]
-    calls: list[Call] = []
-    while rest:
-        call, rest = _read(rest, source)
-        if not isinstance(call, Call) or (rest and rest.pop(0) != NEXT):
-            raise LanguageError("the tokens write no row of calls")
-        calls.append(call)
-    return tuple(calls)
+    texts, words = [""], list[str]()
+    inside = False
+    for token in tokens:
+        if token in (TEXT, UNTEXT):
+            texts[-1] += f"{said(words, source)!r}, " if inside else ""
+            words, inside = [], token == TEXT
+        elif inside:
+            words.append(token)
+        elif token == NEXT:
+            texts.append("")
+        elif token.endswith(("(", "=", LIST)):
+            texts[-1] += token
+        elif token != END:
+            texts[-1] += f"{_valued(token, source)}, "
+    return tuple(_once(parse(text.rstrip(", "))) for text in texts)
 
 
-def _read(tokens: list[str], source: Source) -> tuple[Node, list[str]]:
-    if not tokens:
-        raise LanguageError("the tokens end too early")
-    head, *rest = tokens
-    if head == LIST:
-        parts, rest = _until(UNLIST, rest, source)
-        return tuple(parts), rest
-    if head == TEXT:
-        end = rest.index(UNTEXT) if UNTEXT in rest else len(rest)
-        return said(rest[:end], source), rest[end + 1 :]
-    if head in (TRUE, FALSE):
-        return head == TRUE, rest
-    if head.startswith("#") and not head.startswith("##"):
-        return _plain(float(head[1:])), rest
-    if match := _SPELT.fullmatch(head):
-        return _plain(_value(match, source)), rest
-    if head.endswith("("):
-        parts, rest = _until(CLOSE, rest, source)
-        given = [(p[0], p[1]) for p in parts if isinstance(p, _Given)]
-        return Call(head[:-1], tuple(p for p in parts if not isinstance(p, _Given)), tuple(dict(given).items())), rest
-    raise LanguageError(f"the token {head!r} begins nothing")
+def _valued(token: str, source: Source) -> str:
+    """A token as an expression has it: numbers by their value, brackets and truths as they are."""
+    match = _SPELT.fullmatch(token)
+    return str(_plain(_value(match, source))) if match else token.removeprefix("#")
 
 
-class _Given(tuple):  # type: ignore[type-arg] # a keyword with its value, told apart from a list
-    pass
-
-
-def _until(end: str, tokens: list[str], source: Source) -> tuple[list[Node], list[str]]:
-    parts: list[Node] = []
-    while tokens and tokens[0] != end:
-        key = tokens[0][:-1] if tokens[0].endswith("=") and tokens[0] not in ("=", "==") else ""
-        node, tokens = _read(tokens[1:] if key else tokens, source)
-        parts.append(_Given((key, node)) if key else node)
-    return parts, tokens[1:]
+def _once(call: Call) -> Call:
+    """Keywords that are written twice, as they were written last."""
+    return call.map(lambda c: Call(c.name, c.args, tuple(dict(c.given).items())))
 
 
 def said(pieces: Sequence[str], source: Source) -> str:

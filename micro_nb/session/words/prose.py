@@ -62,7 +62,7 @@ def sentence(result: Result) -> list[Part]:
 
 def fill(template: str, result: Result, *, quoting: bool = False) -> Iterator[Part]:
     """A template with its places filled; with ``quoting``, its own numbers are those of the expression."""
-    at, words = 0, _quoted if quoting else _words
+    at, words = 0, quoted if quoting else _words
     for match in _PLACE.finditer(template):
         yield from words(template[at : match.start()])
         yield from _filled(match, result)
@@ -84,12 +84,12 @@ def _filled(match: re.Match[str], result: Result) -> Iterator[Part]:
     if name.isdigit():
         yield from _fact(result, int(name), path, how)
     elif name in ("objects", "object"):
-        yield from _quoted(_objects(result, 1 if name == "object" else 2))
+        yield from quoted(_objects(result, 1 if name == "object" else 2))
     elif name == "where":
         where = place_phrase(result.call.get("where"))
-        yield from _quoted(f" {where}" if where else "")
+        yield from quoted(f" {where}" if where else "")
     elif name == "what":
-        yield from _quoted(result.main.quantity)
+        yield from quoted(result.main.quantity)
     elif name == "caveat":
         yield result.selection.caveat if result.selection is not None else ""
     elif name in result.found.more:
@@ -110,10 +110,10 @@ def _fact(result: Result, k: int, path: str | None, how: str | None) -> Iterator
     elif how in ("objects", "object"):
         n, phrase = fact.number, _objects(result, fact.number)
         yield "no" if n == 0 else Stated(fact)
-        yield from _quoted(f" {phrase.removeprefix(f'{n:g} ')}")
+        yield from quoted(f" {phrase.removeprefix(f'{n:g} ')}")
     elif path in (None, "value"):
         yield Stated(fact)
-        yield from _quoted(unit_words(fact.unit) if path is None and not isinstance(fact.value, str) else "")
+        yield from quoted(unit_words(fact.unit) if path is None and not isinstance(fact.value, str) else "")
     else:
         yield Stated(fact, path)
 
@@ -124,7 +124,7 @@ def _objects(result: Result, n: float) -> str:
     return objects_phrase(result.selection.call, n)
 
 
-def _quoted(text: str) -> Iterator[Part]:
+def quoted(text: str) -> Iterator[Part]:
     """Words with the numbers of the expression in them."""
     at = 0
     for start, end in numerals(text):
