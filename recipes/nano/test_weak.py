@@ -48,6 +48,14 @@ def test_loose_boxes_give_the_outlines_of_their_cells(smear, slack):
     assert min(iou(labels == k, truth == k) for k in range(1, 5)) > 0.85
 
 
+def test_what_is_small_and_soft_reaches_nearly_to_the_sides_of_its_box(smear):
+    y, x = np.mgrid[:220, :280]
+    away = np.hypot(y - 105, x - 105)[..., None]
+    image = (smear[0] - 90 * np.exp(-((away / 6) ** 2)) * (away < 15)).clip(0, 255).astype(np.uint8)
+    rows, cols = np.nonzero(masks_from_boxes(image, np.array([(92, 92, 119, 119)])) == 1)
+    assert min(np.ptp(rows), np.ptp(cols)) + 1 >= 0.85 * 27
+
+
 def test_a_cell_without_a_box_is_not_known_even_where_it_is_pale(smear):
     image, truth = smear
     labels = masks_from_boxes(image, boxes(slice(0, 3), 2))

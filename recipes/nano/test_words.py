@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from words.align import Aligner, Aligning
 from words.facts import known
-from words.features import views
+from words.features import STRAY, strays_of, views
 from words.shown import Picture, shown, write
 
 from micro_nb.learn.scenes import generated
@@ -59,3 +61,19 @@ def test_alignment_lowers_its_loss_and_leaves_the_eyes_alone():
     assert sum(losses[-2:]) < sum(losses[:2])
     assert all(torch.equal(v, model.tile.state_dict()[k]) for k, v in eyes.items())
     assert not any(p.requires_grad for p in model.parameters())
+
+
+def test_what_is_found_outside_labels_is_a_stray():
+    found = np.zeros((8, 8), np.int32)
+    found[:3, :3], found[5:, 5:] = 1, 2
+    labels = np.zeros_like(found)
+    labels[5:, 5:] = 7
+    assert set(np.unique(strays_of(found, labels == 0))) == {0, 1}
+
+
+def test_a_stray_is_none_of_what_is_labelled_wherever_it_is_and_the_rest_is_not_known():
+    aligner = Aligner(prepared(MicroD1Model(MicroD1Config())), [])
+    smear = replace(known(("blood smear", "red blood cell"), ()), labelled=frozenset(("platelet",)))
+    truth, certain = aligner.name_truth([STRAY], aligner.denied(smear)[None])
+    assert not truth.any()
+    assert [c for c, k in aligner.place.items() if certain[0, k]] == ["platelet"]

@@ -84,7 +84,7 @@ class Run:
         shares = {k: v for k, v in SHARES.items() if k in there}
         crops = Crops(
             kept, shares, self.network.sizes.layers, CONCEPTS, size=self.args.batch, edge=self.args.edge,
-            diameter=self.network.sizes.diameter_px, seed=self.args.seed,
+            diameter=self.args.diameter, seed=self.args.seed,
         )  # fmt: skip
         self.log("log", {"step": self.step, "samples": len(kept), "left_out": self.args.leave_out, "shares": shares})
         return crops, [s for s in held_out(every, self.args.leave_out) if s.dataset != "generated"]
@@ -230,6 +230,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--leave-out", nargs="*", default=[], help="data sets that are judged and never learned from")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--edge", type=int, default=256)
+    parser.add_argument("--diameter", type=float, default=30.0, help="that typical objects are scaled to, px")
     parser.add_argument("--rate", type=float, default=0.0015)
     parser.add_argument("--warmup", type=int, default=300)
     parser.add_argument("--cooldown", type=float, default=0.3, help="share of the run in which the rate falls")

@@ -18,6 +18,8 @@ from micro_nb.learn.sample import UNKNOWN, relabelled, typical_diameter
 _RAYS = 64
 _SHARES = np.linspace(0.55, 1.12, 39)
 """Where an outline may cross a ray, as shares of the way from the middle of the box to its ellipse; boxes are drawn loosely."""
+_REACHED = 0.9
+"""An outline reaches at least this share of the way to each side of its box: that of what is small and soft is read too near."""
 _STEP = 3
 """An outline moves by at most this many shares from one ray to the next."""
 _CELL = 0.3
@@ -158,10 +160,17 @@ def _reach(box: np.ndarray, shares: np.ndarray, shape: tuple[int, ...]) -> tuple
     top, left = max(0, int(cy - 1.2 * ry)), max(0, int(cx - 1.2 * rx))
     place = slice(top, min(shape[0], int(cy + 1.2 * ry) + 2)), slice(left, min(shape[1], int(cx + 1.2 * rx) + 2))
     y, x = np.mgrid[place]
-    v, u = (y - cy) / ry, (x - cx) / rx
+    angle = np.arange(_RAYS) * 2 * np.pi / _RAYS
+    v, u = _pulled((y - cy) / ry, np.sin(angle) * shares), _pulled((x - cx) / rx, np.cos(angle) * shares)
     turn = np.arctan2(v, u) % (2 * np.pi) / (2 * np.pi) * _RAYS
     edge = np.interp(turn, np.arange(_RAYS + 1), np.append(shares, shares[0]))
     return place, np.hypot(v, u) / edge
+
+
+def _pulled(at: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """Where to look along an axis of a box, so that its ``outline`` reaches :data:`_REACHED` of the way to both sides."""
+    reached = np.where(at >= 0, outline.max(), -outline.min())
+    return np.asarray(at * np.minimum(1.0, reached / _REACHED))
 
 
 def masks_from_points(image: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ class Decoding:
     foreground : least probability of an object's pixels.
     sigma : smoothing of the votes.
     votes : least number of votes in a peak that make an object.
-    neck : two peaks are one object where the votes between them are more than this share of the lower peak.
+    neck : two peaks are one object where votes times depth between them are more than this share of the lower peak.
     certainty : least mean probability of an object.
     evidence : least sum over its pixels of how far they are from doubt, 0 at a probability of 0.5 and 1 at 1.
     """
@@ -34,7 +34,7 @@ class Decoding:
     votes: float = 5.0
     neck: float = 0.8
     certainty: float = 0.75
-    evidence: float = 5.0
+    evidence: float = 8.0
 
 
 def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
@@ -64,7 +64,7 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     )
     choice = for_y * shape[1] + for_x
     votes = np.bincount(choice, minlength=labels.size).reshape(shape).astype(np.float32)
-    labels.ravel()[inside] = _gathered(votes, decoding).ravel()[choice]
+    labels.ravel()[inside] = _gathered(votes, geometry[1].astype(np.float32), decoding).ravel()[choice]
     return _sure(_whole(labels), geometry[0], decoding)
 
 
@@ -77,13 +77,13 @@ def _sure(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.
     return np.asarray((np.cumsum(kept) * kept).astype(np.int32)[labels])
 
 
-def _gathered(votes: np.ndarray, decoding: Decoding) -> np.ndarray:
+def _gathered(votes: np.ndarray, depth: np.ndarray, decoding: Decoding) -> np.ndarray:
     """Basins of the smoothed votes, one for each peak that is high enough."""
     smooth = ndi.gaussian_filter(votes, decoding.sigma, truncate=3.0)
     peaks = (smooth == ndi.maximum_filter(smooth, 2 * _REACH + 1)) & (smooth * 2 * np.pi * decoding.sigma**2 > decoding.votes)
     seeds, count = ndi.label(peaks, np.ones((3, 3)))
     basins = np.asarray(watershed(-smooth, seeds, mask=smooth > 0), np.int32)  # type: ignore[no-untyped-call]
-    return merged(basins, smooth, decoding.neck) if count > 1 else basins
+    return merged(basins, smooth * depth.clip(0), decoding.neck) if count > 1 else basins
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:

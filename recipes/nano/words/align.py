@@ -18,8 +18,8 @@ from micro_nb.learn.recipe import Pace
 from micro_nb.models.micro_d1 import MicroD1Model
 from micro_nb.models.ontology import ontology
 
-from .facts import OBJECTS
-from .features import Features
+from .facts import OBJECTS, Facts
+from .features import STRAY, Features
 
 _NOT_NAMES = ("uncategorised",)
 _WORDINGS = 40
@@ -111,31 +111,37 @@ class Aligner(nn.Module):
         width, count = self.model.config.embed_dim, self.recipe.objects
         pooled, mask = np.zeros((len(views), count, width), np.float32), np.zeros((len(views), count), bool)
         names: list[str] = []
+        denied: list[np.ndarray] = []
         for k, v in enumerate(views):
             usable = [i for i, name in enumerate(v.names) if name not in _NOT_NAMES]
             picked = balanced(rng, [v.names[i] for i in usable], count)
             for slot, i in enumerate(picked):
                 pooled[k, slot], mask[k, slot] = v.pooled[usable[i]], True
                 names.append(v.names[usable[i]])
+                denied.append(self.denied(v.facts) if names[-1] == STRAY else self.kind_of_object)
         if not names:
             return words.sum() * 0
         joint = self.model.joint
         vectors = joint.objects(torch.from_numpy(pooled), tokens)[torch.from_numpy(mask)]
-        truth, known = (torch.from_numpy(m) for m in self.name_truth(names))
+        truth, known = (torch.from_numpy(m) for m in self.name_truth(names, np.stack(denied)))
         return sigmoid_contrastive(vectors, words, truth, known, joint.object_scale, joint.object_bias)
 
-    def name_truth(self, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-        """``(N, C)`` twice: which concepts an object of each name is, and of which that is known."""
-        rows = {name: self._name_row(name) for name in set(names)}
-        return np.stack([rows[n][0] for n in names]), np.stack([rows[n][1] for n in names])
+    def denied(self, facts: Facts) -> np.ndarray:
+        """``(C,)``: which kinds of objects a stray of an image is none of."""
+        told = [c in facts.labelled if facts.labelled else c not in facts.unknown for c in self.concepts]
+        return self.kind_of_object & np.array(told)
 
-    def _name_row(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        truth = np.zeros(len(self.concepts), np.float32)
-        known = self.kind_of_object.astype(np.float32)
-        for c in (name, *self.onto.ancestors(name)):
-            truth[self.place[c]] = known[self.place[c]] = 1
-        for c in self.onto.descendants(name):
-            known[self.place[c]] = 0
+    def name_truth(self, names: Sequence[str], denied: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """``(N, C)`` twice: which concepts an object of each name is, and of which that is known.
+
+        ``denied (N, C)`` are those that an object is not, as far as its name does not say otherwise.
+        """
+        truth, known = np.zeros(denied.shape, np.float32), denied.astype(np.float32)
+        for row, name in enumerate(names):
+            if name != STRAY:
+                there = [self.place[c] for c in (name, *self.onto.ancestors(name))]
+                truth[row, there] = known[row, there] = 1
+                known[row, [self.place[c] for c in self.onto.descendants(name)]] = 0
         return truth, known
 
     def _image_truth(self, f: Features) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ Everything else is known not to be there, which is what teaches the joint space 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from micro_nb.learn.sample import Sample
 from micro_nb.models.ontology import ontology
@@ -67,6 +67,8 @@ _DATASETS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Data set, or data set and modality -> present; and concepts or whole kinds of which nothing is known."""
 _WHITE_OF = "white blood cell"
+_LABELLED = dict.fromkeys(("bccd", "pbc_blood_boxes"), (_WHITE_OF, "platelet"))
+"""Data sets with labels for some kinds alone -> those kinds. Elsewhere every object of a layer has a label."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,13 @@ class Facts:
     present : those that are there, with everything that they are a kind of.
     unknown : those of which nothing is known.
     caption : words of its own, or ``""``.
+    labelled : kinds that have labels wherever they are, where others have not; empty where all have.
     """
 
     present: frozenset[str]
     unknown: frozenset[str]
     caption: str = ""
+    labelled: frozenset[str] = frozenset()
 
 
 def facts_of(sample: Sample) -> Facts:
@@ -96,7 +100,9 @@ def facts_of(sample: Sample) -> Facts:
     )
     read = {c.id for c in ontology().sentence_concepts(caption)} if caption else set()
     closed = {"condition"} if condition else set()
-    return known({*said, *named, *read, *((condition,) if condition else ())}, _untold(sample, open_), caption, closed=closed)
+    found = known({*said, *named, *read, *((condition,) if condition else ())}, _untold(sample, open_), caption, closed=closed)
+    kinds = {d for name in _LABELLED.get(sample.dataset, ()) for d in (name, *ontology().descendants(name))}
+    return replace(found, labelled=frozenset(kinds))
 
 
 def known(present: Iterable[str], unknown: Iterable[str], caption: str = "", *, closed: Iterable[str] = ()) -> Facts:

@@ -14,12 +14,17 @@ from micro_nb.learn.sample import Sample
 from micro_nb.models.micro_d1 import MicroD1Model
 from micro_nb.models.micro_d1.processing_micro_d1 import normalise
 from micro_nb.progress import Progress
-from micro_nb.tasks.look.network import resampled, run
+from micro_nb.tasks.look.decode import Decoding, objects_of
+from micro_nb.tasks.look.network import CHANNELS, resampled, run
 from micro_nb.tasks.look.scale import pitch_for
 
 from .facts import Facts, facts_of
 
+STRAY = ""
+"""The name of what is found where nothing is labelled: it is none of the things that are labelled wherever they are."""
 _LARGEST = 2048
+_BARE = 0.8
+"""Least share of a stray that lies outside labels."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +37,8 @@ class Features:
     facts : what is there.
     seen : ``(M, 1280) float16`` features of the thumbnail.
     detail : ``(2 D,) float32`` mean and deviation of pixel embeddings.
-    pooled : ``(N, D) float32`` of labelled objects.
-    names : their names.
+    pooled : ``(N, D) float32`` of labelled objects, and of strays.
+    names : their names, :data:`STRAY` for strays.
     """
 
     key: str
@@ -65,8 +70,12 @@ def view(sample: Sample, facts: Facts, model: MicroD1Model, rng: np.random.Gener
         image, diameter = recolour(rng, image), diameter * float(np.exp(rng.normal(0, 0.25)))
     pitch = max(pitch_for(diameter, model.config.diameter_px), -(-max(image.shape[1:]) // _LARGEST))
     planes = torch.from_numpy(image)[None]
-    embedding = _embedded(planes, model, pitch)
-    pooled, names = _objects(sample.labels, sample.names, embedding, pitch, (turn, flip))
+    rows, cols = (n // pitch * pitch for n in planes.shape[2:])
+    geometry, embedding = (found.numpy() for found in run(model, resampled(planes[:, :, :rows, :cols], pitch)))
+    coarse = {k: _coarse(_turned(lab, turn, flip), pitch, geometry.shape[1:]) for k, lab in sample.labels.items()}
+    bare = {k: (lab <= 0 if facts.labelled else lab == 0) for k, lab in coarse.items()}
+    found = {k: strays_of(_found(geometry, model.config.layers.index(k)), free) for k, free in bare.items()}
+    pooled, names = _objects(coarse, sample.names, found, embedding)
     with torch.inference_mode():
         seen = model.thumb.look(model.processor.thumbnail(planes))[0].numpy().astype(np.float16)
     cells = embedding.reshape(len(embedding), -1)
@@ -79,27 +88,39 @@ def _turned(image: np.ndarray, turn: int, flip: bool) -> np.ndarray:
     return turned[:, ::-1] if flip else turned
 
 
-def _embedded(planes: torch.Tensor, model: MicroD1Model, pitch: int) -> np.ndarray:
-    """``(D, h, w)`` of an image ``(1, 3, H, W)``."""
-    rows, cols = (n // pitch * pitch for n in planes.shape[2:])
-    return run(model, resampled(planes[:, :, :rows, :cols], pitch))[1].numpy()
+def _coarse(labels: np.ndarray, pitch: int, shape: tuple[int, ...]) -> np.ndarray:
+    """Labels at the map pixels ``shape``."""
+    return labels[pitch // 2 :: pitch, pitch // 2 :: pitch][: shape[0], : shape[1]]
 
 
 def _objects(
-    layers: Mapping[str, np.ndarray], named: Mapping[str, Mapping[int, str]], embedding: np.ndarray, pitch: int,
-    pose: tuple[int, bool],
+    layers: Mapping[str, np.ndarray], named: Mapping[str, Mapping[int, str]], strays: Mapping[str, np.ndarray],
+    embedding: np.ndarray,
 ) -> tuple[np.ndarray, tuple[str, ...]]:  # fmt: skip
-    """Mean embedding and name of every labelled object."""
+    """Mean embedding and name of every labelled object and of every stray."""
     parts, names = [np.zeros((0, len(embedding)), np.float32)], list[str]()
     for layer, labels in layers.items():
         known = named.get(layer, {})
-        coarse = _turned(labels, *pose)[pitch // 2 :: pitch, pitch // 2 :: pitch]
-        coarse = coarse[: 2 * embedding.shape[1], : 2 * embedding.shape[2]]
-        for number, mean in _pooled(coarse, embedding):
+        for number, mean in _pooled(labels, embedding):
             if number in known:
                 parts.append(mean[None])
                 names.append(known[number])
+        for _, mean in _pooled(strays[layer], embedding):
+            parts.append(mean[None])
+            names.append(STRAY)
     return np.concatenate(parts), tuple(names)
+
+
+def _found(geometry: np.ndarray, layer: int) -> np.ndarray:
+    """Objects of a layer, as they are found."""
+    return objects_of(geometry[CHANNELS * layer : CHANNELS * (layer + 1)], Decoding())
+
+
+def strays_of(found: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Those of the objects ``found`` that lie where it is ``free`` of labels."""
+    bare = np.bincount(found.ravel(), free.ravel()) >= _BARE * np.bincount(found.ravel())
+    bare[0] = False
+    return np.where(bare[found], found, 0)
 
 
 def _pooled(labels: np.ndarray, embedding: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
@@ -114,4 +135,4 @@ def _pooled(labels: np.ndarray, embedding: np.ndarray) -> Iterator[tuple[int, np
 def concepts_seen(features: Iterable[Features]) -> tuple[list[str], list[str]]:
     """Names that objects have, and concepts that are present in an image, sorted."""
     features = list(features)
-    return sorted({n for f in features for n in f.names}), sorted({c for f in features for c in f.facts.present})
+    return sorted({n for f in features for n in f.names if n != STRAY}), sorted({c for f in features for c in f.facts.present})
