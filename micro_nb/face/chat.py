@@ -112,23 +112,25 @@ class ChatPanel(Live):
 
     def _work(self, number: int, question: str, calls: tuple[Call, ...] | None) -> None:
         """One question, on the thread of the panel, so that the kernel stays free."""
+        self._guarded(number, lambda: self._asked(question, calls), lambda text: self.tell("failed", n=number, text=text))
+        self._suggest()
+
+    def _guarded(self, number: int, work: Callable[[], Any], failed: Callable[[str], None]) -> None:
+        """Work that shows its progress and can be stopped; what went wrong is said."""
         self._stop = False
         try:
             with watched(self._progress):
-                self._asked(question, calls)
+                work()
         except Stopped:
-            self.tell("failed", n=number, text="Stopped.")
+            failed("Stopped.")
         except MicroNBError as error:
-            self.tell("failed", n=number, text=str(error))
+            failed(str(error))
         except Exception as error:
-            _log.exception("the question failed")
-            self.tell(
-                "failed", n=number, text=f"That went wrong inside ({type(error).__name__}); the log of the kernel says more."
-            )
+            _log.exception("work of the panel failed")
+            failed(f"That went wrong inside ({type(error).__name__}); the log of the kernel says more.")
         finally:
             self._waiting.pop(number, None)
             self.tell("ended", n=number)
-            self._suggest()
 
     def _asked(self, question: str, calls: tuple[Call, ...] | None) -> Answer:
         region = self._pointed
@@ -173,22 +175,14 @@ class ChatPanel(Live):
         turn, k = int(message["turn"]), int(message["e"])
         fact = self.chat.turns[turn].answer.evidence[k]
 
-        def measure() -> None:
-            self._stop = False
-            try:
-                with watched(self._progress):
-                    verdict, again = fact.recompute(dict(self.chat.images))
-                self.tell("verdict", turn=turn, e=k, verdict=verdict, value=value_text(again))
-            except Stopped:
-                self.tell("verdict", turn=turn, e=k, verdict="stopped", value="")
-            except Exception as error:
-                if not isinstance(error, MicroNBError):
-                    _log.exception("measuring again failed")
-                self.tell("verdict", turn=turn, e=k, verdict="not measured", value=str(error))
-            finally:
-                self.tell("ended", n=0)
+        def verdict(verdict: str, value: str) -> None:
+            self.tell("verdict", turn=turn, e=k, verdict=verdict, value=value)
 
-        self._thread.submit(measure)
+        def measure() -> None:
+            outcome, again = fact.recompute(dict(self.chat.images))
+            verdict(outcome, value_text(again))
+
+        self._thread.submit(self._guarded, 0, measure, lambda text: verdict("not measured", text))
 
     @property
     def _pointed(self) -> Region | None:

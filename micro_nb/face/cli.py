@@ -15,7 +15,7 @@ from .. import __version__
 from ..errors import MicroNBError
 from ..settings import settings
 from . import commands, conversations
-from .said import Said
+from .said import Said, told
 
 _EXAMPLES = """examples:
   micro-nb info slide.svs                       what the file holds
@@ -23,7 +23,7 @@ _EXAMPLES = """examples:
   micro-nb convert slide.svs slide.ome.zarr     OME-Zarr 0.5 with a pyramid
   micro-nb quality cells.tif                    is it fit to be measured?
   micro-nb parse smear.jpg "white blood cell"   objects by prompt
-  micro-nb segment cells.tif -o cells.csv       objects without trained weights
+  micro-nb segment cells.tif -o cells.zip       outlines for Fiji, without trained weights
   micro-nb ask cells.tif "How many nuclei are in the left half?"
   micro-nb sessions verify last                 measure again what was said
   micro-nb report notebook.ipynb -o page.html   run a notebook, keep one page
@@ -35,7 +35,6 @@ _REMEDIES = (
     (r"overwrite=True", r"--overwrite"),
     (r"pixel_size= to open_image", r"--pixel-size"),
 )
-_DESCRIBED = re.compile(r"(?m)^(\s+)(\w+) : ")
 
 app = App(
     name="micro-nb", version=__version__, help="Open any microscope image: see it, convert it, measure it, ask it.",
@@ -45,39 +44,25 @@ app = App(
 _sessions = App(name="sessions", help="Logged conversations: list, show, resume, export, verify.", help_epilogue="")
 
 
-def _add(to: App, function: Callable[..., Said | None], name: str) -> None:
-    """A command whose help is the docstring of its function, brought to the form that cyclopts reads."""
-    function.__doc__ = _DESCRIBED.sub(r"\1\2\n\1    ", function.__doc__ or "")
-    to.command(function, name=name, help_epilogue="")
-
-
 for _function in (*commands.COMMANDS, *conversations.COMMANDS):
-    _add(app, _function, _function.__name__)
+    app.command(_function, help_epilogue="")
 for _function in conversations.SESSIONS:
-    _add(_sessions, _function, _function.__name__.removesuffix("_"))
+    _sessions.command(_function, name=_function.__name__.removesuffix("_"))
 app.command(_sessions)
 
 
 @app.meta.default
 def _launch(
-    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)], json: bool = False,
-    debug: bool = False, quiet: Annotated[bool, Parameter(alias="-q")] = False,
-) -> int:  # fmt: skip
-    """One command, with what every command understands.
-
-    Parameters
-    ----------
-    json
-        print JSON instead of text, where there is data
-    debug
-        show the traceback of an error
-    quiet
-        no progress bar
-    """
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    json: Annotated[bool, told("print JSON instead of text, where there is data")] = False,
+    debug: Annotated[bool, told("show the traceback of an error")] = False,
+    quiet: Annotated[bool, told("no progress bar", "-q")] = False,
+) -> int:
+    """One command, with what every command understands."""
     command, bound, untold = app.parse_args(tokens)
     settings.progress = settings.progress and not quiet
-    told = {"json": json} if "json" in untold else {}
-    return _guarded(lambda: command(*bound.args, **bound.kwargs, **told), debug, as_json=json)
+    wished = {"json": json} if "json" in untold else {}
+    return _guarded(lambda: command(*bound.args, **bound.kwargs, **wished), debug, as_json=json)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 import micro_nb as mnb
 
-from .said import Out, Picture, Said
+from .said import Picture, Said, told
 
 if TYPE_CHECKING:
     from ..session.answer import Answer
@@ -26,10 +27,10 @@ _PROMPT = "? "
 _ROWS = 12
 _LEAVE = frozenset({"quit", "exit", "bye", ":q"})
 _HELP = "Ask in your own words. methods: the methods paragraph; evidence: the measurements of the last answer; quit: leave."
-Which = Annotated[str, Parameter(help="its id, the beginning of it, or 'last'")]
-Log = Annotated[Path | None, Parameter(help="the log (default: the one in the user's data folder)")]
-Eyes = Annotated[str | None, Parameter(help="what finds objects: micro_d1 (default), floor (no trained weights), or a folder")]
-Moved = Annotated[str | None, Parameter(help="the image, where it moved")]
+Which = Annotated[str, told("its id, the beginning of it, or 'last'")]
+Log = Annotated[Path | None, told("the log (default: the one in the user's data folder)")]
+Eyes = Annotated[str | None, told("what finds objects: micro_d1 (default), floor (no trained weights), or a folder")]
+Moved = Annotated[str | None, told("the image, where it moved")]
 
 
 @Parameter(name="*")
@@ -38,10 +39,10 @@ class Talk:
     """Which conversation, which eyes, which log."""
 
     _: KW_ONLY
-    session: Annotated[str | None, Parameter(help="go on with this logged conversation ('last', or the start of its id)")] = None
+    session: Annotated[str | None, told("go on with this logged conversation ('last', or the start of its id)")] = None
     eyes: Eyes = None
     log: Log = None
-    no_log: Annotated[bool, Parameter(help="do not keep the conversation")] = False
+    no_log: Annotated[bool, told("do not keep the conversation")] = False
 
     def open(self, picture: Picture) -> Session:
         """The conversation about a picture."""
@@ -53,13 +54,11 @@ class Talk:
         return talk
 
 
-def ask(picture: Picture, question: list[str], *, talk: Talk = Talk()) -> Said:
-    """Ask questions about an image; every number is a measurement.
-
-    Parameters
-    ----------
-    question : one or more, each in quotes; or expressions, such as 'count("nucleus")'
-    """
+def ask(
+    picture: Picture, question: Annotated[list[str], told("one or more, each in quotes; or expressions")], *,
+    talk: Talk = Talk(),
+) -> Said:  # fmt: skip
+    """Ask questions about an image; every number is a measurement."""
     session = talk.open(picture)
     answers = [session.ask(text) for text in question]
     data = [a.to_dict() for a in answers]
@@ -71,13 +70,11 @@ def chat(picture: Picture, *, talk: Talk = Talk()) -> None:
     _converse(talk.open(picture))
 
 
-def mcp(folder: list[str], /, *, eyes: Eyes = None) -> None:
-    """Let assistants measure in images of some folders (Model Context Protocol).
-
-    Parameters
-    ----------
-    folder : folders whose images may be opened; nothing outside of them, and nothing remote
-    """
+def mcp(
+    folder: Annotated[list[str], told("folders whose images may be opened; nothing outside of them, and nothing remote")], /, *,
+    eyes: Eyes = None,
+) -> None:  # fmt: skip
+    """Let assistants measure in images of some folders (Model Context Protocol)."""
     from ..session.mcp import serve
 
     serve(folder, eyes=eyes)
@@ -89,8 +86,7 @@ def list_(*, log: Log = None) -> Said:
 
     found = sessions(log)
     lines = [
-        f"{s.id}  {s.started[:16].replace('T', ' ')}  {len(s.turns):>3} turns  {_about(s)}  "
-        + _short(s.turns[0].question if s.turns else "")
+        f"{s.id}  {s.started[:16]}  {len(s.turns):>3} turns  {_about(s)}  {shorten(s.turns[0].question, 60) if s.turns else ''}"
         for s in found
     ]
     data = [{"id": s.id, "started": s.started, "image": _about(s), "turns": len(s.turns)} for s in found]
@@ -112,21 +108,19 @@ def resume(id: Which = "last", /, *, image: Moved = None, log: Log = None) -> No
     _converse(mnb.Session.resume(id, img=mnb.open_image(image) if image else None, log=log))
 
 
-def export(id: Which = "last", /, *, out: Out = None, log: Log = None) -> Said:
-    """A conversation as a notebook that measures again.
-
-    Parameters
-    ----------
-    out : the .ipynb or .json to write (default: the id with .ipynb, here)
-    """
+def export(
+    id: Which = "last", /, *, log: Log = None,
+    out: Annotated[Path | None, told("the .ipynb or .json to write (default: the id with .ipynb, here)", "-o")] = None,
+) -> Said:  # fmt: skip
+    """A conversation as a notebook that measures again."""
     from ..session.log.book import load
     from ..session.log.export import export as write
 
     logged = load(id, log)
-    return Said(written=(write(logged, Path(out or f"{logged.id}.ipynb")),))
+    return Said(written=(write(logged, out or Path(f"{logged.id}.ipynb")),))
 
 
-def verify(id: Annotated[str | None, Parameter(help="one conversation; all without it")] = None, /, *, image: Moved = None,
+def verify(id: Annotated[str | None, told("one conversation; all without it")] = None, /, *, image: Moved = None,
            log: Log = None) -> Said:  # fmt: skip
     """The log's bytes, then every fact measured again; what differs is an error."""
     from ..session.log import book
@@ -225,8 +219,3 @@ def _row(c: Check) -> dict[str, object]:
 
 def _about(s: LoggedSession) -> str:
     return str(s.image["name"]) if s.image else "no image"
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -96,10 +96,6 @@ class Overview:
         """The same view of another part; contrast and colours stay."""
         return replace(self, region=place_of(self.image, region))
 
-    def layer(self, objects: Any = None, *, labels: Any = None, quality: Any = None) -> Overview:
-        """The same view with more on top."""
-        return replace(self, layers=add_layers(self.image, self.layers, objects=objects, labels=labels, quality=quality))
-
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the figure as a PNG file, whole or not at all.
 

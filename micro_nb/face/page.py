@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -39,7 +38,7 @@ Kind = Literal["html", "picture", "text", "error", "messages"]
 
 @dataclass(frozen=True)
 class Output:
-    """One output as the page shows it; ``body`` is HTML, or a data URI for a picture."""
+    """One output as the page shows it; ``body`` is text, marked HTML, or a data URI for a picture."""
 
     kind: Kind
     body: str
@@ -70,10 +69,9 @@ def render_page(notebook: Any, *, name: str, folder: Path, facts: Mapping[str, A
             cells.append(_code(cell, show_input=template == "page" and not tags & _HIDE_INPUT))
     cells = [c for c in cells if c["kind"] == "markdown" or c["code"] or c["outputs"]]
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
-    safe = [_marked(cell) for cell in cells]
     css = Markup(_css())
-    facts = {**facts, "abstract": Markup(_prose(facts["abstract"], folder, {}))} if facts.get("abstract") else facts
-    return environment.get_template(f"{template}.html.j2").render(title=title, notebook=name, cells=safe, css=css, **facts)
+    facts = {**facts, "abstract": _prose(facts["abstract"], folder, {})} if facts.get("abstract") else facts
+    return environment.get_template(f"{template}.html.j2").render(title=title, notebook=name, cells=cells, css=css, **facts)
 
 
 def clean_html(text: str) -> str:
@@ -93,7 +91,7 @@ def _code(cell: Any, *, show_input: bool) -> dict[str, Any]:
     shown = show_input and bool(lines)
     return {
         "kind": "code",
-        "code": _highlighted(cell.source.strip()) if shown else "",
+        "code": Markup(Highlight2HTML(pygments_lexer="ipython3")(cell.source.strip())) if shown else "",  # type: ignore[no-untyped-call]
         "first_line": lines[0] if lines else "",
         "open": len(lines) <= _OPEN_LINES,
         "outputs": list(_outputs(cell.outputs)),
@@ -121,7 +119,7 @@ def _rich(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> Output | None
     live = any(_NEEDS_KERNEL.match(kind) for kind in data)
     alt = " ".join(_text(data.get("text/plain", "")).split())[:200]
     if "text/html" in data and not live:
-        return Output("html", clean_html(_text(data["text/html"])))
+        return Output("html", Markup(clean_html(_text(data["text/html"]))))
     for kind in _PICTURES:
         if kind in data:
             width = metadata.get(kind, {}).get("width") if isinstance(metadata.get(kind), Mapping) else None
@@ -132,29 +130,25 @@ def _rich(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> Output | None
     if "text/markdown" in data:
         return Output("html", _prose(_text(data["text/markdown"]), Path(), {}))
     if "text/plain" in data and "application/javascript" not in data:
-        return Output("text", html.escape(_text(data["text/plain"])))
+        return Output("text", _text(data["text/plain"]))
     return None
 
 
-def _highlighted(source: str) -> str:
-    return str(Highlight2HTML(pygments_lexer="ipython3")(source))  # type: ignore[no-untyped-call]
-
-
-def _ansi(text: str) -> str:
+def _ansi(text: str) -> Markup:
     """Text with terminal colours as escaped HTML."""
-    return str(ansi2html(text))  # type: ignore[no-untyped-call]
+    return Markup(ansi2html(text))  # type: ignore[no-untyped-call]
 
 
 def _text(value: Any) -> str:
     return "".join(value) if isinstance(value, list) else str(value)
 
 
-def _prose(source: str, folder: Path, attachments: Mapping[str, Any]) -> str:
+def _prose(source: str, folder: Path, attachments: Mapping[str, Any]) -> Markup:
     renderer = IPythonRenderer(
         escape=False, allow_harmful_protocols=False, embed_images=True, path=str(folder), attachments=dict(attachments),
         exclude_anchor_links=True,
     )  # fmt: skip
-    return clean_html(MarkdownWithMath(renderer=renderer).render(source))
+    return Markup(clean_html(MarkdownWithMath(renderer=renderer).render(source)))
 
 
 def _title(notebook: Any, name: str) -> str:
@@ -167,14 +161,6 @@ def _title(notebook: Any, name: str) -> str:
 def _without_title(source: str, title: str) -> str:
     found = _CLASSIC_TITLE.match(source)
     return source[found.end() :].strip() if found and re.sub(r"[*_`]", "", found[1]) == title else source.strip()
-
-
-def _marked(cell: dict[str, Any]) -> dict[str, Any]:
-    """The cell with its finished HTML marked as such; all else is escaped by the template."""
-    if cell["kind"] == "markdown":
-        return cell | {"html": Markup(cell["html"])}
-    outputs = [Output(o.kind, o.body if o.kind == "picture" else Markup(o.body), o.alt, o.width) for o in cell["outputs"]]
-    return cell | {"code": Markup(cell["code"]), "outputs": outputs}
 
 
 def _css() -> str:

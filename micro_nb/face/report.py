@@ -138,13 +138,10 @@ def _assigned(source: str) -> list[str]:
 
 
 def _is_literal(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return all(_is_literal(k) and _is_literal(v) for k, v in value.items())
-    if type(value) in (list, tuple):
-        return all(map(_is_literal, value))
-    if type(value) is float:
-        return value == value and abs(value) != float("inf")
-    return value is None or type(value) in (bool, int, str)
+    try:
+        return type(ast.literal_eval(repr(value))) is type(value)
+    except (ValueError, SyntaxError):  # not a number is none, either
+        return False
 
 
 def _read(path: Path) -> Any:

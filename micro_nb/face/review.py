@@ -5,14 +5,15 @@ The browser and the log hold codes and never a method's name; :attr:`BlindReview
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import itertools
 import json
 import os
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import traitlets
+from PIL import Image
 
 from ..data.image import MicroImage
 from ..data.open import open_image
@@ -100,14 +102,14 @@ class BlindReview(Live):
         if not self.raters or len(self.choices) < 2 or len(items) < 1 + compare:
             had = f"{len(self.raters)} raters, {len(self.choices)} grades and {len(items)} methods"
             raise ValueError(f"with {had} there is nothing to judge")
-        self._plan = {"question": self.question, "choices": list(self.choices), "compare": compare, "seed": seed,
-                      "codes": sorted(s.code for s in self._all(""))}  # fmt: skip
-        self._n = len(self._all(""))
-        self._judged = {(told["rater"], told["code"]): told for told in self._read()}
+        self._orders = {rater: self._order(rater) for rater in self.raters}
+        codes = sorted(self._orders[self.raters[0]])
+        self._plan = {"question": self.question, "choices": list(self.choices), "compare": compare, "seed": seed, "codes": codes}
+        self._n, self._judged = len(codes), {(told["rater"], told["code"]): told for told in self._read()}
 
     def waiting(self, rater: str) -> list[Shown]:
         """What a rater has not judged yet, in the rater's own order."""
-        return [shown for shown in self._all(self._known(rater)) if (rater, shown.code) not in self._judged]
+        return [shown for code, shown in self._orders[rater].items() if (rater, code) not in self._judged]
 
     def judge(self, rater: str, code: str, choice: str, *, note: str = "", seconds: float | None = None) -> None:
         """Keeps a judgement, at once and on the disk.
@@ -216,35 +218,29 @@ class BlindReview(Live):
     def still(self) -> dict[str, Any]:
         """The item that was seen last, and how far everyone is; it stays blind."""
         rater, code = self._at
-        shown = self._find(rater, code) if code else next(iter(self._all(self.raters[0])))
-        pictures = [m for m in map(_visible, shown.things) if isinstance(m, bytes)]
-        return {"text/plain": repr(self), **({"image/png": pictures[0]} if pictures else {})}
+        shown = self._find(rater, code) if code else next(iter(self._orders[self.raters[0]].values()))
+        pictures = [np.asarray(Image.open(io.BytesIO(m))) for m in map(_visible, shown.things) if isinstance(m, bytes)]
+        alike = len({picture.shape for picture in pictures}) == 1
+        return {"text/plain": repr(self), **({"image/png": encode_png(np.hstack(pictures))} if alike else {})}
 
     def __repr__(self) -> str:
         done = ", ".join(f"{rater} {self._n - len(self.waiting(rater))} of {self._n}" for rater in self.raters)
         return f"<BlindReview: {self.question} {' / '.join(self.choices)}; judged by {done}>"
 
-    @cache  # noqa: B019 -- one list a rater, as long as the review
-    def _all(self, rater: str) -> list[Shown]:
-        """Everything in the order of a rater, and with the sides as this rater sees them."""
+    def _order(self, rater: str) -> dict[str, Shown]:
+        """Everything by its code, in the order of a rater, and with the sides as this rater sees them."""
         chance, found = np.random.default_rng(list(hashlib.sha256(f"{self._seed}|{rater}".encode()).digest())), []
         for case, things in self._things.items():
             for methods in itertools.combinations(sorted(things), 1 + self.compare):
                 code = hashlib.sha256(repr((self._seed, str(case), methods)).encode()).hexdigest()[:16]
                 sides = tuple(methods[k] for k in chance.permutation(len(methods)))
                 found.append(Shown(code, case, sides, tuple(things[m] for m in sides)))
-        return [found[k] for k in chance.permutation(len(found))]
-
-    def _known(self, rater: str) -> str:
-        if rater not in self.raters:
-            raise ValueError(f"{rater!r} is not one of the raters {', '.join(self.raters)}")
-        return rater
+        return {found[k].code: found[k] for k in chance.permutation(len(found))}
 
     def _find(self, rater: str, code: str) -> Shown:
-        found = next((shown for shown in self._all(self._known(rater)) if shown.code == code), None)
-        if found is None:
-            raise ValueError(f"no item has the code {code!r}")
-        return found
+        if code not in self._orders.get(rater, ()):
+            raise ValueError(f"{rater!r} is not one of the raters {', '.join(self.raters)}, or no item has the code {code!r}")
+        return self._orders[rater][code]
 
     def _grid(self) -> pd.DataFrame:
         """A row an item, a column a rater who judged anything; the place in the scale, or which of the two was preferred."""
@@ -258,7 +254,10 @@ class BlindReview(Live):
     def _read(self) -> Iterator[dict[str, Any]]:
         """The judgements of the log; what was cut off by a crash is left out."""
         lines = self._log.read_text(encoding="utf-8").splitlines() if self._log.exists() else []
-        told = [told for line in lines if (told := _whole(line))]
+        told = []
+        for line in lines:
+            with contextlib.suppress(json.JSONDecodeError):
+                told.append(json.loads(line))
         if told and told[0] != self._plan:
             raise LogError(f"{self._log}: belongs to another review (other items, question, grades or seed); choose another log")
         yield from (judgement for judgement in told[1:] if judgement["rater"] in self.raters)
@@ -266,18 +265,9 @@ class BlindReview(Live):
     def _append(self, judgement: Mapping[str, Any]) -> None:
         lines = [judgement] if self._log.exists() else [self._plan, judgement]
         with self._log.open("a", encoding="utf-8") as file:
-            file.writelines(
-                "\n" + json.dumps(line, ensure_ascii=False) for line in lines
-            )  # a line that a crash cut off ends here
+            file.writelines("\n" + json.dumps(line, ensure_ascii=False) for line in lines)  # so that what was cut off ends here
             file.flush()
             os.fsync(file.fileno())
-
-
-def _whole(line: str) -> dict[str, Any]:
-    try:
-        return dict(json.loads(line or "{}"))
-    except json.JSONDecodeError:
-        return {}
 
 
 def _by_case(items: Mapping[str, Any]) -> dict[Hashable, dict[str, Any]]:

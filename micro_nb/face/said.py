@@ -7,20 +7,28 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 import micro_nb as mnb
 
+from ..errors import WriteError
+
 if TYPE_CHECKING:
     from ..data.image import MicroImage
 
+
+def told(help: str, *short: str, many: bool = False) -> Parameter:
+    """An option: what it means, its short name, and whether several values may follow it."""
+    return Parameter(help=help, alias=short, consume_multiple=many)
+
+
 AsJson = Annotated[bool, Parameter(parse=False)]
-Out = Annotated[str | None, Parameter(alias="-o")]
-Overwrite = Annotated[bool, Parameter(help="replace what exists")]
-Model = Annotated[str | None, Parameter(help="a model folder or hub id (default: the built-in Micro-D1 nano)")]
-Several = Parameter(consume_multiple=True)
+Overwrite = Annotated[bool, told("replace what exists")]
+Model = Annotated[str | None, told("a model folder or hub id (default: the built-in Micro-D1 nano)")]
+Channel = Annotated[int | str | None, told("the channel that is looked at")]
 
 
 @dataclass(frozen=True)
@@ -66,19 +74,35 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int) else str(value)
 
 
+def write(path: str, data: bytes, suffix: str) -> str:
+    """Writes a file, whole or not at all; of one suffix alone.
+
+    Raises
+    ------
+    WriteError : another suffix, or the system refused.
+    """
+    from ..data.atomic import writing_file
+
+    if not path.endswith(suffix):
+        raise WriteError(f"{path}: this is written as {suffix}")
+    with writing_file(Path(path)) as partial:
+        partial.write_bytes(data)
+    return path
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Picture:
     """Which image, and which plane of it."""
 
-    image: Annotated[str, Parameter(help="a file, a zarr store, or an http(s):// or s3:// address")]
+    image: Annotated[str, told("a file, a zarr store, or an http(s):// or s3:// address")]
     _: KW_ONLY
-    pixel_size: Annotated[float | None, Parameter(help="µm per pixel; replaces what the file says")] = None
-    axes: Annotated[str | None, Parameter(help="what each dimension means, such as tyx, where the file does not say it")] = None
-    series: Annotated[int, Parameter(help="which image of a file that holds several")] = 0
+    pixel_size: Annotated[float | None, told("µm per pixel; replaces what the file says")] = None
+    axes: Annotated[str | None, told("what each dimension means, such as tyx, where the file does not say it")] = None
+    series: Annotated[int, told("which image of a file that holds several")] = 0
     t: Annotated[int | None, Parameter(name="-t", help="the time point to take")] = None
     z: Annotated[int | None, Parameter(name="-z", help="the slice to take")] = None
-    project: Annotated[Literal["max", "mean"] | None, Parameter(help="project z and t instead of choosing one")] = None
+    project: Annotated[Literal["max", "mean"] | None, told("project z and t instead of choosing one")] = None
 
     def open(self) -> MicroImage:
         """The image, with the planes that were chosen."""

@@ -142,7 +142,7 @@ def test_report_reads_parameters_as_values_and_names_a_bad_one(tmp_path, monkeyp
     assert capsys.readouterr().out.strip() == "b.html"
     assert calls[0] == (
         ("a.ipynb", "b.html"),
-        {"parameters": {"n": 21, "name": "b.tif", "on": True, "sizes": [1, 2.5]}, "timeout": None},
+        {"parameters": {"n": 21, "name": "b.tif", "on": True, "sizes": [1, 2.5]}, "template": "page", "timeout": None},
     )
     assert main(["report", "a.ipynb", "-p", "n"]) == 1
     assert "name=value" in capsys.readouterr().err

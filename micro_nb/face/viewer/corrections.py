@@ -192,13 +192,13 @@ class Corrections:
         self._measured = None
         self._count[what] = self._count.get(what, 0) + n
 
-    def _layer_of(self, row: int) -> int:
-        name = str(_at(self.table, row, "layer"))
+    def _layer_of(self, table: pd.DataFrame, row: int) -> int:
+        name = str(_at(table, row, "layer"))
         return self._names.index(name) if name in self._names else 0
 
     def _place(self, row: int) -> tuple[int, Slices]:
         """The layer of an object and the box around it."""
-        k, label = self._layer_of(row), int(_at(self.table, row, "label"))
+        k, label = self._layer_of(self.table, row), int(_at(self.table, row, "label"))
         names = [f"bbox_{e}_px" for e in ("y0", "x0", "y1", "x1")]
         if set(names) <= set(self.table.columns):
             y0, x0, y1, x1 = (int(_at(self.table, row, n)) for n in names)
@@ -230,9 +230,7 @@ class Corrections:
 
     def _remeasure(self, table: pd.DataFrame, row: int, box: Slices) -> None:
         """Measures one object again, in place."""
-        name = str(_at(table, row, "layer"))
-        k = self._names.index(name) if name in self._names else 0
-        for column, value in self._measured_again(k, int(_at(table, row, "label")), box).items():
+        for column, value in self._measured_again(self._layer_of(table, row), int(_at(table, row, "label")), box).items():
             if column in table.columns:
                 table.loc[row, column] = value
 
@@ -281,26 +279,14 @@ def _cut(mask: np.ndarray, line: np.ndarray) -> np.ndarray:
 
 
 def _waist(mask: np.ndarray) -> np.ndarray:
-    """Two parts of an object, cut where it is narrowest between its two widest places; without a waist across its middle."""
+    """Two parts of an object, cut where it is narrowest between its two widest places."""
     depth = ndi.gaussian_filter(ndi.distance_transform_edt(np.pad(mask, 1)), 1.0)[1:-1, 1:-1]
     peaks = peak_local_max(depth, num_peaks=2, min_distance=3, exclude_border=False, labels=mask.astype(int))  # type: ignore[no-untyped-call]
     if len(peaks) < 2:
-        return _halves(mask)
+        raise ValueError("this object has no waist to be split at; draw a line through it")
     seeds = np.zeros(mask.shape, np.int32)
-    for k, (y, x) in enumerate(peaks, 1):
-        seeds[y, x] = k
+    seeds[tuple(peaks.T)] = (1, 2)
     return np.asarray(watershed(-depth, seeds, mask=mask))  # type: ignore[no-untyped-call]
-
-
-def _halves(mask: np.ndarray) -> np.ndarray:
-    places = np.argwhere(mask)
-    if len(places) < 2:
-        raise ValueError("an object of one pixel cannot be split")
-    middle = places - places.mean(0)
-    along = middle @ np.linalg.svd(middle, full_matrices=False)[2][0]
-    parts = np.zeros(mask.shape, np.int32)
-    parts[tuple(places.T)] = np.where(along > np.median(along), 2, 1)
-    return parts
 
 
 def _at(table: pd.DataFrame, row: int, column: str) -> Any:
