@@ -174,7 +174,8 @@ class Run:
         """Writes a point of the curve of held-out AP."""
         eyes = TileNetwork(self.network.sizes)
         eyes.load_state_dict(self.averaged())
-        found = evaluate(looks_with(eyes.to(self.device)), eyes.sizes.layers, samples, limit=limit or self.args.judge_limit)
+        look, diameter, most = looks_with(eyes.to(self.device)), self.args.diameter, limit or self.args.judge_limit
+        found = evaluate(look, eyes.sizes.layers, samples, limit=most, diameter=diameter)
         self.log("curve", {"step": self.step, "hours": round(self.seconds / 3600, 2)} | found)
 
     def save(self) -> None:
