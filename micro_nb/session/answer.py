@@ -69,7 +69,7 @@ class Answer:
     def png(self) -> bytes | None:
         """A picture of the place the answer speaks of, or the chart it gives; None where a picture shows nothing. Drawn when
         first asked for."""
-        return pkgutil.resolve_name(f"{_VIEWS}.pictures:picture")(self)  # type: ignore[no-any-return]
+        return pkgutil.resolve_name(f"{_VIEWS}.html:picture")(self)  # type: ignore[no-any-return]
 
     def behind(self, words: str) -> Answer:
         """The same answer with words before it."""

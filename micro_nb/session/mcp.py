@@ -13,11 +13,11 @@ import importlib
 import json
 import os
 import sys
-from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..data.image import MicroImage
 from ..data.open import open_image
 from ..errors import EvidenceError, ImageNotFoundError, LanguageError, MicroNBError, MissingExtraError
 from ..render.overview import overview_png
@@ -58,30 +58,28 @@ class Bench:
         for folder in self.folders:
             if not folder.is_dir():
                 raise ImageNotFoundError(f"{folder}: is no folder; name folders that hold images")
-        self._eyes = eyes or MICRO_D1
-        self._sessions: OrderedDict[Path, Session] = OrderedDict()
+
+        @functools.lru_cache(maxsize=_KEPT)
+        def session_at(place: Path) -> Session:
+            return Session(open_image(place), eyes=eyes or MICRO_D1, log=False)
+
+        self._session_at = session_at
 
     def open(self, path: str) -> str:
         """Opens a microscope image and says what it is: size, pixel size, channels, format. The path is relative to the served
         folders."""
-        img = self._session(path).img
-        assert img is not None
+        img = self._image(path)
+        size = dict(img.pixel_size) if img.pixel_size else None
         facts = {
-            "image": path,
-            "sizes": img.sizes,
-            "dtype": str(img.dtype),
-            "pixel_size_um": dict(img.pixel_size) if img.pixel_size else None,
-            "channels": [c.name for c in img.channels],
-            "format": img.source.format,
-            "content_id": img.content_id,
-        }
+            "image": path, "sizes": img.sizes, "dtype": str(img.dtype), "pixel_size_um": size,
+            "channels": [c.name for c in img.channels], "format": img.source.format, "content_id": img.content_id,
+        }  # fmt: skip
         return json.dumps(facts, ensure_ascii=False)
 
     def look(self, image: str) -> Any:
         """A picture of the whole image as PNG, with a scale bar where the pixel size is known."""
-        img = self._session(image).img
-        assert img is not None
-        data = {"type": "image", "data": base64.b64encode(overview_png(img, width=_WIDTH)).decode(), "mimeType": "image/png"}
+        png = overview_png(self._image(image), width=_WIDTH)
+        data = {"type": "image", "data": base64.b64encode(png).decode(), "mimeType": "image/png"}
         return importlib.import_module("mcp.types").ImageContent.model_validate(data)
 
     def measure(self, image: str, expression: str) -> str:
@@ -90,29 +88,23 @@ class Bench:
         if len(expression) > LONGEST:
             raise LanguageError(f"an expression of {len(expression)} characters is too long; at most {LONGEST}")
         call = parse(expression)
-        allowed = {m.name for m in self._offered()}
-        if call.name in measures() and call.name not in allowed:
+        if call.name in measures() and call.name not in {m.name for m in _offered()}:
             why = "it changes the conversation or writes a file; measure in the image"
             raise LanguageError(f"{call.name} is not offered here: {why}")
         return json.dumps(_told(self._session(image).measure(call)), ensure_ascii=False, default=str)
 
     def describe(self) -> str:
         """The measuring language: its grammar, every measurement with its parameters and an example, and the JSON schema."""
-        offered = self._offered()
+        offered = _offered()
         return f"{GRAMMAR}\n\n{listing(offered)}\n\nThe same as JSON, {json.dumps(schema(offered), ensure_ascii=False)}"
 
-    def _offered(self) -> list[Measure]:
-        """What measures; of the conversation only what is about the image."""
-        return [m for m in measures().values() if m.group != "talking" or m.name in _OF_THE_IMAGE]
-
     def _session(self, path: str) -> Session:
-        place = self._inside(path)
-        if place not in self._sessions:
-            self._sessions[place] = Session(open_image(place), eyes=self._eyes, log=False)
-        self._sessions.move_to_end(place)
-        while len(self._sessions) > _KEPT:
-            self._sessions.popitem(last=False)
-        return self._sessions[place]
+        return self._session_at(self._inside(path))
+
+    def _image(self, path: str) -> MicroImage:
+        img = self._session(path).img
+        assert img is not None
+        return img
 
     def _inside(self, path: str) -> Path:
         """The file or store that a path names, with links followed.
@@ -127,7 +119,7 @@ class Bench:
         place = next((p for p in places if self._holds(p) and p.exists()), None)
         if place is None:
             raise EvidenceError(f"{path[:80]!r} is not in the served folders: {', '.join(f.name for f in self.folders)}")
-        if place.is_dir() and not all(self._holds(link.resolve()) for link in _links(place)):
+        if place.is_dir() and not all(self._holds(at.resolve()) for at in place.rglob("*") if at.is_symlink()):
             raise EvidenceError(f"{path[:80]!r} holds links to files outside of the served folders")
         return place
 
@@ -218,10 +210,9 @@ def _told(answer: Answer) -> dict[str, Any]:
     return {"answer": answer.text, "value": answer.value, "unit": answer.unit, **declined, "evidence": facts, **table, **code}
 
 
-def _links(folder: Path) -> Iterator[Path]:
-    """Symbolic links inside of a store."""
-    for root, folders, files in os.walk(folder):
-        yield from (link for name in (*folders, *files) if (link := Path(root, name)).is_symlink())
+def _offered() -> list[Measure]:
+    """What measures; of the conversation only what is about the image."""
+    return [m for m in measures().values() if m.group != "talking" or m.name in _OF_THE_IMAGE]
 
 
 def _no_network(event: str, args: tuple[Any, ...]) -> None:

@@ -146,7 +146,7 @@ class Session:
             self._scene, marked=region if region is not None else self._scene.marked, tiles=self._affordable(budget), told=told
         )
         before = self._scene
-        answer = self._answered(question, understood)
+        answer = self._answered(understood)
         answer = self._in_words(question, understood, answer)
         self._scene_before.append(before)
         return self._kept(Turn(question, answer.calls, answer))
@@ -261,7 +261,7 @@ class Session:
         """All facts stated so far, each once."""
         return tuple({e.id: e for turn in self.turns for e in turn.answer.evidence}.values())
 
-    def _answered(self, question: str, understood: Understood) -> Answer:
+    def _answered(self, understood: Understood) -> Answer:
         """The answer to what was understood."""
         calls = understood.calls
         if not calls:

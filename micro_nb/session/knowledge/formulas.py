@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import difflib
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from ...errors import EvidenceError, UnitsError
 from ..measures.measurement import Measurement
 from ..measures.units import plain_unit
+from ..words.tables import table
 from .arithmetic import calculate, names_used
 
 Given = Mapping[str, float | str]
@@ -54,15 +53,15 @@ class Formula:
 
     names: tuple[str, ...]
     takes: tuple[Parameter, ...]
-    default: Mapping[str, float | str]
     is_: str
     unit: str
     quantity: str
-    also: tuple[Mapping[str, str], ...]
-    says: tuple[str, ...]
-    taken: Mapping[str, str]
-    valid: Mapping[str, str]
-    source: str
+    default: Mapping[str, float | str] = field(default_factory=dict)
+    also: Sequence[Mapping[str, str]] = ()
+    says: Sequence[str] = ()
+    taken: Mapping[str, str] = field(default_factory=dict)
+    valid: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -75,28 +74,25 @@ class Worked:
 
 
 @cache
-def _table() -> dict[str, Any]:
-    return tomllib.loads(files(__package__).joinpath("formulas.toml").read_text(encoding="utf8"))
-
-
-@cache
 def units() -> Mapping[str, tuple[str, float]]:
     """Units that are known: their dimension, and their size in its base unit."""
-    return {name: (dimension, float(size)) for dimension, sizes in _table()["units"].items() for name, size in sizes.items()}
+    return {
+        name: (dimension, float(size))
+        for dimension, sizes in table("formulas", __package__)["units"].items()
+        for name, size in sizes.items()
+    }
 
 
 @cache
 def formulas() -> tuple[Formula, ...]:
     """All formulas."""
-    return tuple(map(_formula, _table()["formula"]))
+    return tuple(map(_formula, table("formulas", __package__)["formula"]))
 
 
 def _formula(entry: Mapping[str, Any]) -> Formula:
     takes = tuple(Parameter(k, row[0], (k, *row[1:])) for k, row in entry["takes"].items())
-    rest = {k: entry.get(k, {}) for k in ("default", "taken", "valid")}
-    names, also, says = (tuple(entry.get(k, ())) for k in ("names", "also", "says"))
-    told = {k: entry[k] for k in ("unit", "quantity")} | {"source": entry.get("source", "")}
-    return Formula(tuple(map(plain_name, names)), takes, is_=entry["is"], also=also, says=says, **told, **rest)
+    rest = {k: v for k, v in entry.items() if k not in ("names", "takes", "is")}
+    return Formula(tuple(map(plain_name, entry["names"])), takes, entry["is"], **rest)
 
 
 def plain_name(text: str) -> str:
@@ -189,7 +185,7 @@ def unit_named(text: str) -> str:
     >>> unit_named("µL"), unit_named("hours"), unit_named("ångström")
     ('ul', 'h', 'angstrom')
     """
-    known: dict[str, str] = _table()["spelt"]
+    known: dict[str, str] = table("formulas", __package__)["spelt"]
     plain = plain_unit(text.replace("Å", "a").replace("å", "a").replace("ö", "o").strip())
     exact = text.strip().replace("µ", "u").replace("μ", "u")
     return exact if exact in units() else known.get(plain, plain)
@@ -253,7 +249,7 @@ def read_value(given: float | str, parameter: Parameter, groups: dict[str, str])
     (561.0, 20.0)
     """
     name, unit = parameter.name.replace("_", " "), parameter.unit
-    said = str(_table()["words"].get(str(given).strip().lower(), given))
+    said = str(table("formulas", __package__)["words"].get(str(given).strip().lower(), given))
     ratio = re.fullmatch(r"\s*1\s*(?::|/|in|to)\s*([\d.]+)\s*", said)
     match = _NUMBER.fullmatch(ratio[1] if ratio else re.sub(r"(?<=\d)[,\s](?=\d{3}(?!\d))", "", said))
     if match is None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
 from ...data.atomic import writing_file
 from ...errors import WriteError
+from ..words.tables import table
 
 _FILES = ("optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "haematology", "advice")
 _SIDES = ("what", "why", "how", "fails", "advice", "alternative", "do")
@@ -62,8 +62,7 @@ def all_notes() -> tuple[Note, ...]:
 
 
 def _read(name: str) -> Iterator[Note]:
-    data = tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf8"))
-    for key, entry in data.items():
+    for key, entry in table(name, __package__).items():
         texts = {side: entry[side] for side in (*_SIDES, "yes", "no") if side in entry}
         yield Note(key, tuple(entry["asked"]), texts, entry["source"], name, entry.get("measure", ""), entry.get("good", ""))
 
@@ -80,11 +79,9 @@ def look_up(*said: str, advice: bool = False, floor: float = FLOOR) -> list[tupl
     written = tuple(note.side("what", "do") for note in all_notes())
     starts = np.cumsum([0, *(len(note.asked) for note in all_notes())])[:-1]
     lean = np.array([_LEAN if (note.area == "advice") == advice else 0.0 for note in all_notes()])
-    by = [
-        (1 - _TEXT) * np.maximum.reduceat(_likeness(t, phrases), starts) + _TEXT * _likeness(t, written)
-        for t in said
-        if t.strip()
-    ]
+    topics = [t for t in said if t.strip()]
+    phrased, told = (likenesses(topics, texts) for texts in (phrases, written)) if topics else ((), ())
+    by = [(1 - _TEXT) * np.maximum.reduceat(a, starts) + _TEXT * b for a, b in zip(phrased, told, strict=True)]
     likeness = np.mean(by, axis=0) + lean if by else lean
     least = floor if len(by) < 2 else floor - (FLOOR - BOTH)
     order = np.argsort(-likeness, kind="stable")[:3]
@@ -93,7 +90,7 @@ def look_up(*said: str, advice: bool = False, floor: float = FLOOR) -> list[tupl
 
 def nearest(text: str, names: Sequence[str], floor: float = FLOOR) -> list[str]:
     """The name nearest in meaning to a text; none where none is near."""
-    likeness = _likeness(text, tuple(names))
+    likeness = likenesses((text,), tuple(names))[0]
     best = int(likeness.argmax())
     return [names[best]] if likeness[best] >= floor else []
 
@@ -101,11 +98,6 @@ def nearest(text: str, names: Sequence[str], floor: float = FLOOR) -> list[str]:
 def likenesses(texts: Sequence[str], phrases: tuple[str, ...]) -> np.ndarray:
     """Cosines ``(texts, phrases)``."""
     return np.asarray(_vectors(tuple(texts)) @ _vectors(phrases).T)
-
-
-def _likeness(text: str, phrases: tuple[str, ...]) -> np.ndarray:
-    """Cosines ``(n,)`` of a text with phrases."""
-    return np.asarray(likenesses((text,), phrases)[0])
 
 
 @cache
@@ -119,14 +111,11 @@ def _vectors(texts: tuple[str, ...]) -> np.ndarray:
         return vectors(small)
     digest = hashlib.sha256("\n".join([weights_digest(), *small]).encode()).hexdigest()[:32]
     path = cache_folder() / "notes" / f"{digest}.npy"
-    try:
+    with suppress(OSError, ValueError):
         return np.asarray(np.load(path, allow_pickle=False), np.float32)
-    except (OSError, ValueError):
-        made = vectors(small)
-    try:
+    made = vectors(small)
+    with suppress(OSError, WriteError):  # without a cache it is made again the next time
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing_file(path) as partial, partial.open("wb") as out:
             np.save(out, made.astype(np.float16))
-    except (OSError, WriteError):
-        pass  # without a cache it is made again the next time
     return made

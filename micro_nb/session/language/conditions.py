@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -114,6 +114,8 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
 
 @dataclass
 class _Reader:
+    """Reads tokens from left to right; ``last`` is the comparison before, whose quantity "and < 140 um2" takes over."""
+
     text: str
     rest: list[tuple[str, str]]
     last: Comparison | None = None
@@ -122,18 +124,25 @@ class _Reader:
         why, example = f"{what} at {' '.join(t for _, t in self.rest)[:30]!r}", "area > 80 um2 and not border"
         return LanguageError(f"the condition {self.text!r} cannot be read: {why}; write for example {example}")
 
-    def take(self, *values: str) -> str | None:
-        if self.rest and self.rest[0][1].lower() in values:
-            return self.rest.pop(0)[1].lower()
-        return None
+    @property
+    def kind(self) -> str:
+        """What comes next: ``"number" "text" "op" "sign" "word"``; nothing at the end."""
+        return self.rest[0][0] if self.rest else ""
+
+    def pop(self, *kinds: str, what: str = "something") -> str:
+        """The next token, which is of one of these kinds."""
+        if self.kind not in kinds:
+            raise self.wrong(f"{what} is missing")
+        return self.rest.pop(0)[1]
+
+    def take(self, *values: str) -> str:
+        """The next token where it is one of these; else nothing."""
+        return self.rest.pop(0)[1].lower() if self.rest and self.rest[0][1].lower() in values else ""
 
     def either(self) -> Condition:
-        return self._row("or", self.all)
+        return self.row("or", lambda: self.row("and", self.one))
 
-    def all(self) -> Condition:
-        return self._row("and", self.one)
-
-    def _row(self, how: Literal["and", "or"], part) -> Condition:  # type: ignore[no-untyped-def]
+    def row(self, how: Literal["and", "or"], part: Callable[[], Condition]) -> Condition:
         parts = [part()]
         while self.take(how):
             parts.append(part())
@@ -147,63 +156,53 @@ class _Reader:
             if not self.take(")"):
                 raise self.wrong("a bracket is not closed")
             return inner
-        if not self.rest:
-            raise self.wrong("something is missing")
-        kind, word = self.rest.pop(0)
+        kind, word = self.kind, self.pop("number", "text", "op", "sign", "word")
         if kind == "op" and self.last is not None:  # "area > 80 um2 and < 140 um2"
-            return Comparison(self.last.quantity, word, self._limit(), self.last.channel)
+            return replace(self.last, op=word, limit=self.limit())
         if kind == "text":
             return Is(word[1:-1])
         if word == "is":
-            return Not(Is(self._word())) if self.take("not") else Is(self._word())
-        if word in FLAGS and not (self.rest and self.rest[0][0] == "op"):
+            return Not(Is(self.words())) if self.take("not") else Is(self.words())
+        if word in FLAGS and self.kind != "op":
             return Flag(word)
         if word in ("color", "colour"):
-            op = self._op()
-            found = Color(self._word())
-            return Not(found) if op == "!=" else found
-        return self._test(word)
+            denied = self.pop("op", what="a comparison") == "!="
+            found = Color(self.words())
+            return Not(found) if denied else found
+        return self.test(word)
 
-    def _test(self, quantity: str) -> Condition:
-        channel = ""
-        if self.take("("):
-            channel = self._name()
+    def test(self, quantity: str) -> Condition:
+        channel = self.name() if self.take("(") else ""
         if self.take("in"):
             end = self.take("top", "bottom", *_WORDS)
-            if end is None:
+            if not end:
                 raise self.wrong("top or bottom is missing")
-            limit = self._limit()
-            return Comparison(quantity, _WORDS.get(end, end), limit, channel)
+            return Comparison(quantity, _WORDS.get(end, end), self.limit(), channel)
         if self.take("between"):
-            low = self._limit()
+            low = self.limit()
             self.take("and")
-            high = self._limit()
+            high = self.limit()
             low = low if low.unit or low.of else replace(low, unit=high.unit)  # "between 80 and 140 um2"
             return Both((Comparison(quantity, ">=", low, channel), Comparison(quantity, "<=", high, channel)), "and")
-        if not self.rest or self.rest[0][0] != "op":
+        if self.kind != "op":
             return Is(quantity)
-        op = self._op()
-        if self.rest and self.rest[0][0] == "text":
-            return Is(self._word())
-        test = self.last = Comparison(quantity, op if op != "!=" else "==", self._limit(), channel)
-        return Not(test) if op == "!=" else test
+        op = self.pop("op")
+        if self.kind == "text":
+            return Is(self.words())
+        self.last = Comparison(quantity, op if op != "!=" else "==", self.limit(), channel)
+        return Not(self.last) if op == "!=" else self.last
 
-    def _op(self) -> str:
-        if not self.rest or self.rest[0][0] != "op":
-            raise self.wrong("a comparison is missing")
-        return self.rest.pop(0)[1]
-
-    def _word(self) -> str:
+    def words(self) -> str:
+        if self.kind == "text":
+            return self.pop("text")[1:-1]
         words = []
-        if self.rest and self.rest[0][0] == "text":
-            return self.rest.pop(0)[1][1:-1]
-        while self.rest and self.rest[0][0] in ("word", "number") and self.rest[0][1] not in ("and", "or"):
-            words.append(self.rest.pop(0)[1])
+        while self.kind in ("word", "number") and self.rest[0][1] not in ("and", "or"):
+            words.append(self.pop(self.kind))
         if not words:
             raise self.wrong("a word is missing")
         return " ".join(words)
 
-    def _name(self) -> str:
+    def name(self) -> str:
         """The name of a channel, up to the bracket."""
         parts = []
         while self.rest and self.rest[0][1] != ")":
@@ -211,23 +210,20 @@ class _Reader:
         self.take(")")
         return " ".join(parts)
 
-    def _limit(self) -> Limit:
-        factor, of, spread = 1.0, "", 0.0
-        if self.rest and self.rest[0][0] == "number":
-            factor = float(self.rest.pop(0)[1])
+    def limit(self) -> Limit:
+        factor = 1.0
+        if self.kind == "number":
+            factor = float(self.pop("number"))
             unit = self.take(*_UNITS)
-            if unit:
+            if unit or not self.take("*"):
                 return Limit(factor, unit)
-            if not self.take("*"):
-                return Limit(factor)
-        of = self.take(*_STATISTICS) or ""
+        of = self.take(*_STATISTICS)
         if not of:
             raise self.wrong("a number is missing")
-        sign = self.take("+", "-")
+        sign, spread = self.take("+", "-"), 0.0
         if sign:
-            times = float(self.rest.pop(0)[1]) if self.rest and self.rest[0][0] == "number" else 1.0
+            spread = float(self.pop("number") if self.kind == "number" else 1.0) * (1 if sign == "+" else -1)
             self.take("*")
             if not self.take("sd"):
                 raise self.wrong("only standard deviations are added to a statistic")
-            spread = times if sign == "+" else -times
         return Limit(factor, "", of, spread)

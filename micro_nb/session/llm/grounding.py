@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -28,7 +28,6 @@ _PLAIN_SIGNS = frozenset("µ²³±×°–—’‘“”…−")
 _STATED_BY_PERSONS = ("value claimed", "limit claimed", "number given")
 _GLUED = re.compile(r"[^\W\d_]+\d[\w.]*")
 _CLAUSE = re.compile(r"[,;:]|\b(?:and|while|whereas|but|against|versus|than)\b|\.(?= |$)")
-_SENTENCE = re.compile(r"\.(?= |$)")
 _RANGE = r"\s*(?:to|and|x|by|,|–|-)\s*[\d.,]+\)?\s*"
 _KINDS = ("object", "structure", "cell type", "stain", "modality", "specimen", "condition", "artefact", "appearance")
 _NUMBER = "\0"
@@ -44,7 +43,7 @@ def _any_of(words: Iterable[str]) -> str:
 
 _UNIT = re.compile(rf"\s*({_any_of(w.strip() for w in (*UNIT_WORDS.values(), *UNIT_WORDS, 'percent'))})(?![\w²])")
 _QUANTITY = re.compile(_any_of(named(q) for q in QUANTITIES if len(q) > 1))
-_STATISTIC = re.compile(_any_of(("mean", "median", "percentile", *STATISTIC_WORDS.values())))
+_STATISTIC = re.compile(_any_of(("mean", "median", "percentile", *(w.removesuffix(" of the") for w in STATISTIC_WORDS.values()))))
 _WHERE, _MEDICAL = _words("places"), _words("medical")
 _YES, _NO = (_words(name, r"\s*(?:{})\b") for name in ("yes", "no"))
 _AMOUNT, _DENIAL = "is an amount without evidence", "denies what was measured"
@@ -180,7 +179,6 @@ def _fitting(text: str, choices: Sequence[Span], base: Answer) -> Span:
     for s in choices:
         try:
             _right_unit(text, s, base.evidence[s.index])
-            _right_names(text, s, base.evidence[s.index])
             _beside_its_own(text, s, base.evidence)
             if s.field == EXPRESSION or base.evidence[s.index].quantity.startswith(_STATED_BY_PERSONS):
                 _as_said(text, s, base.text)
@@ -204,15 +202,6 @@ def _right_unit(text: str, span: Span, fact: Evidence) -> None:
         raise EvidenceError(f"{number!r} is followed by {behind[:12]!r} where {fact.quantity!r} has the unit {wanted!r}")
 
 
-def _right_names(text: str, span: Span, fact: Evidence) -> None:
-    """The last quantity, and the last statistic, named before a value in its sentence are those that its evidence holds."""
-    if span.field == "value" and _QUANTITY.search(fact.quantity):
-        before = _SENTENCE.split(text[: span.start])[-1]
-        for said in (_QUANTITY.findall(before), _STATISTIC.findall(_QUANTITY.sub("", before))):
-            if said and said[-1] not in fact.quantity:
-                raise EvidenceError(f"the text calls {fact.quantity!r} {said[-1]!r}")
-
-
 class _Named(NamedTuple):
     at: int
     name: str
@@ -224,13 +213,17 @@ def _kinds(text: str) -> list[_Named]:
 
 def _places(text: str) -> list[_Named]:
     same = table("checked")["same_place"]
-    return [
-        _Named(m.start(), " ".join(same.get(p, p) for p in re.split("[- ]", m.group().lower()))) for m in _WHERE.finditer(text)
-    ]
+    found = ((m.start(), re.split("[- ]", m.group().lower())) for m in _WHERE.finditer(text))
+    return [_Named(at, " ".join(same.get(part, part) for part in parts)) for at, parts in found]
 
 
-def _kind_of(fact: Evidence) -> str:
-    return next((m.name for m in _kinds(fact.quantity)), "") if not isinstance(fact.value, str) else ""
+def _quantities(text: str) -> list[_Named]:
+    return [_Named(m.start(), m.group()) for m in _QUANTITY.finditer(text)]
+
+
+def _statistics(text: str) -> list[_Named]:
+    rest = _QUANTITY.sub(lambda m: " " * len(m.group()), text)
+    return [_Named(m.start(), m.group()) for m in _STATISTIC.finditer(rest)]
 
 
 def _place_of(fact: Evidence) -> str:
@@ -240,18 +233,30 @@ def _place_of(fact: Evidence) -> str:
     return next((m.name for words in (told[1] if told else "", region) for m in _places(words)), "")
 
 
+def _first(find: Callable[[str], list[_Named]]) -> Callable[[Evidence], str]:
+    return lambda fact: next((m.name for m in find(fact.quantity)), "") if not isinstance(fact.value, str) else ""
+
+
+_SORTS = {
+    "kind": (_kinds, _first(_kinds)), "place": (_places, _place_of),
+    "quantity": (_quantities, _first(_quantities)), "statistic": (_statistics, _first(_statistics)),
+}  # fmt: skip
+"""What a number is of: how a text names it, and what it is of a fact."""
+_LAST_NAMED = ("quantity", "statistic")  # of several in a clause, the last before a number is the one that is meant
+
+
 def _beside_its_own(text: str, span: Span, evidence: Sequence[Evidence]) -> None:
-    """Where several kinds or places were measured, a number stands in the clause of its own, or behind it."""
-    for find, of, sort in ((_kinds, _kind_of, "kind"), (_places, _place_of, "place")):
+    """A number stands in the clause of its own kind, place, quantity and statistic, or behind it; where several places were
+    measured, its own is named."""
+    ends = [0, *(m.end() for m in _CLAUSE.finditer(text)), len(text)]
+    start, stop = max(e for e in ends if e <= span.start), min((e for e in ends if e > span.start), default=len(text))
+    for sort, (find, of) in _SORTS.items() if span.field.startswith(("value", "interval")) else ():
         names = [of(e) for e in evidence]
-        own = names[span.index]
-        if not own or len({*names} - {""}) < 2 or not span.field.startswith(("value", "interval")):
-            continue
-        ends = [0, *(m.end() for m in _CLAUSE.finditer(text)), len(text)]
-        start, stop = max(e for e in ends if e <= span.start), min((e for e in ends if e > span.start), default=len(text))
-        said = [m for m in find(text) if m.name in names]
-        near = {m.name for m in said if start <= m.at < stop} or {m.name for m in [m for m in said if m.at < span.start][-1:]}
-        if near - {own} or (sort == "place" and not near):
+        own, measured = names[span.index], {*names} - {""}
+        said = [m for m in find(text) if m.name in measured or sort in _LAST_NAMED]
+        inside, last = [m for m in said if start <= m.at < stop], [m for m in said if m.at < span.start][-1:]
+        near = {m.name for m in (last if sort in _LAST_NAMED and {*last} & {*inside} else inside or last)}
+        if own and (near - {own} or (sort == "place" and not near and len(measured) > 1)):
             raise EvidenceError(f"{text[span.start : span.end]!r} is of {own!r}; the text gives it to another {sort}")
 
 

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,21 +156,22 @@ class Writer:
         """
         if self.path is None:
             return
+        write = partial(self._write, self.path, name, turns, images, about, told)
         try:
-            self._keep(self.path, name, turns, images, about, told)
+            write()
         except (LogError, OSError) as error:
             own = self.path == default_path()
             damaged = isinstance(error, LogError) and getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF in _DAMAGED
             aside = _set_aside(self.path) if own and damaged else None
             if aside is not None:
                 with suppress(LogError, OSError):
-                    self._keep(self.path, name, turns, images, about, told)
+                    write()
             if not self._warned:
                 self._warned = aside is None
                 more = f" It was moved to {aside}, and a new log begins." if aside is not None else ""
                 warnings.warn(f"the conversation goes on without a log: {error}.{more}", LogWarning, stacklevel=4)
 
-    def _keep(
+    def _write(
         self, path: Path, name: str, turns: Sequence[Turn], images: Mapping[str, MicroImage], about: str | None,
         told: Mapping[str, Any],
     ) -> None:  # fmt: skip

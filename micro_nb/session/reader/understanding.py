@@ -23,7 +23,10 @@ from ..measures.quantities import ALIASES
 from ..measures.registry import Measure, measures
 from ..words.tables import table
 from .numbers import find_numbers
-from .reading import readings, vectors
+from .reading import readings
+
+if TYPE_CHECKING:
+    from .beam import Reading
 
 _TERMS = frozenset(
     ["feret", "perimeter", "circumference", "eccentricity", "solidity", "convexity", "circularity", "sphericity", "roundness"]
@@ -31,10 +34,6 @@ _TERMS = frozenset(
 """Words that name one quantity and nothing else."""
 _AREA = re.compile(r"\b(?:diameter|width|length|feret)(\s*[<>=]+\s*[\d.]+\s*(?:nm2|um2|mm2|px2)\b)")
 _LENGTH = re.compile(r"\barea(\s*[<>=]+\s*[\d.]+\s*(?:nm|um|mm|px)\b(?!2))")
-
-if TYPE_CHECKING:
-    from .beam import Reading
-
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?")
 _VERDICT = re.compile(r"(?:is|are|was|were|do|does|did|has|have)\b(?!.*\bor\b)", re.IGNORECASE)
 _FIGURES = frozenset(["count", "coverage", "density", "share", "stat", "pixels"])
@@ -86,7 +85,7 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
     if written is not None:
         return Understood((written,), 1.0)
     earlier = _recalled([[c if isinstance(c, Call) else parse(c) for c in turn] for turn in before if turn][::-1])
-    as_said = partial(_as_said, terms=_terms(question))
+    as_said = partial(_as_said, said=frozenset(re.findall(r"[a-z]+", question.lower())))
     found = _ranked(readings(question[:_LONGEST], earlier), question)
     read = [(tuple(call.map(as_said) for call in calls), logp) for calls, logp in found]
     own = _of_others(question, read[0][0] if read else ()) or _beyond_pixels(question)
@@ -163,18 +162,12 @@ def _of_its_dimension(call: Call) -> Call:
     return call
 
 
-def _terms(question: str) -> frozenset[str]:
-    """The quantities that a question names by their term in the language ("Feret", "solidity")."""
-    said = set(re.findall(r"[a-z]+", question.lower()))
-    return frozenset(ALIASES.get(w, w) for w in said if w in _TERMS)
-
-
-def _as_said(call: Call, terms: frozenset[str]) -> Call:
-    """A statistic of the one quantity that the question names by its term."""
+def _as_said(call: Call, said: frozenset[str]) -> Call:
+    """A statistic of the one quantity that the question names by its term in the language ("Feret", "solidity")."""
+    terms = {ALIASES.get(word, word) for word in said & _TERMS}
     if call.name not in ("stat", "distribution") or len(terms) != 1 or not call.args or not isinstance(call.args[0], str):
         return call
-    (term,) = terms
-    return call if "(" in call.args[0] else call.with_args(term, *call.args[1:])
+    return call if "(" in call.args[0] else call.with_args(*terms, *call.args[1:])
 
 
 def _of_said_kinds(call: Call, question: str, before: Sequence[Sequence[Call]]) -> Call:
@@ -218,14 +211,9 @@ def _sound(calls: Sequence[Call], checked: Callable[[Call], None]) -> bool:
 
 def _of_others(question: str, read: Sequence[Call]) -> tuple[Call, ...] | None:
     """A measurement of another package that a question asks for, by likeness to its examples; of the objects that were read."""
-    theirs = [(m, q) for m in measures().values() if not m.own for q in m.examples]
-    if not theirs:
-        return None
-    near = vectors([q for _, q in theirs]) @ vectors([question])[0]
-    best = int(np.argmax(near))
-    if near[best] < _NEAR:
-        return None
-    return (_filled(theirs[best][0], read),)
+    theirs = {example: m for m in measures().values() if not m.own for example in m.examples}
+    near = nearest(question, tuple(theirs), _NEAR) if theirs else []
+    return (_filled(theirs[near[0]], read),) if near else None
 
 
 def _beyond_pixels(question: str) -> tuple[Call, ...] | None:

@@ -1,16 +1,27 @@
-"""Answers and conversations as HTML. All text is escaped; nothing from a question or a file becomes markup."""
+"""Answers and conversations as HTML, and the picture of an answer: the objects it speaks of, or the chart of a distribution.
+
+All text is escaped; nothing from a question or a file becomes markup.
+"""
 
 from __future__ import annotations
 
 import base64
 import html
+import io
 from collections.abc import Sequence
 from typing import Any
 
+from PIL import Image
+
+from ...data.region import Region
+from ...errors import MicroNBError
+from ...render.histogram import histogram_png
+from ...render.overview import Layers, PointLayer, overview_png
 from ..answer import Answer, Turn
 from ..evidence import Evidence
+from ..measures.quantities import named
 from ..words.asking import asked
-from .pictures import WIDTH
+from ..words.printing import unit_words
 from .text import HEADS, cells, summary, understood_text
 
 _FONT = "font:14px/1.5 system-ui,-apple-system,'Segoe UI',sans-serif"
@@ -18,7 +29,8 @@ _NUMBER = "border-bottom:1px dotted #2a7f9e;cursor:help;font-variant-numeric:tab
 _CELL = "padding:2px 14px 2px 0;text-align:left;vertical-align:top;color:inherit"
 _MUTED = "opacity:.7"
 _NO_FORMULAS = "tex2jax_ignore mathjax_ignore"
-_ROWS = 12
+_ROWS, WIDTH = 12, 420
+_SEEN = frozenset(["describe", "recognise", "show", "color"])
 
 
 def bundle(answer: Answer) -> dict[str, Any]:
@@ -103,3 +115,52 @@ def transcript_html(turns: Sequence[Turn]) -> str:
     asked = '<p style="margin:0 0 2px;font-weight:600">{}</p>'
     blocks = (f"{asked.format(html.escape(t.question))}{body_html(t.answer)}" for t in turns)
     return framed("".join(f'<div style="margin:0 0 14px">{block}</div>' for block in blocks))
+
+
+def picture(answer: Answer) -> bytes | None:
+    """The image with the objects the answer counted, or around the box it names; None for facts no picture shows."""
+    if answer.image is None or not answer.calls:
+        return None
+    chart = chart_of(answer, WIDTH)
+    if chart is not None:
+        return chart
+    counted = any("objects_in_image" in e.parameters for e in answer.evidence)  # places of an answer of the log are lost
+    if answer.objects is None and not counted and answer.calls[0].name not in _SEEN:
+        return None
+    shown: dict[str, Any] = {"layers": _objects(answer)} if answer.objects is not None else {"plain": True}
+    try:
+        return _small(overview_png(answer.image, width=WIDTH, **shown))
+    except MicroNBError:
+        return None
+
+
+def chart_of(answer: Answer, width: int) -> bytes | None:
+    """The histogram of the distribution an answer gives; None where it gives none."""
+    made = next((e for e in answer.evidence if "histogram" in e.parameters), None)
+    if made is None:
+        return None
+    shown = made.parameters["histogram"]
+    quantity = named(str(made.parameters.get("quantity", made.quantity)))
+    marks = {name.removeprefix("percentile ") + " %": float(e.value) for e in answer.evidence  # type: ignore[arg-type]
+             for name in [e.quantity] if name in ("percentile 10", "percentile 90")}  # fmt: skip
+    return histogram_png(
+        shown["edges"], shown["counts"], title=quantity, unit=unit_words(made.unit).strip(), marks=marks, width=width
+    )
+
+
+def _objects(answer: Answer) -> Layers:
+    """Points on the objects: all that were measured, or the one in the box."""
+    assert answer.objects is not None
+    y, x = (answer.objects.table[f"centroid_{axis}_px"].to_numpy(float) for axis in "yx")
+    box = next((e.value for e in answer.evidence if e.quantity == "box" and isinstance(e.value, tuple)), None)
+    if box is not None:
+        inside = Region(box[1], box[0], box[3], box[2]).contains(y, x)
+        y, x = y[inside], x[inside]
+    return Layers(points=(PointLayer(y, x, name="found"),))
+
+
+def _small(png: bytes) -> bytes:
+    """The picture in 128 colours: a thumbnail in a notebook, a third of the bytes."""
+    out = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    return out.getvalue()
