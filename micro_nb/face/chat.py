@@ -22,7 +22,8 @@ from ..session.session import Session
 from ..session.views.html import transcript_html
 from ..session.views.text import transcript_text, value_text
 from ..session.words.asking import asked
-from .facts import described, plain
+from ..session.words.printing import print_number
+from .facts import described
 from .live import Live, web
 from .pointing import about_pointed
 
@@ -87,12 +88,8 @@ class ChatPanel(Live):
         }  # fmt: skip
 
     def _hello(self, message: Mapping[str, Any]) -> None:
-        self.tell(
-            "begin",
-            about=self.chat.img.name if self.chat.img is not None else "",
-            still=self._name,
-            linked=self.viewer is not None,
-        )
+        about = self.chat.img.name if self.chat.img is not None else ""
+        self.tell("begin", about=about, still=self._name, linked=self.viewer is not None)
         for k in range(len(self.chat.turns)):
             self._tell_turn(k)
         for number, question in self._waiting.items():
@@ -158,12 +155,11 @@ class ChatPanel(Live):
     def _card(self, message: Mapping[str, Any]) -> None:
         turn, k = int(message["turn"]), int(message["e"])
         fact = self.chat.turns[turn].answer.evidence[k]
-        known, parameters = described(fact)
         try:
             code = fact.code()
         except EvidenceError as error:
             code = f"# {error}"
-        self.tell("card", turn=turn, e=k, title=fact.quantity, rows=[*(known | parameters).items()], code=code)
+        self.tell("card", turn=turn, e=k, title=fact.quantity, rows=[*described(fact).items()], code=code)
         self._show(message)
 
     def _show(self, message: Mapping[str, Any]) -> None:
@@ -219,14 +215,10 @@ class ChatPanel(Live):
 
     def _suggest(self) -> None:
         last = next((t for t in reversed(self.chat.turns) if t.answer.evidence and t.calls), None)
-        if last is None:
-            found = [{"text": text, "calls": []} for text in _FIRST] if self.chat.img is not None else []
-        else:
-            found = [
-                {"text": text, "calls": [str(Call.of(name, last.calls[0]))]}
-                for text, name in _AFTER
-                if last.calls[0].name not in ("how", "sure")
-            ]
+        call = last.calls[0] if last is not None else None
+        found = [{"text": text, "calls": []} for text in _FIRST] if call is None and self.chat.img is not None else []
+        if call is not None and call.name not in ("how", "sure"):
+            found = [{"text": text, "calls": [str(Call.of(name, call))]} for text, name in _AFTER]
         self.tell("suggest", suggestions=found)
 
     def still(self) -> dict[str, Any]:
@@ -261,5 +253,5 @@ def _table(answer: Answer) -> dict[str, Any] | None:
     if answer.table is None or not len(answer.table):
         return None
     few = answer.table.head(_ROWS).reset_index()
-    rows = [[plain(v) for v in row] for row in few.itertuples(index=False)]
+    rows = [[print_number(v) if isinstance(v, float) else str(v) for v in row] for row in few.itertuples(index=False)]
     return {"columns": [str(c) for c in few.columns], "rows": rows, "more": max(len(answer.table) - _ROWS, 0)}

@@ -25,7 +25,6 @@ _EXAMPLES = """examples:
   micro-nb parse smear.jpg "white blood cell"   objects by prompt
   micro-nb segment cells.tif -o cells.zip       outlines for Fiji, without trained weights
   micro-nb ask cells.tif "How many nuclei are in the left half?"
-  micro-nb sessions verify last                 measure again what was said
   micro-nb report notebook.ipynb -o page.html   run a notebook, keep one page
 """
 WRONG_USAGE, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
@@ -100,19 +99,15 @@ def _guarded(run: Callable[[], Any], debug: bool, *, as_json: bool) -> int:
             return 1
         known = isinstance(error, MicroNBError | OSError | ValueError)
         text = str(error) or type(error).__name__
-        return _say("error: " + (_for_shell(text) if known else f"{type(error).__name__}: {text} (--debug shows where)"), 1)
+        return _say("error: " + (text if known else f"{type(error).__name__}: {text} (--debug shows where)"), 1)
 
 
 def _say(text: str, code: int) -> int:
-    sys.stderr.write(f"{text}\n")
-    return code
-
-
-def _for_shell(text: str) -> str:
-    """The remedies of the library in the words of the command line."""
+    """One line on stderr, with the remedies of the library in the words of the command line."""
     for pattern, words in _REMEDIES:
         text = re.sub(pattern, words, text)
-    return text
+    sys.stderr.write(f"{text}\n")
+    return code
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ import json as _json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from html import escape
-from importlib.util import find_spec
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,8 +16,8 @@ from cyclopts import Parameter
 
 import micro_nb as mnb
 
-from ..errors import MissingExtraError, ReportError, WriteError
-from .said import AsJson, Channel, Model, Overwrite, Picture, Said, told, write
+from ..errors import ReportError, WriteError
+from .said import AsJson, Channel, Model, Overwrite, Picture, Said, told
 
 if TYPE_CHECKING:
     from ..data.image import MicroImage
@@ -34,7 +34,7 @@ def info(picture: Picture) -> Said:
     img = picture.open()
     lines = {"name": img.name, **facts(img)}
     if not img.rgb:
-        lines["channels"] = ", ".join(_channel(channel) for channel in img.channels)
+        lines["channels"] = ", ".join(f"{c.name} ({c.color})" if c.color else str(c.name) for c in img.channels)
     more = {name.replace("_", " "): value for name, value in img.metadata.items()}
     lines |= {name: shorten(str(value), 160) for name, value in more.items() if name not in lines}
     width = max(map(len, lines))
@@ -73,8 +73,8 @@ def quality(
 ) -> Said:  # fmt: skip
     """Whether an image is fit to be measured: focus, saturation, noise, background."""
     q = mnb.quality(picture.plane(), channel=channel)
-    tabled = write(table, q.table.to_csv(index=False).encode(), ".csv") if table else None
-    drawn = write(out, q.png(), ".png") if out else None
+    tabled = _write(table, lambda: q.table.to_csv(index=False).encode(), ".csv")
+    drawn = _write(out, q.png, ".png")
     return Said(q.verdict, {"verdict": q.verdict, "ok": q.ok, "facts": dict(q.facts), "table": q.table}, (tabled, drawn))
 
 
@@ -121,40 +121,27 @@ def index(
     paths: Annotated[list[str], told("images, or folders of images")], /, *,
     out: Annotated[str, told("the folder to write", "-o")],
     of: Annotated[Literal["images", "tiles", "objects"], told("what a row is")] = "images", model: Model = None,
-    append: Annotated[bool, told("add what is new to an index that is there")] = False, overwrite: Overwrite = False,
+    overwrite: Overwrite = False,
 ) -> Said:  # fmt: skip
     """Look at images, their tiles or objects once, so that they can be searched."""
-    if append and not overwrite:
-        made = mnb.Index.open(out, model=_model(model))
-        added = made.append(paths)
-    else:
-        made = mnb.Index.build(paths, out, of=of, model=_model(model), overwrite=overwrite)
-        added = len(made.sources)
-    data = {"index": str(made.folder), "of": made.of, "rows": len(made), "images_added": added, "skipped": made.skipped}
-    return Said(f"{len(made):,} {made.of}, {added:,} image{'s' * (added != 1)} added\n{made.folder}", data)
+    made = mnb.Index.build(paths, out, of=of, model=_model(model), overwrite=overwrite)
+    data = {"index": str(made.folder), "of": made.of, "rows": len(made), "images": len(made.sources), "skipped": made.skipped}
+    return Said(f"{len(made):,} {made.of} of {len(made.sources):,} images\n{made.folder}", data)
 
 
 def search(
     index: Annotated[str, told("a folder that micro-nb index wrote")],
-    query: Annotated[str | None, told("what to look for in words, or the path of an image")] = None, /, *,
+    query: Annotated[str, told("what to look for in words, or the path of an image")], /, *,
     k: Annotated[int, Parameter(name="-k", help="how many results")] = 5,
     where: Annotated[str | None, told("a condition on measurements, such as 'area_um2 > 80 and solidity > 0.9'")] = None,
-    verify: Annotated[bool, told("check the index and every image instead of searching")] = False,
     out: Annotated[str | None, told("also write the thumbnails as PNG", "-o")] = None, model: Model = None,
 ) -> Said:  # fmt: skip
     """Search an index in words or by an image."""
     opened = mnb.Index.open(index, model=_model(model))
-    if verify:
-        problems = opened.verify()
-        failure = ValueError(f"what differs from what was written:\n{problems.to_string(index=False)}") if len(problems) else None
-        text = "" if failure else f"all is well: {len(opened):,} {opened.of}"
-        return Said(text, {"ok": failure is None, "problems": problems}, failure=failure)
-    if not query:
-        raise ValueError("say what to look for, such as micro-nb search index/ 'crowded small nuclei'")
     result = opened.search(query, k=k, where=where)
     shown = result[[c for c in _SEARCHED if c in result.columns]]
     text = shown.to_string(index=False, float_format="{:.4g}".format) if len(shown) else "nothing is there that meets this"
-    written = write(out, opened.show(result).png(), ".png") if out else None
+    written = _write(out, lambda: opened.show(result).png(), ".png")
     return Said(text, {"query": query, "where": where, "of": opened.of, "results": result}, (written,))
 
 
@@ -185,7 +172,7 @@ def evaluate(
         worsened=worsened, force=force,
     )  # fmt: skip
     page = f"<!doctype html><meta charset='utf-8'><title>{escape(found.name)}</title>{found._repr_html_()}"
-    return Said(found.text(), found.to_dict(), (write(out, page.encode(), ".html") if out else None,))
+    return Said(found.text(), found.to_dict(), (_write(out, page.encode, ".html"),))
 
 
 def deidentify(
@@ -223,11 +210,9 @@ def demo(*, out: Annotated[str, told("the page to write", "-o")] = "quickstart.h
 
 def lab() -> None:
     """Open JupyterLab on the notebooks."""
-    if find_spec("jupyterlab") is None:
-        raise MissingExtraError("JupyterLab is not installed; try pip install 'micro-nb[notebook]'")
     code = subprocess.call([sys.executable, "-m", "jupyterlab", "--notebook-dir", str(_notebooks())])
     if code:
-        raise ReportError(f"JupyterLab ended with exit code {code}")
+        raise ReportError(f"JupyterLab ended with exit code {code}; where it is missing, pip install 'micro-nb[notebook]'")
 
 
 COMMANDS: tuple[Any, ...] = (
@@ -248,23 +233,16 @@ def labelled(words: list[str] | None) -> list[str] | dict[str, str] | None:
 
 
 def _presence(found: mnb.Objects, prompted: bool) -> list[str]:
-    """A line for what the picture was recognised as, and for each prompt."""
+    """A line for what the picture was recognised as, and for each prompt, with what to do about words that were not read."""
     lines = [f"{kind}: {what['name']} ({what['probability']:.2f})" for kind, what in found.made_by.get("recognised", {}).items()]
     presence: Any = found.presence
     for row in presence.itertuples():
-        p = "" if row.p_value is None or row.p_value != row.p_value else f" (p = {row.p_value:.3g})"
-        said = f"{row.status}{p}, {row.count:,} objects{_unread(row)}" if prompted else f"{row.count:,}"
-        lines.append(f"{row.name}: {said}")
+        p = f" (p = {row.p_value:.3g})" if row.p_value == row.p_value and row.p_value is not None else ""
+        several = f"; it names several things ({row.unread}): give each as a prompt of its own"
+        partly = f": all of {row.read_as}, as {row.unread!r} was not read; filter them by their measurements"
+        advice = (partly if row.read_as else several) if row.unread else ""
+        lines.append(f"{row.name}: {row.status}{p}, {row.count:,} objects{advice}" if prompted else f"{row.name}: {row.count:,}")
     return lines
-
-
-def _unread(row: Any) -> str:
-    """What to do about words of a prompt that were not read."""
-    if not row.unread:
-        return ""
-    if not row.read_as:
-        return f"; it names several things ({row.unread}): give each as a prompt of its own"
-    return f": all of {row.read_as}, as {row.unread!r} was not read; filter them by their measurements"
 
 
 def _assignments(texts: list[str] | None) -> dict[str, Any]:
@@ -279,6 +257,12 @@ def _assignments(texts: list[str] | None) -> dict[str, Any]:
         except _json.JSONDecodeError:
             found[name] = value
     return found
+
+
+def _write(path: str | None, data: Callable[[], bytes], suffix: str) -> Path | None:
+    from .overview import write
+
+    return write(path, data(), suffix) if path else None
 
 
 def _model(name: str | None) -> Any:
@@ -299,12 +283,6 @@ def _described(img: MicroImage) -> dict[str, Any]:
         "pixel_size_source": img.pixel_size_source, "facts": dict(img.metadata), "labels": list(img.labels),
         "content_id": img.content_id,
     }  # fmt: skip
-
-
-def _channel(channel: Any) -> str:
-    waves = [f"{what} {nm:g} nm" for what, nm in (("excitation", channel.excitation_nm), ("emission", channel.emission_nm)) if nm]
-    details = ", ".join(filter(None, [channel.color, *waves]))
-    return f"{channel.name} ({details})" if details else str(channel.name)
 
 
 def _notebooks() -> Path:

@@ -47,10 +47,8 @@ class Talk:
     def open(self, picture: Picture) -> Session:
         """The conversation about a picture."""
         log, img = False if self.no_log else self.log, picture.open()
-        eyes = {"eyes": self.eyes} if self.eyes else {}
-        talk: Session = (
-            mnb.Session.resume(self.session, img=img, log=log, **eyes) if self.session else mnb.Session(img, log=log, **eyes)
-        )
+        how = {"log": log, **({"eyes": self.eyes} if self.eyes else {})}
+        talk: Session = mnb.Session.resume(self.session, img=img, **how) if self.session else mnb.Session(img, **how)
         return talk
 
 
@@ -130,11 +128,11 @@ def verify(id: Annotated[str | None, told("one conversation; all without it")] =
     checks = {s.id: checked(s, img=img) for s in ([book.load(id, log)] if id else book.sessions(log))}
     lines = [f"damaged: {line}" for line in broken] or ["the log is whole"]
     lines += [line for name, found in checks.items() for line in _compared(name, found)]
-    failure: Exception | None = None
-    if any(c.outcome == "differs" for found in checks.values() for c in found):
-        failure = mnb.errors.EvidenceError("some measurements differ from what was logged; they are listed above")
-    if broken:
-        failure = mnb.errors.LogError("the log is damaged; what is said above was changed outside of micro_nb")
+    failure: Exception | None = mnb.errors.LogError("the log is damaged; what is said above was changed outside of micro_nb")
+    if not broken:
+        differs = any(c.outcome == "differs" for found in checks.values() for c in found)
+        text = "some measurements differ from what was logged; they are listed above"
+        failure = mnb.errors.EvidenceError(text) if differs else None
     data = {"damage": broken, "sessions": {key: [_row(c) for c in found] for key, found in checks.items()}}
     return Said("\n".join(lines), data, failure=failure)
 
@@ -148,30 +146,30 @@ def _converse(talk: Session) -> None:
     person = sys.stdin.isatty()
     if person:
         print(f"{talk!r}\n{_HELP}")
-    for question in _questions(person):
-        print(_reply(talk, question), flush=True)  # what is shown stands in the log
+    for question in map(str.strip, _lines(person)):
+        if question.lower() in _LEAVE:
+            break
+        if question:
+            print(_reply(talk, question), flush=True)  # what is shown stands in the log
     if person and talk.turns:
         print(f"kept as {talk.id}; go on with it: micro-nb chat IMAGE --session {talk.id}")
 
 
-def _questions(person: bool) -> Iterator[str]:
-    """Lines of the terminal, with history where there is one, or of a pipe; Ctrl-D ends, Ctrl-C leaves out a line."""
-    if person:
-        with contextlib.suppress(ImportError):
-            import readline  # noqa: F401 -- gives input() its history
+def _lines(person: bool) -> Iterator[str]:
+    """Lines of a pipe, or of the terminal, with history where there is one; Ctrl-D ends, Ctrl-C leaves out a line."""
+    if not person:
+        yield from sys.stdin
+        return
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401 -- gives input() its history
     while True:
         try:
-            line = input(_PROMPT) if person else sys.stdin.readline()
+            yield input(_PROMPT)
+        except KeyboardInterrupt:
+            print()
         except EOFError:
             print()
             return
-        except KeyboardInterrupt:
-            print()
-            continue
-        if (not person and not line) or line.strip().lower() in _LEAVE:
-            return
-        if line.strip():
-            yield line.strip()
 
 
 def _reply(talk: Session, question: str) -> str:
@@ -206,10 +204,9 @@ def _compared(name: str, checks: list[Check]) -> Iterator[str]:
 
     counts = Counter(c.outcome for c in checks)
     yield f"{name}: " + (", ".join(f"{n} {outcome}" for outcome, n in counts.items()) or "nothing was measured")
-    for c in checks:
-        if c.outcome != "identical":
-            now = f", now {c.value}" if c.value is not None else ""
-            yield f"  {c.outcome}: {c.evidence.quantity} = {value_text(c.evidence)}{now} ({c.reason})"
+    for c in (c for c in checks if c.outcome != "identical"):
+        now = f", now {c.value}" if c.value is not None else ""
+        yield f"  {c.outcome}: {c.evidence.quantity} = {value_text(c.evidence)}{now} ({c.reason})"
 
 
 def _row(c: Check) -> dict[str, object]:

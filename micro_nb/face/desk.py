@@ -51,11 +51,6 @@ class Desk:
         self.panel.layout = ipywidgets.Layout(flex="2 1 300px", min_width="0")
         self._box = ipywidgets.HBox([self.viewer, self.panel], layout={"flex_flow": "row wrap", "align_items": "stretch"})
 
-    @property
-    def widget(self) -> Any:
-        """Both as one widget."""
-        return self._box
-
     def ask(self, question: str) -> Any:
         """Asks, as if it were typed."""
         return self.panel.ask(question)

@@ -20,8 +20,8 @@ from ..tiles.objects import Objects
 _UNITS = {"_px": "px", "_um": "µm", "_percent": "%"}
 
 
-def add_layers(img: MicroImage, layers: Layers, *, objects: Any = None, labels: Any = None, quality: Any = None) -> Layers:
-    """``layers`` with more on top.
+def layers_of(img: MicroImage, *, objects: Any = None, labels: Any = None, quality: Any = None) -> Layers:
+    """What is drawn over an image.
 
     Parameters
     ----------
@@ -34,20 +34,17 @@ def add_layers(img: MicroImage, layers: Layers, *, objects: Any = None, labels: 
     ------
     AxesError, UnitsError : what was given does not fit the image; says what it was and what would.
     """
-    if objects is not None:
-        found_labels, points = _objects(img, objects, len(layers.labels) + len(layers.points))
-        layers = replace(layers, labels=layers.labels + found_labels, points=layers.points + points)
-    if labels is not None:
-        layers = replace(layers, labels=layers.labels + _labels(img, labels, len(layers.labels) + len(layers.points)))
-    return replace(layers, values=value_map(img, quality)) if quality is not None else layers
+    found, points = _objects(img, objects) if objects is not None else ((), ())
+    found += label_layers(img, labels, len(found) + len(points)) if labels is not None else ()
+    return Layers(value_map(img, quality) if quality is not None else None, found, points)
 
 
-def _objects(img: MicroImage, objects: Any, taken: int) -> tuple[tuple[LabelLayer, ...], tuple[PointLayer, ...]]:
+def _objects(img: MicroImage, objects: Any) -> tuple[tuple[LabelLayer, ...], tuple[PointLayer, ...]]:
     if not isinstance(objects, Objects):
-        return (), (_points(img, objects, taken),)
+        return (), (_points(img, objects),)
     if objects.labels is not None:
-        return _by_name(_labels(img, objects.labels, taken, name=_name(objects)), objects, taken), ()
-    return (), (replace(_points(img, objects.table, taken), name=_name(objects)),)
+        return _by_name(label_layers(img, objects.labels, 0, name=_name(objects)), objects), ()
+    return (), (replace(_points(img, objects.table), name=_name(objects)),)
 
 
 def _name(objects: Objects) -> str:
@@ -56,38 +53,34 @@ def _name(objects: Objects) -> str:
     return _counted(len(objects), kind)
 
 
-def _by_name(layers: tuple[LabelLayer, ...], objects: Objects, taken: int) -> tuple[LabelLayer, ...]:
+def _by_name(layers: tuple[LabelLayer, ...], objects: Objects) -> tuple[LabelLayer, ...]:
     """A layer a name, each with its colour, where one of labels holds several; the rarest names share the last colour."""
-    table = objects.table
-    labels: Any = objects.labels
-    given = [str(v) for v in labels["layer"].values] if "layer" in getattr(labels, "dims", ()) else [""]
+    table, labels = objects.table, objects.labels
+    given = [str(v) for v in labels["layer"].values] if labels is not None and "layer" in labels.dims else [""]
     if len(given) != len(layers) or table["name"].nunique() < 2:
         return layers
-    found: list[LabelLayer] = []
+    found: list[tuple[LabelLayer, str, Any, bool]] = []
     for layer, kind in zip(layers, given, strict=True):
         mine = table if len(given) == 1 else table[table["layer"] == kind]
-        names = mine["name"].value_counts()
-        shown = names.index[: max(1, len(LAYER_COLORS) // len(given))]
+        names = mine["name"].value_counts().index
+        shown = names[: max(1, len(LAYER_COLORS) // len(given))]
         groups = [(str(name), mine[mine["name"] == name]) for name in shown]
         groups += [("of other names", mine[~mine["name"].isin(shown)])] if len(shown) < len(names) else []
-        for name, rows in groups if len(groups) > 1 else ():
-            only = tuple(int(n) for n in rows["label"])
-            color = LAYER_COLORS[(taken + len(found)) % len(LAYER_COLORS)]
-            found.append(replace(layer, color=color, name=_counted(len(rows), name), only=only))
-        if len(groups) <= 1:
-            text = _counted(len(mine), str(shown[0])) if len(shown) else layer.name
-            found.append(replace(layer, color=LAYER_COLORS[(taken + len(found)) % len(LAYER_COLORS)], name=text))
-    return tuple(found)
+        found += [(layer, name, rows, len(groups) > 1) for name, rows in groups or [(kind, mine)]]
+    return tuple(
+        replace(layer, color=LAYER_COLORS[k % len(LAYER_COLORS)], name=_counted(len(rows), name),
+                only=tuple(int(n) for n in rows["label"]) if several else layer.only)
+        for k, (layer, name, rows, several) in enumerate(found)
+    )  # fmt: skip
 
 
 def _counted(n: int, name: str) -> str:
     return f"{n:,} {name}{'' if n == 1 or name.endswith('s') else 's'}"
 
 
-def _points(img: MicroImage, table: Any, taken: int) -> PointLayer:
-    color = LAYER_COLORS[taken % len(LAYER_COLORS)]
+def _points(img: MicroImage, table: Any) -> PointLayer:
     y, x = positions(img, table)
-    return PointLayer(y, x, color, f"{len(y):,} objects")
+    return PointLayer(y, x, LAYER_COLORS[0], f"{len(y):,} objects")
 
 
 def positions(img: MicroImage, table: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -112,17 +105,13 @@ def _column(img: MicroImage, table: pd.DataFrame, axis: str) -> np.ndarray:
     raise AxesError(f"the table has no centroid_{axis}_px or centroid_{axis}_um; it has {', '.join(map(str, table.columns))}")
 
 
-def label_layers(img: MicroImage, labels: Any) -> tuple[LabelLayer, ...]:
-    """The layers of label images, by the names of their ``layer`` axis.
+def label_layers(img: MicroImage, labels: Any, taken: int = 0, *, name: str | None = None) -> tuple[LabelLayer, ...]:
+    """The layers of label images, by the names of their ``layer`` axis, in the colours after those that are ``taken``.
 
     Raises
     ------
-    AxesError : they were not made on the plane of this image.
+    AxesError : they were not made on the plane of this image, or none are stored under the name.
     """
-    return _labels(img, labels, 0)
-
-
-def _labels(img: MicroImage, labels: Any, taken: int, *, name: str | None = None) -> tuple[LabelLayer, ...]:
     if isinstance(labels, str):
         if labels not in img.labels:
             raise AxesError(f"{img.name} holds no labels {labels!r}; it holds {', '.join(img.labels) or 'none'}")

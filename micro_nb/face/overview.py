@@ -21,22 +21,16 @@ from ..render.frame import Frame
 from ..render.look import Look
 from ..render.overview import TALLEST, Layers, overview_png, place_of
 from ..render.scalebar import Ruler
-from .layers import add_layers
+from .layers import layers_of
 
 Channels = Sequence[int | str] | int | str | None
 _MANY = 20_000
 
 
 def overview(
-    img: Any,
-    objects: Any = None,
-    *,
-    labels: Any = None,
-    channels: Channels = None,
-    region: Region | str | None = None,
-    width: int = 900,
-    quality: Any = None,
-) -> Overview:
+    img: Any, objects: Any = None, *, labels: Any = None, channels: Channels = None, region: Region | str | None = None,
+    width: int = 900, quality: Any = None,
+) -> Overview:  # fmt: skip
     """A look at an image of any size: a picture at once, straight from the pyramid level that suits it.
 
     It is shown as a picture, with a kernel and without; :class:`micro_nb.Viewer` is what one zooms and clicks in.
@@ -63,7 +57,7 @@ def overview(
     ['image/png', 'text/plain']
     """
     image = img if isinstance(img, MicroImage) else open_image(img)
-    layers = add_layers(image, Layers(), objects=objects, labels=labels, quality=quality)
+    layers = layers_of(image, objects=objects, labels=labels, quality=quality)
     Look.of(image, channels)
     return Overview(image, place_of(image, region), layers, channels, width)
 
@@ -97,18 +91,8 @@ class Overview:
         return replace(self, region=place_of(self.image, region))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the figure as a PNG file, whole or not at all.
-
-        Raises
-        ------
-        WriteError : another suffix than ``.png``, or the folder cannot be written.
-        """
-        target = Path(path)
-        if target.suffix.lower() != ".png":
-            raise WriteError(f"{target}: an overview is saved as .png, not {target.suffix or 'without a suffix'}")
-        with writing_file(target) as partial:
-            partial.write_bytes(self.png)
-        return target
+        """Writes the figure as a PNG file; see :func:`write`."""
+        return write(path, self.png, ".png")
 
     @property
     def hv(self) -> Any:
@@ -146,3 +130,18 @@ class Overview:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"image/png": self.png, "text/plain": repr(self)}
+
+
+def write(path: str | os.PathLike[str], data: bytes, suffix: str) -> Path:
+    """Writes a file of one suffix, whole or not at all.
+
+    Raises
+    ------
+    WriteError : another suffix, or the folder cannot be written.
+    """
+    target = Path(path)
+    if target.suffix.lower() != suffix:
+        raise WriteError(f"{target}: this is saved as {suffix}, not {target.suffix or 'without a suffix'}")
+    with writing_file(target) as partial:
+        partial.write_bytes(data)
+    return target

@@ -89,14 +89,9 @@ def clean_html(text: str) -> str:
 def _code(cell: Any, *, show_input: bool) -> dict[str, Any]:
     lines = cell.source.strip().splitlines()
     shown = show_input and bool(lines)
-    return {
-        "kind": "code",
-        "code": Markup(Highlight2HTML(pygments_lexer="ipython3")(cell.source.strip())) if shown else "",  # type: ignore[no-untyped-call]
-        "first_line": lines[0] if lines else "",
-        "open": len(lines) <= _OPEN_LINES,
-        "outputs": list(_outputs(cell.outputs)),
-        "captions": dict(_CAPTION.findall(cell.source)),
-    }
+    code = Markup(Highlight2HTML(pygments_lexer="ipython3")(cell.source.strip())) if shown else ""  # type: ignore[no-untyped-call]
+    return {"kind": "code", "code": code, "first_line": lines[0] if lines else "", "open": len(lines) <= _OPEN_LINES,
+            "outputs": list(_outputs(cell.outputs)), "captions": dict(_CAPTION.findall(cell.source))}  # fmt: skip
 
 
 def _outputs(outputs: Any) -> Iterator[Output]:

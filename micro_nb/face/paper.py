@@ -29,12 +29,8 @@ def tell(names: Mapping[str, Any]) -> None:
     held = [*names.values(), *dict(names.get("Out", {})).values()]
     chats = {id(chat): chat for each in held if isinstance(chat := getattr(each, "chat", each), Session)}.values()
     answers = [turn.answer for chat in chats for turn in chat.turns] + [each for each in held if isinstance(each, Answer)]
-    facts = []
-    for fact in {e.id: e for answer in answers for e in answer.evidence}.values():
-        known, parameters = described(fact)
-        told = "; ".join(f"{key}: {value}" for key, value in parameters.items())
-        whole = {"image": fact.image_id, "weights": fact.weights}
-        facts.append({"quantity": fact.quantity, **known, **whole, "parameters": told})
+    found = {e.id: e for answer in answers for e in answer.evidence}.values()
+    facts = [{"quantity": fact.quantity, **described(fact)} for fact in found]
     methods = [chat.methods() for chat in chats if chat.turns]
     data = {
         "methods": [m.text for m in methods],
@@ -62,8 +58,8 @@ def _tagged(nb: Any, tag: str) -> str:
     return "\n\n".join(cell.source for cell in found)
 
 
-def write_pdf(page: str, partial: Path) -> None:
-    """Prints a page with Chromium.
+def pdf(page: str) -> bytes:
+    """A page as Chromium prints it.
 
     Raises
     ------
@@ -81,4 +77,4 @@ def write_pdf(page: str, partial: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
         if not made.exists():
             raise ReportError(f"{browser} printed no PDF: {done.stderr.strip()[-300:]}")
-        shutil.copyfile(made, partial)
+        return made.read_bytes()

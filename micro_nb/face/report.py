@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import contextlib
 import os
 import platform
 import tempfile
@@ -21,11 +22,11 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from traitlets.config import Config
 
 from .. import __version__
-from ..data.atomic import writing_file
 from ..errors import ReportError, WriteError
 from ..progress import Progress
+from .overview import write
 from .page import render_page
-from .paper import LAST_CELL, take, write_pdf
+from .paper import LAST_CELL, pdf, take
 from .widgets import WidgetClient
 
 _LIBRARIES = ("numpy", "scikit-image", "torch", "zarr", "xarray", "tifffile")
@@ -33,15 +34,10 @@ _FAILURES = (CellExecutionError, CellTimeoutError, DeadKernelError)
 
 
 def report(
-    notebook: str | os.PathLike[str],
-    out: str | os.PathLike[str],
-    *,
-    parameters: Mapping[str, Any] | None = None,
-    template: Literal["page", "paper"] = "page",
-    kernel: str | None = None,
-    timeout: float | None = None,
+    notebook: str | os.PathLike[str], out: str | os.PathLike[str], *, parameters: Mapping[str, Any] | None = None,
+    template: Literal["page", "paper"] = "page", kernel: str | None = None, timeout: float | None = None,
     keep_notebook: bool = False,
-) -> Path:
+) -> Path:  # fmt: skip
     """Executes ``notebook`` from top to bottom and writes one HTML file that needs no network and no kernel, or a PDF of it.
 
     Cells tagged ``hide`` or ``remove-cell`` are left out, ``hide-input`` or ``remove-input`` hides the code. Where a live widget
@@ -83,23 +79,17 @@ def report(
         _execute(nb, source, kernel=kernel, timeout=timeout, bars=template == "page")
     except _FAILURES as error:
         failed = target.with_suffix(".failed.ipynb")
-        _write(failed, _dumped(nb))
+        write(failed, _dumped(nb), failed.suffix)
         raise ReportError(f"{_explain(nb, source, error)}\nwhat ran so far is in {failed}") from None
-    facts = {
-        "date": datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"),
-        "seconds": f"{time.perf_counter() - start:.0f} s",
-        "parameters": {name: repr(value) for name, value in (parameters or {}).items()},
-        "versions": _versions(),
-    }
+    date, seconds = datetime.now().astimezone().strftime("%-d %B %Y, %H:%M"), f"{time.perf_counter() - start:.0f} s"
+    set_to = {name: repr(value) for name, value in (parameters or {}).items()}
+    facts = {"date": date, "seconds": seconds, "parameters": set_to, "versions": _versions()}
     facts |= take(nb) if template == "paper" else {}
     page = render_page(nb, name=source.name, folder=source.parent, facts=facts, template=template)
-    if target.suffix == ".pdf":
-        with writing_file(target) as partial:
-            write_pdf(page, partial)
-    else:
-        _write(target, page)
+    data = pdf(page) if target.suffix == ".pdf" else page.encode()
+    write(target, data, target.suffix.lower())
     if keep_notebook:
-        _write(target.with_suffix(".executed.ipynb"), _dumped(nb))
+        write(target.with_suffix(".executed.ipynb"), _dumped(nb), ".ipynb")
     return target
 
 
@@ -153,31 +143,26 @@ def _read(path: Path) -> Any:
         raise ReportError(f"{path}: not a readable notebook ({type(error).__name__}: {str(error)[:200]})") from error
 
 
-def _dumped(nb: Any) -> str:
-    return str(nbformat.writes(nb))  # type: ignore[no-untyped-call]
+def _dumped(nb: Any) -> bytes:
+    return str(nbformat.writes(nb)).encode()  # type: ignore[no-untyped-call]
 
 
 def _execute(nb: Any, source: Path, *, kernel: str | None, timeout: float | None, bars: bool) -> None:
     env = {**os.environ, **({} if bars else {"MICRO_NB_PROGRESS": "0"})}
     codes = [k for k, cell in enumerate(nb.cells) if cell.cell_type == "code"]
     with Progress(f"running {source.name}", len(codes), "cells") as progress, tempfile.TemporaryDirectory() as sockets:
+        where = {"metadata": {"path": str(source.parent.absolute())}}
         client = WidgetClient(
-            nb,
-            timeout=timeout,
-            kernel_name=kernel or _kernel_of(nb),
-            config=_transport(sockets),
-            resources={"metadata": {"path": str(source.parent.absolute())}},
+            nb, timeout=timeout, kernel_name=kernel or _kernel_of(nb), config=_transport(sockets), resources=where,
             on_cell_executed=lambda **_: progress.advance(),
-        )
+        )  # fmt: skip
         # In a thread of its own, so that it works the same under a running event loop (a notebook that makes reports).
         with ThreadPoolExecutor(1) as pool:
             try:
                 pool.submit(lambda: asyncio.run(client.async_execute(env=env))).result()
                 client.settle()
             except NoSuchKernel as error:
-                raise ReportError(
-                    f"{source}: no kernel {error.name!r} is installed; leave kernel out to use this Python"
-                ) from None
+                raise ReportError(f"{source}: no kernel {error.name!r} is here; leave kernel out to use this Python") from None
 
 
 def _transport(folder: str) -> Config:
@@ -218,13 +203,6 @@ def _failed(cell: Any) -> bool:
 def _versions() -> str:
     found = [f"micro_nb {__version__}", f"Python {platform.python_version()}"]
     for library in _LIBRARIES:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             found.append(f"{library} {version(library)}")
-        except PackageNotFoundError:
-            continue
     return " · ".join(found) + f" · {platform.system()} {platform.machine()}"
-
-
-def _write(path: Path, text: str) -> None:
-    with writing_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")

@@ -29,9 +29,9 @@ from ..errors import LogError, MissingExtraError
 from ..render.figure import compose
 from ..render.frame import Frame
 from ..render.look import Look
-from ..render.overview import Layers, place_of
+from ..render.overview import place_of
 from ..render.png import encode_png
-from .layers import add_layers
+from .layers import layers_of
 from .live import Live, web
 from .overview import Overview
 
@@ -290,7 +290,7 @@ def _visible(thing: Any) -> bytes | str:
         image, over = thing if isinstance(thing, tuple) else (thing, None)
         image = image if isinstance(image, MicroImage) else open_image(image)
         table_or_labels = {"objects" if hasattr(over, "table") or isinstance(over, pd.DataFrame) else "labels": over}
-        thing = Overview(image, place_of(image, None), add_layers(image, Layers(), **table_or_labels))
+        thing = Overview(image, place_of(image, None), layers_of(image, **table_or_labels))
     frame = Frame.of_region(thing.region, width=_WIDTH, height=int(_WIDTH * _TALLEST))
     picture = Look.of(thing.image, thing.channels).draw(frame)
     thing.layers.paint(picture, frame)

@@ -7,14 +7,11 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 import micro_nb as mnb
-
-from ..errors import WriteError
 
 if TYPE_CHECKING:
     from ..data.image import MicroImage
@@ -72,22 +69,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def write(path: str, data: bytes, suffix: str) -> str:
-    """Writes a file, whole or not at all; of one suffix alone.
-
-    Raises
-    ------
-    WriteError : another suffix, or the system refused.
-    """
-    from ..data.atomic import writing_file
-
-    if not path.endswith(suffix):
-        raise WriteError(f"{path}: this is written as {suffix}")
-    with writing_file(Path(path)) as partial:
-        partial.write_bytes(data)
-    return path
 
 
 @Parameter(name="*")

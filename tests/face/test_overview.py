@@ -40,7 +40,7 @@ def test_objects_of_several_names_have_a_colour_each(img):
                           "name": ["white cell", "red cell", "red cell", "platelet", "nucleus"]})  # fmt: skip
     view = overview(img, mnb.Objects(table, labels=labels))
     assert [key.text for key in view.layers.keys] == ["2 red cells", "1 white cell", "1 platelet", "1 nucleus"]
-    assert len({key.color for key in view.layers.keys}) == 2
+    assert len({key.color for key in view.layers.keys}) == 4
     drawn = [set(np.unique(layer.read(Frame.of_region(view.region, width=400, height=300)))) for layer in view.layers.labels]
     assert drawn == [{0, 2, 3}, {0, 1}, {0, 4}, {0, 1}]
 

@@ -279,14 +279,20 @@ def _cut(mask: np.ndarray, line: np.ndarray) -> np.ndarray:
 
 
 def _waist(mask: np.ndarray) -> np.ndarray:
-    """Two parts of an object, cut where it is narrowest between its two widest places."""
+    """Two parts of an object, cut where it is narrowest between its two widest places; without a waist across its middle."""
     depth = ndi.gaussian_filter(ndi.distance_transform_edt(np.pad(mask, 1)), 1.0)[1:-1, 1:-1]
     peaks = peak_local_max(depth, num_peaks=2, min_distance=3, exclude_border=False, labels=mask.astype(int))  # type: ignore[no-untyped-call]
-    if len(peaks) < 2:
-        raise ValueError("this object has no waist to be split at; draw a line through it")
     seeds = np.zeros(mask.shape, np.int32)
-    seeds[tuple(peaks.T)] = (1, 2)
-    return np.asarray(watershed(-depth, seeds, mask=mask))  # type: ignore[no-untyped-call]
+    if len(peaks) == 2:
+        seeds[tuple(peaks.T)] = (1, 2)
+        return np.asarray(watershed(-depth, seeds, mask=mask))  # type: ignore[no-untyped-call]
+    places = np.argwhere(mask)
+    if len(places) < 2:
+        raise ValueError("an object of one pixel cannot be split")
+    middle = places - places.mean(0)
+    along = middle @ np.linalg.svd(middle, full_matrices=False)[2][0]
+    seeds[tuple(places.T)] = np.where(along > np.median(along), 2, 1)
+    return seeds
 
 
 def _at(table: pd.DataFrame, row: int, column: str) -> Any:

@@ -108,14 +108,8 @@ def new_id() -> str:
 def table_of(drawings: Iterable[Drawing], pixel_size: Mapping[str, float] | None) -> pd.DataFrame:
     """A row a drawing: name, kind, place, and length and area with their unit."""
     unit, size = ("um", math.sqrt(pixel_size["y"] * pixel_size["x"])) if pixel_size else ("px", 1.0)
-    rows = []
-    for d in drawings:
-        y0, x0, y1, x1 = d.region.box
-        rows.append(
-            {"name": d.name, "kind": d.kind, f"length_{unit}": d.length * size, f"area_{unit}2": d.area * size**2,
-             "bbox_y0_px": y0, "bbox_x0_px": x0, "bbox_y1_px": y1, "bbox_x1_px": x1}
-        )  # fmt: skip
     columns = ["name", "kind", f"length_{unit}", f"area_{unit}2", "bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px"]
+    rows = [(d.name, d.kind, d.length * size, d.area * size**2, *d.region.box) for d in drawings]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -220,17 +214,11 @@ def _write_rois(drawings: Sequence[Drawing], path: Path) -> None:
             ring = _ring(d)[:-1] if d.kind in ("box", "polygon") else _ring(d)
             roi = ImagejRoi.frompoints([(x, y) for y, x in ring], name=name)
             roi.roitype = types[d.kind]
-            if d.kind == "box":
-                y0, x0, y1, x1 = d.region.box
-                _as_rectangle(roi, y0, x0, y1, x1)
+            if d.kind == "box":  # a rectangle: its edges are whole pixels
+                roi.top, roi.left, roi.bottom, roi.right = map(round, d.region.box)
+                roi.n_coordinates, roi.integer_coordinates, roi.subpixel_coordinates = 0, None, None
+                roi.options &= ~128  # no sub-pixel coordinates
             out.writestr(f"{name}.roi", roi.tobytes())
-
-
-def _as_rectangle(roi: Any, y0: float, x0: float, y1: float, x1: float) -> None:
-    """A region of interest of ImageJ made a rectangle; its edges are whole pixels."""
-    roi.top, roi.left, roi.bottom, roi.right = round(y0), round(x0), round(y1), round(x1)
-    roi.n_coordinates, roi.integer_coordinates, roi.subpixel_coordinates = 0, None, None
-    roi.options &= ~128  # no sub-pixel coordinates
 
 
 def _read_rois(path: Path) -> list[Drawing]:

@@ -12,7 +12,6 @@ import pandas as pd
 from PIL import Image
 
 from ...data.image import MicroImage
-from ...errors import AxesError
 from ...render.composite import parse_color
 from ...render.contours import LabelLayer
 from ...render.frame import Frame
@@ -63,7 +62,7 @@ class Shapes:
     def __init__(self, img: MicroImage, objects: Any) -> None:
         self.image = img
         self.objects = objects if isinstance(objects, Objects) else None
-        self.table = objects.table if self.objects is not None else _table(objects)
+        self.table = objects.table if self.objects is not None else _table(img, objects)
         self.table = self.table.reset_index(drop=True)
         self.labels: tuple[LabelLayer, ...] = ()
         if self.objects is not None and self.objects.labels is not None:
@@ -222,13 +221,11 @@ class Shapes:
         return y - 8, x - 8, y + 8, x + 8
 
 
-def _table(objects: Any) -> pd.DataFrame:
+def _table(img: MicroImage, objects: Any) -> pd.DataFrame:
     if isinstance(objects, pd.DataFrame):
         return objects
-    places = np.asarray(objects)
-    if places.ndim != 2 or places.shape[1] != 2:
-        raise AxesError(f"objects of shape {places.shape}: give Objects, a table with centroids, or (n, 2) positions (y, x)")
-    return pd.DataFrame({"centroid_y_px": places[:, 0], "centroid_x_px": places[:, 1]})
+    y, x = positions(img, objects)
+    return pd.DataFrame({"centroid_y_px": y, "centroid_x_px": x})
 
 
 def _png(picture: np.ndarray) -> bytes:
@@ -251,7 +248,6 @@ def _fact(column: str, value: Any) -> tuple[str, str]:
 def _said(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
-    if isinstance(value, int | float | np.number):
-        number = float(value)
-        return show_number(float(f"{number:.4g}")) if np.isfinite(number) else "–"
-    return str(value)
+    if not isinstance(value, int | float | np.number):
+        return str(value)
+    return show_number(float(f"{value:.4g}")) if np.isfinite(value) else "–"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import os
+import re
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 OBJECTS, ANSWER = "objects", "answer"
 _MODULES = ("parts.js", "pixels.js", "shapes.js", "draw.js", "panel.js", "viewer.js")
-_COLOR_LENGTH = 7
 
 
 class Viewer(Live):
@@ -473,15 +473,11 @@ class Viewer(Live):
             getattr(self, what)()
 
     def _first_channels(self) -> list[dict[str, Any]]:
-        found = []
-        for k, (channel, color) in enumerate(zip(self.image.channels, self._pixels.colors, strict=True)):
-            first = k < MOST_SHOWN
-            told = self._pixels.channel(k) if first else {}
-            found.append(
-                {"name": channel.name, "color": "#{:02x}{:02x}{:02x}".format(*color), "visible": first, "gamma": 1.0,
-                 "described": first, **told}
-            )  # fmt: skip
-        return found
+        return [
+            {"name": channel.name, "color": "#{:02x}{:02x}{:02x}".format(*color), "visible": k < MOST_SHOWN, "gamma": 1.0,
+             "described": k < MOST_SHOWN, **(self._pixels.channel(k) if k < MOST_SHOWN else {})}
+            for k, (channel, color) in enumerate(zip(self.image.channels, self._pixels.colors, strict=True))
+        ]  # fmt: skip
 
     def _set_channel(self, k: int, told: Mapping[str, Any]) -> None:
         if not 0 <= k < len(self._channels):
@@ -496,10 +492,9 @@ class Viewer(Live):
                 raise ValueError(f"the window {low:g} to {high:g} is empty")
             new["window"] = (low, high)
         if "color" in told:
-            color = str(told["color"])
-            if len(color) != _COLOR_LENGTH or color[0] != "#" or any(c not in "0123456789abcdefABCDEF" for c in color[1:]):
-                raise ValueError(f"colour {color!r} is not of the form #rrggbb")
-            new["color"] = color
+            if not re.fullmatch("#[0-9a-fA-F]{6}", str(told["color"])):
+                raise ValueError(f"colour {told['color']!r} is not of the form #rrggbb")
+            new["color"] = str(told["color"])
         if "gamma" in told:
             new["gamma"] = min(max(float(told["gamma"]), 0.1), 10.0)
         if "visible" in told:
@@ -665,9 +660,7 @@ def _around(shapes: Shapes, row: int, shape: tuple[int, int]) -> Region:
 
 def _place(answer: Answer, evidence: int | None) -> Region | None:
     """The place of an answer: of the measurement, of the box it gives, or of its only object."""
-    facts = (
-        [answer.evidence[evidence]] if evidence is not None and 0 <= evidence < len(answer.evidence) else list(answer.evidence)
-    )
+    facts = [fact for k, fact in enumerate(answer.evidence) if evidence in (None, k)]
     for fact in facts:
         if fact.quantity == "box" and isinstance(fact.value, tuple):
             x0, y0, x1, y1 = fact.value
