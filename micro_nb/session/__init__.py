@@ -10,7 +10,7 @@ _HOME = {
     "Session": ".session", "Answer": ".answer", "Turn": ".answer", "Evidence": ".evidence", "Call": ".language",
     "parse": ".language",
     "measurement": ".measures.registry", "Selection": ".measures.selection", "Measurement": ".measures.measurement",
-    "Length": ".measures.units",
+    "Length": ".measures.quantities",
     "understand": ".reader.understanding", "Understood": ".reader.understanding",
 }  # fmt: skip
 __all__ = [
@@ -38,6 +38,6 @@ if TYPE_CHECKING:
     from .measures.measurement import Measurement
     from .measures.registry import measurement
     from .measures.selection import Selection
-    from .measures.units import Length
+    from .measures.quantities import Length
     from .reader.understanding import Understood, understand
     from .session import Session

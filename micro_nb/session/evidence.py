@@ -21,7 +21,7 @@ from ..settings import settings
 from .language import Call, parse
 from .measures.evaluation import evaluate
 from .measures.eyes import FLOOR, MICRO_D1
-from .measures.finding import METHOD
+from .measures.eyes import METHOD
 from .measures.measurement import Measurement, Value
 from .measures.scene import Scene
 

@@ -26,7 +26,7 @@ from .answer import Answer
 from .language import parse
 from .measures.eyes import MICRO_D1
 from .measures.registry import Measure, measures
-from .measures.schema import GRAMMAR, LONGEST, listing, schema
+from .measures.documentation import GRAMMAR, LONGEST, listing, schema
 from .session import Session
 
 _TOOLS = ("open_microscope_image", "look_at_microscope_image", "measure_in_microscope_image", "describe_measuring_language")

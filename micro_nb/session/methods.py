@@ -16,7 +16,7 @@ from ..render.markdown import markdown_text
 from .answer import Answer
 from .composing import EXPRESSION, Paragraph, print_field, says, verify
 from .evidence import SOFTWARE, Evidence
-from .measures.finding import METHOD
+from .measures.eyes import METHOD
 from .measures.quantities import STATISTIC_WORDS
 from .views.html import framed, prose_html
 from .words.phrases import objects_phrase

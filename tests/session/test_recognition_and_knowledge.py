@@ -13,9 +13,9 @@ from micro_nb.session.knowledge import all_notes, look_up, work_out
 from micro_nb.session.knowledge.arithmetic import calculate, names_used
 from micro_nb.session.knowledge.formulas import formulas
 from micro_nb.session.language import parse
-from micro_nb.session.measures.conditions import by_look
+from micro_nb.session.measures.selecting import by_look
 from micro_nb.session.measures.evaluation import evaluate
-from micro_nb.session.measures.knowing import _written
+from micro_nb.session.measures.talking import _written
 from micro_nb.session.measures.registry import get
 from micro_nb.session.measures.results import Result
 from micro_nb.session.measures.scene import Scene

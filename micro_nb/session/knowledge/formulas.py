@@ -12,7 +12,7 @@ from typing import Any
 
 from ...errors import EvidenceError, UnitsError
 from ..measures.measurement import Measurement
-from ..measures.units import plain_unit
+from ..measures.quantities import plain_unit
 from ..words.tables import table
 from .arithmetic import calculate, names_used
 

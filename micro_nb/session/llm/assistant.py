@@ -21,7 +21,7 @@ from ..evidence import Evidence
 from ..language import Call
 from ..measures.registry import get
 from ..measures.scene import Scene
-from ..measures.schema import tool
+from ..measures.documentation import tool
 from ..reader.numbers import find_numbers
 from ..views.text import place_text, value_text
 from .endpoint import Endpoint

@@ -12,10 +12,10 @@ from ..language import Call, Node, parse
 from ..language.forms import PARTS, kind_of
 from ..measures.evaluation import check
 from ..measures.eyes import FLOOR, concept_of, knows, load
-from ..measures.finding import WIDE
+from ..measures.eyes import WIDE
 from ..measures.registry import Measure, measures
 from ..measures.scene import Scene
-from ..measures.schema import LONGEST
+from ..measures.documentation import LONGEST
 from .grounding import medical
 from .protocol import ToolCall
 

@@ -14,7 +14,7 @@ from ..words.tables import table
 from .colours import look, recognised
 from .evaluation import selection
 from .eyes import FLOOR, concept_of, is_kind, load
-from .measurement import Measurement, facts
+from .measurement import Measurement
 from .objects import covered
 from .results import Found
 from .scene import Scene
@@ -92,28 +92,23 @@ def _by_form(objects: Selection, choices: Sequence[str], meant: Sequence[str]) -
         quantity, limit, first = "aspect_ratio", _LONG, meant.index("elongated")
     values, name = whole.finite(quantity)[0], quantity if quantity == "solidity" else "ratio of length to width"
     share = 100 * float(np.mean(values < limit if quantity == "solidity" else values > limit))
-    at = first if share >= 50 else 1 - first
-    rows = facts(
-        {**objects.found, "limit": limit, "by": name},
-        ("which fits better", choices[at]),
-        ("share that is so", share if at == first else 100 - share, "%"),
+    at, so = (first, share) if share >= 50 else (1 - first, 100 - share)
+    rows = (
+        ("share that is so", so, "%"),
         (f"median {name}", float(np.median(values))),
         ("number looked at", len(values), "count"),
     )
-    return Found(rows, "form" if len(values) > 1 else "form_of_one", more={"name": name})
+    how, says = {**objects.found, "limit": limit, "by": name}, "form" if len(values) > 1 else "form_of_one"
+    return Found.of(how, ("which fits better", choices[at]), *rows, says=says, name=name)
 
 
 def _by_contact(objects: Selection, choices: Sequence[str], apart: Sequence[bool]) -> Found:
     """Apart or together by how many touch."""
     objects.need_some(2)
-    joined = 100 * len({label for g in objects.groups() for label in g} & objects.labels) / len(objects)
-    rows = facts(
-        objects.found,
-        ("which fits better", choices[list(apart).index(joined < 50)]),
-        ("share that touch another", joined, "%"),
-        ("number looked at", len(objects), "count"),
-    )
-    return Found(rows, "contact")
+    joined = 100 * float(objects.touching.mean())
+    better = ("which fits better", choices[list(apart).index(joined < 50)])
+    rows = (("share that touch another", joined, "%"), ("number looked at", len(objects), "count"))
+    return Found.of(objects.found, better, *rows, says="contact")
 
 
 def _by_groups(objects: Selection, choices: Sequence[str], chain: Sequence[bool]) -> Found:
@@ -123,13 +118,9 @@ def _by_groups(objects: Selection, choices: Sequence[str], chain: Sequence[bool]
     if chain[0] == chain[1] or not large:
         return Found(declined="too few of them lie in groups to tell how the groups are built")
     stretched = float(np.median([_stretch(objects, g) for g in large]))
-    rows = facts(
-        objects.found,
-        ("which fits better", choices[list(chain).index(stretched >= _STRETCHED)]),
-        ("length of a group over its width", stretched),
-        ("number of groups", len(large), "count"),
-    )
-    return Found(rows, "groups")
+    better = ("which fits better", choices[list(chain).index(stretched >= _STRETCHED)])
+    rows = (("length of a group over its width", stretched), ("number of groups", len(large), "count"))
+    return Found.of(objects.found, better, *rows, says="groups")
 
 
 def _stretch(objects: Selection, group: Sequence[int]) -> float:
@@ -150,7 +141,7 @@ def by_words(objects: Selection | None, choices: Sequence[str], scene: Scene) ->
         at = int(np.argmax(counts))
         numbers = (("number named so", counts[at], "count"), ("number named either", sum(counts), "count"))
         if sum(counts):
-            return Found(facts(objects.found, ("which fits better", choices[at]), *numbers), "names")
+            return Found.of(objects.found, ("which fits better", choices[at]), *numbers, says="names")
     return _by_picture(objects, choices, concepts, eyes, scene)
 
 
@@ -165,7 +156,7 @@ def _by_facts(objects: Selection | None, choices: Sequence[str], scene: Scene) -
         return None
     fact = list(told.values())[int(likeness[order[0]].argmax())]
     how = {"likeness_of_words": round(float(near[0]), 2), "among": list(choices)}
-    return Found((*facts(how, ("which fits better", choices[order[0]])), fact), "facts", more={"what_of": fact.quantity})
+    return Found.of(how, ("which fits better", choices[order[0]]), fact, says="facts", what_of=fact.quantity)
 
 
 def _told(objects: Selection | None, scene: Scene) -> dict[str, Measurement]:
@@ -206,4 +197,5 @@ def _by_picture(
     at = int(odds.argmax())
     how = {"none_of_them": round(none, 3), "among": list(choices), "method": "joint space of images and words", "weights": eyes}
     probability = ("probability among the choices", 100 * float(odds[at] / max(odds.sum(), 1e-9)), "%")
-    return Found(facts(how, ("which fits better", choices[at]), probability), "doubtful" if none > odds[at] else "picture")
+    says = "doubtful" if none > odds[at] else "picture"
+    return Found.of(how, ("which fits better", choices[at]), probability, says=says)

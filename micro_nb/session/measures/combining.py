@@ -11,56 +11,45 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
 from ..words.tables import table
-from .evaluation import evaluate, selection
-from .eyes import concept_of
-from .measurement import Measurement, facts
-from .places import is_place
-from .quantities import ALIASES, statistic
+from .evaluation import between_images, evaluate, selection
+from .eyes import concept_of, is_kind
+from .measurement import Fact, Measurement
+from .quantities import ALIASES, plain_unit, statistic
+from .quantities import convert as in_unit
 from .registry import measurement
 from .results import Found, Term
-from .scene import PLANES, Scene
+from .scene import PLANES, Scene, is_place
 from .selecting import held
-from .units import convert as in_unit
-from .units import plain_unit
 
-WELCH: Mapping[str, object] = {
+_WELCH = {
     "confidence_percent": 95, "interval_by": "Welch's t over images", "interval_covers": "the variation between images",
 }  # fmt: skip
 How = Literal["difference", "ratio", "percent", "greater", "same"]
+Between = Callable[[float, float], float]
 _SAME = 0.1  # two numbers are about the same within this share, or within one object
-_COMPARE: Mapping[How, tuple[Callable[[float, float], float], str, str]] = {
+_COMPARE: Mapping[How, tuple[Between, str, str]] = {
     "difference": (operator.sub, "{0} minus {1}", ""), "ratio": (operator.truediv, "ratio of {0} to {1}", "times"),
     "percent": (lambda x, y: 100 * (x - y) / abs(y), "change from {1} to {0}", "%"),
     "greater": (operator.gt, "{0} greater than {1}", ""), "same": (operator.eq, "{0} about the same as {1}", ""),
 }  # fmt: skip
-_CALC: Mapping[str, Callable[[float, float], float]] = {
+_CALC: Mapping[str, Between] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "^": operator.pow,
 }  # fmt: skip
-_SUMMED: Mapping[str, Callable[[np.ndarray], Any]] = {"mean": np.mean, "least": np.min, "most": np.max}
-_GROUPS = {
-    "quadrant": "quadrants", "half": "halves", "corner": "corners", "frame": "frames", "time": "frames", "t": "frames",
-    "slice": "slices", "z": "slices",
-    "image": "images", "file": "images", "files": "images", "well": "images", "wells": "images", "condition": "images",
-    "channel": "channels", "kind": "kinds", "type": "kinds",
-}  # fmt: skip
-"""What is compared or repeated over, by the words for one."""
+_IS: Mapping[str, Between] = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
 
 def _in(m: Measurement, unit: str, a: Term) -> Measurement:
     """A fact in another unit, with its interval."""
-    pixel = a.scene.pixel_um
     if m.unit == unit:
         return m
-    value, interval = in_unit(m.number, m.unit, unit, pixel), m.interval
-    if interval is not None:
-        interval = in_unit(interval[0], m.unit, unit, pixel), in_unit(interval[1], m.unit, unit, pixel)
-    return Measurement(m.quantity, value, unit, interval, {**m.found, "converted_from": m.unit}, m.level)
+    value, *ends = (in_unit(v, m.unit, unit, a.scene.pixel_um) for v in (m.number, *(m.interval or ())))
+    interval = (ends[0], ends[1]) if ends else None
+    return replace(m, value=value, unit=unit, interval=interval, found={**m.found, "converted_from": m.unit})
 
 
 def _shared(a: Term, b: Term) -> tuple[Measurement, Measurement]:
@@ -86,23 +75,25 @@ def compare(a: Term, b: Term, *, how: How = "difference") -> Found:
     sides = {f"side{k}": _side(term, k) for k, term in enumerate((a, b))}
     if isinstance(first.value, str) or isinstance(second.value, str):
         same = first.value == second.value
-        return Found((Measurement("the same", same), first, second), "same" if same else "unlike", same, "", more=sides)
+        verdict = Measurement("the same", same)
+        return Found((verdict, first, second), "same" if same else "unlike", same, "", more=sides)
     x, y = first.number, second.number
     if how in ("ratio", "percent") and y == 0:
         raise EvidenceError(f"the {second.quantity} is zero, so nothing can be given as a multiple of it")
     function, called, unit = _COMPARE[how]
     value, between = function(x, y) if how != "same" else not _apart(first, second), None
-    found: dict[str, object] = {"how": how}
+    told: dict[str, object] = {"how": how}
     if how == "difference":
-        between, unit = _between_images(a.main, b.main), first.unit
+        welch, unit = between_images(a.main, b.main), first.unit
         value = round(x - y) if unit == second.unit == "count" and (x - y).is_integer() else value
-        found = {**found, **(WELCH if between else {})}
-    main = Measurement(called.format(first.quantity, second.quantity), value, unit, between, found)
+        if welch is not None:
+            between, told = tuple(map(float, welch.confidence_interval())), {**told, **_WELCH}
+    main: Fact = (called.format(first.quantity, second.quantity), value, unit, between)
     turned = between if x >= y or between is None else (-between[1], -between[0])
-    size = facts(main.found, ("size of the difference", abs(value), unit, turned)) if how in ("difference", "percent") else ()
+    size = (("size of the difference", abs(value), unit, turned),) if how in ("difference", "percent") else ()
     one, more, less = _comparatives(a)
-    told = {**sides, "positive": one, "word": more if x > y else less}
-    return Found((main, first, second, *size), _compared(how, x, y, bool(value)), more=told)
+    says = _compared(how, x, y, bool(value))
+    return Found.of(told, main, first, second, *size, says=says, positive=one, word=more if x > y else less, more=sides)
 
 
 def _compared(how: How, x: float, y: float, so: bool) -> str:
@@ -133,20 +124,6 @@ def _side(term: Term, k: int) -> str:
     return f"{{of{k}.0:objects}}" if counted else f"{{{k + 1}}} ({{of{k}.what}})"
 
 
-def _between_images(a: Measurement, b: Measurement) -> tuple[float, float] | None:
-    """The 95 % interval of the difference of two conditions, whose images are the replicates; None where they are no
-    conditions of several images."""
-    values = [np.array(list(m.found.get("by_image", {}).values()), float) for m in (a, b)]
-    if a.unit != b.unit or not all(len(v) > 1 for v in values):
-        return None
-    errors = [float(v.var(ddof=1)) / len(v) for v in values]
-    if not sum(errors):
-        return None
-    freedom = sum(errors) ** 2 / sum(e**2 / (len(v) - 1) for e, v in zip(errors, values, strict=True))
-    half, middle = float(stdtrit(freedom, 0.975)) * math.sqrt(sum(errors)), float(values[0].mean() - values[1].mean())
-    return middle - half, middle + half
-
-
 @measurement("which")
 def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene: Scene) -> Found:
     """For which part, image, channel, plane or kind a measurement is greatest or least, with the runner-up."""
@@ -160,20 +137,19 @@ def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene
     numbers = {k: m.number for k, m in values.items() if not isinstance(m.value, str | bool)}
     if not numbers:
         raise problem or EvidenceError(f"there is nothing to compare among {among}")
-    ranked = sorted(numbers, key=lambda k: -numbers[k] if order == "max" else numbers[k])
-    quantity, least = next(iter(values.values())).quantity, order == "min"
-    index = pd.Index(list(numbers), name=str(among) if isinstance(among, str) else "of")
-    found = {"among": list(numbers), "order": order}
-    winner = Measurement(f"where {quantity} is {'least' if least else 'greatest'}", ranked[0], found=found)
-    rows = [replace(values[k], quantity=f"{values[k].quantity}, {k}", interval=None) for k in ranked]
-    rows = [replace(m, found={**m.found, "where": k}) for m, k in zip(rows, ranked, strict=True)]
-    names = [_called(k, among) for k in ranked]
+    least, ranked = order == "min", sorted(numbers, key=lambda k: -numbers[k] if order == "max" else numbers[k])
+    quantity = next(iter(values.values())).quantity
+    winner = (f"where {quantity} is {'least' if least else 'greatest'}", ranked[0])
+    rows = [(values[k], {**values[k].found, "where": k}, k) for k in ranked]
+    facts = [replace(m, quantity=f"{m.quantity}, {k}", interval=None, found=found) for m, found, k in rows]
+    index = pd.Index(list(numbers), name=among if isinstance(among, str) else "of")
+    shown, names = pd.DataFrame({quantity: list(numbers.values())}, index=index), [_called(k, among) for k in ranked]
     more = {"name": names[0][:1].upper() + names[0][1:], "most": _most(a, least, len(ranked) == 2), "rest": ""}
-    says = "is"
+    tie = len(ranked) > 1 and numbers[ranked[0]] == numbers[ranked[1]]
     if len(ranked) > 1:
         more |= {"other": names[1], "rest": f", against {{2}} {'in' if is_place(ranked[1]) else 'for'} {names[1]}"}
-        says = "tie" if numbers[ranked[0]] == numbers[ranked[1]] else "is"
-    return Found((winner, *rows), says, table=pd.DataFrame({quantity: list(numbers.values())}, index=index), more=more)
+    how = {"among": list(numbers), "order": order}
+    return Found.of(how, winner, *facts, says="tie" if tie else "is", table=shown, more=more)
 
 
 def _most(a: Term, least: bool, of_two: bool) -> str:
@@ -201,12 +177,17 @@ def _numeric(term: Term) -> Measurement:
     return next((m for m in term.result.measured if isinstance(m.value, int | float) and not isinstance(m.value, bool)), main)
 
 
+def _group(word: str) -> str:
+    """What is compared or repeated over, by a word for one of it: a frame, a condition."""
+    key = word.lower().strip()
+    return str(table("looks")["among_alias"].get(key, key))
+
+
 def _among(a: Term, among: object, scene: Scene) -> list[tuple[str, Term]]:
     """The measurement for every one of what is compared."""
     if not isinstance(among, str):
         return [(str(n), _variant(a, n, scene)) for n in (among if isinstance(among, tuple) else (among,))]
-    key, parts = among.lower(), table("looks")["among"]
-    key = _GROUPS.get(key, key)
+    key, parts = _group(among), table("looks")["among"]
     if key in parts:
         return [(p, a.where(p)) for p in parts[key]]
     if key == "images":
@@ -255,12 +236,12 @@ def check(a: Term, op: str, claim: object, unit: str = "") -> Found:
         return _judged(Measurement(f"{main.quantity}: as claimed", main.value == bool(claim)), a, main)
     unit = plain_unit(unit)
     value = main if unit in ("", "count", "grey value") or main.unit == "grey value" else _in(main, unit, a)
-    limits = [float(c) for c in claim] if isinstance(claim, tuple) else [float(str(claim))]  # type: ignore[arg-type]
+    limits = [float(str(c)) for c in (claim if isinstance(claim, tuple) else (claim,))]
     names = ["value claimed"] if len(limits) == 1 else [f"limit claimed, number {k}" for k in range(1, len(limits) + 1)]
     stated = [Measurement(name, v, value.unit) for name, v in zip(names, limits, strict=True)]
-    holds, found = _holds(value.number, op, limits, value.unit == "count"), {"op": op, "agrees_within": _SAME}
-    words = table("quantities")["operator"].get(op, op)
-    return _judged(Measurement(f"{main.quantity} {words} what is claimed", holds, found=found), a, value, *stated)
+    holds, words = _holds(value.number, op, limits, value.unit == "count"), table("quantities")["operator"].get(op, op)
+    verdict = Measurement(f"{main.quantity} {words} what is claimed", holds, found={"op": op, "agrees_within": _SAME})
+    return _judged(verdict, a, value, *stated)
 
 
 def _judged(verdict: Measurement, a: Term, value: Measurement, *stated: Measurement) -> Found:
@@ -278,36 +259,31 @@ def _holds(value: float, op: str, limits: list[float], counted: bool) -> bool:
     limit = limits[0]
     if op == "between":
         return min(limits) <= value <= max(limits)
+    if op == "!=":
+        return not _holds(value, "==", limits, counted)
     if op in ("==", "=") and limit in (0, 100) and not counted:
         return abs(value - limit) < 0.5  # all or none is meant, not nearly all
     if op in ("==", "about", "="):
         return abs(value - limit) <= max(1.0 if counted else 0.0, (2 * _SAME if op == "about" else _SAME) * abs(limit))
-    if op == "!=":
-        return not _holds(value, "==", limits, counted)
-    return {">": value > limit, ">=": value >= limit, "<": value < limit, "<=": value <= limit}.get(op, False)
+    return op in _IS and bool(_IS[op](value, limit))
 
 
 def _called_so(main: Measurement, word: str, by: str, limit: float, op: str) -> Found:
     """A word that is said of a number from a limit on: confluent, of the area that is covered."""
-    holds = _holds(main.number, by, [limit], False) != (op == "is not")
-    verdict = Measurement(f"{main.quantity}: {word}", holds, found={"claimed": word, "op": by})
-    taken = Measurement(f"limit taken for {word}", limit, main.unit)
-    more = {"yes": "Yes" if holds else "No", "op": {">=": "from {2} on", "<": "below {2}", "<=": "up to {2}"}[by], "word": word}
-    return Found((verdict, main, taken), "called_so", more=more)
+    holds = bool(_IS[by](main.number, limit)) != (op == "is not")
+    rows = ((f"{main.quantity}: {word}", holds), main, Measurement(f"limit taken for {word}", limit, main.unit))
+    from_on = {">=": "from {2} on", "<": "below {2}", "<=": "up to {2}"}[by]
+    how = {"claimed": word, "op": by}
+    return Found.of(how, *rows, says="called_so", yes="Yes" if holds else "No", op=from_on, word=word)
 
 
 def _named(a: Term, claim: str, op: str) -> Found:
     """A claim in words: what is recognised or classified is that, or a kind of it."""
     main, said = a.main, claim.lower().strip()
     words = [str(m.value).lower() for r in a.results for m in r.measured if isinstance(m.value, str)] or [str(main.value).lower()]
-    holds = any(_means(said, seen) for seen in words) != (op == "is not")
+    holds = any(said in seen or seen in said or is_kind(concept_of(seen) or seen, concept_of(said) or said) for seen in words)
+    holds = holds != (op == "is not")
     return _judged(Measurement(f"{main.quantity} is {claim}", holds, found={"claimed": claim, **main.found}), a, main)
-
-
-def _means(said: str, seen: str) -> bool:
-    """Whether what is seen is what is said, or a kind of it."""
-    known, ids = ontology(), [concept_of(t) or t for t in (said, seen)]
-    return said in seen or seen in said or (ids[1] in known and ids[0] in known and known.is_a(ids[1], ids[0]))
 
 
 @measurement("calc")
@@ -347,7 +323,7 @@ def convert(a: Term, unit: str) -> Found:
     main = inner.main
     unit = f"{unit}2" if unit in ("px", "um", "nm", "mm") and main.unit in ("px2", "um2", "nm2", "mm2") else unit
     kept = (tuple, str, bool, type(None))
-    measured = [_in(m, unit, a) if m.unit == main.unit and not isinstance(m.value, kept) else m for m in inner.measured]
+    measured = (_in(m, unit, a) if m.unit == main.unit and not isinstance(m.value, kept) else m for m in inner.measured)
     return Found(tuple(measured), inner.template, shown=inner.selection, table=inner.found.table, more=inner.found.more)
 
 
@@ -355,8 +331,8 @@ def convert(a: Term, unit: str) -> Found:
 def each(a: Term, *, per: str, scene: Scene) -> Found:
     """The same measurement for every image, well, frame, slice, quadrant, channel or kind, or for every object of another
     kind: a table."""
-    key = per.lower().strip()
-    if key not in _GROUPS and key not in _GROUPS.values():
+    key, known = per.lower().strip(), table("looks")["among_alias"]
+    if key not in known and key not in known.values():
         return _per_object(a, per, scene)
     every = key in ("image", "images", "file")  # of conditions too, whose means are per="condition"
     rows = {n: a.on(n) for n in scene.images} if every else dict(_among(a, key, scene))
@@ -366,33 +342,31 @@ def each(a: Term, *, per: str, scene: Scene) -> Found:
             values[name], unit = term.main.number, unit or term.main.unit
         except MicroNBError:
             values[name] = None
-    return _rows(values, unit, a, per)
-
-
-def _rows(values: dict[str, float | None], unit: str, a: Term, per: str) -> Found:
-    known = {k: v for k, v in values.items() if v is not None}
-    if not known:
+    numbers = {k: v for k, v in values.items() if v is not None}
+    if not numbers:
         raise EvidenceError(f"{a.node} could be measured for no {per}")
-    numbers, found = np.array(list(known.values()), float), {"rows": values, "per": per}
-    summed = facts(found, *((f"{word} per {per}", float(of(numbers)), unit) for word, of in _SUMMED.items()))
-    each_of = facts({}, ("rows", len(values), "count"), *((f"{per} {k}", v, unit) for k, v in known.items()))
+    every_one = [Measurement("rows", len(values), "count"), *(Measurement(f"{per} {k}", v, unit) for k, v in numbers.items())]
     name = f"{a.node} ({unit})" if unit not in ("", "count") else str(a.node)
-    return Found((*summed, *each_of), table=pd.DataFrame({name: list(values.values())}, index=pd.Index(list(values), name=per)))
+    shown = pd.DataFrame({name: list(values.values())}, index=pd.Index(list(values), name=per))
+    summed = ((f"{word} per {per}", v, unit) for word, v in _summed([*numbers.values()]).items() if word != "median")
+    return Found.of({"rows": values, "per": per}, *summed, *every_one, table=shown)
+
+
+def _summed(values: list[Any]) -> dict[str, Any]:
+    """What is said of the rows of a table."""
+    numbers = np.array(values)
+    return {"mean": float(numbers.mean()), "median": statistic(numbers, "median"), "least": min(values), "most": max(values)}
 
 
 def _per_object(a: Term, per: str, scene: Scene) -> Found:
-    """Of objects held by others: how many in each, or a statistic of those in each."""
+    """Of objects held by others: how many in each."""
     if not isinstance(a.node, Call) or a.node.name not in ("count", "exists"):
         raise EvidenceError(f'for every single {per} I can count what lies in it: each(count("spot"), per="{per}")')
     holders, others = selection(per, scene), selection(a.node.args[0], scene)
     holders.need_some()
-    labels = holders.table["label"].to_numpy(int)
-    counts = held(holders, others)[labels]
-    rows: dict[str, Any] = {str(k): int(v) for k, v in zip(labels, counts, strict=True)}
-    found = {**holders.found, "rows": rows, "per": per, "of_kind": others.kind}
-    summed = {"mean": float(counts.mean()), "median": statistic(counts.astype(float), "median")}
-    summed |= {"least": int(counts.min()), "most": int(counts.max())}
-    measured = facts(found, *((f"{word} number of {others.many} per {per}", v) for word, v in summed.items()))
-    number = facts(holders.found, (f"number of {holders.many}", len(holders), "count"))
-    shown = pd.DataFrame({f"number of {others.many}": counts}, index=pd.Index(labels, name=per))
-    return Found((*measured, *number), "objects", shown=holders, table=shown, more={"per": holders.kind})
+    counts = held(holders, others).tolist()
+    rows = dict(zip(map(str, holders.own), counts, strict=True))
+    how = {**holders.found, "rows": rows, "per": per, "of_kind": others.kind}
+    summed = ((f"{word} number of {others.many} per {per}", v) for word, v in _summed(counts).items())
+    shown = pd.DataFrame({f"number of {others.many}": counts}, index=pd.Index(holders.own, name=per))
+    return Found.of(how, *summed, holders.n(), says="objects", shown=holders, table=shown, per=holders.kind)

@@ -6,21 +6,18 @@ import difflib
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ...errors import LanguageError
 from ..language import Call, Node, same_form
 from ..language.conditions import parse_condition
 from ..language.forms import PARTS
 from .measurement import Measurement
-from .places import Place
-from .quantities import POWER, plain_quantity
+from .quantities import POWER, Length, plain_quantity
 from .registry import Measure, choices, get, options
 from .results import Found, Result, Term
-from .scene import Scene
+from .scene import Place, Scene
 from .selecting import place_of, select
 from .selection import Selection
-from .units import Length
 
 _TALK = ("talking", "knowing")
 
@@ -124,6 +121,8 @@ def _group(call: Call, measure: Measure, scene: Scene) -> str | None:
 def _over_images(call: Call, group: str, measure: Measure, scene: Scene) -> Result:
     """The mean over the images of a condition, with the interval that they as replicates give."""
 
+    from scipy.stats import ttest_1samp
+
     def on(c: Call, name: str) -> Call:
         if c.name == "image" and c.args and str(c.args[0]).lower() == group.lower():
             return c.with_args(name)
@@ -131,17 +130,27 @@ def _over_images(call: Call, group: str, measure: Measure, scene: Scene) -> Resu
 
     names = scene.groups[group]
     parts = [evaluate(call.map(lambda c, name=name: on(c, name)), scene.on(name)) for name in names]
-    values = np.array([p.main.number for p in parts])
-    mean, n = float(values.mean()), len(values)
-    half = float(stdtrit(n - 1, 0.975) * values.std(ddof=1) / np.sqrt(n)) if n > 1 else 0.0
-    by_image = {"by_image": dict(zip(names, values.tolist(), strict=True)), "images": n}
-    found = {**parts[0].main.found, **by_image, "confidence_percent": 95, "interval_covers": "the variation between images"}
-    quantity, interval = parts[0].main.quantity.replace(f" in {names[0]}", ""), (mean - half, mean + half) if half else None
-    main = Measurement(f"{quantity}, mean of the images of {group}", mean, parts[0].unit, interval, found)
+    values = [p.main.number for p in parts]
+    interval = ttest_1samp(values, 0).confidence_interval() if len(set(values)) > 1 else None
+    how = {**parts[0].main.found, "by_image": dict(zip(names, values, strict=True)), "images": len(names)}
+    how |= {"confidence_percent": 95, "interval_covers": "the variation between images"}
+    quantity = parts[0].main.quantity.replace(f" in {names[0]}", "")
+    main = (f"{quantity}, mean of the images of {group}", float(np.mean(values)), parts[0].unit, interval)
     says = "In {group} the {quantity} is {0}{0.interval} on average over {1.value} images."
-    facts = (main, Measurement(f"images of {group}", n, "count"))
-    told = Found(facts, says, more={"group": group, "quantity": quantity})
+    number = Measurement(f"images of {group}", len(names), "count")
+    told = Found.of(how, main, number, says=says, group=group, quantity=quantity)
     return Result(call, measure, scene, told, parts[0].selection, tuple(parts))
+
+
+def between_images(a: Measurement, b: Measurement) -> Any:
+    """Welch's t-test between two conditions, whose images are the replicates; None where these are no conditions of several
+    images, or all values are the same."""
+    from scipy.stats import ttest_ind
+
+    values = [list(m.found.get("by_image", {}).values()) for m in (a, b)]
+    if a.unit != b.unit or min(map(len, values)) < 2 or not any(np.ptp(v) for v in values):
+        return None
+    return ttest_ind(*values, equal_var=False)
 
 
 def bound(call: Call, measure: Measure) -> dict[str, Node]:

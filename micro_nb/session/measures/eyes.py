@@ -1,29 +1,46 @@
-"""What a session looks through: Micro-D1, or the weight-free floor. A name stands for either, so that evidence can repeat it."""
+"""What a session looks through, Micro-D1 or the weight-free floor, and what it finds there: objects of an image, found once and
+kept; of a large image those of a random sample of the tiles. A name stands for eyes, so that evidence can repeat it."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from ...analysis.measure import measure
+from ...analysis.sampling import ObjectSample, sample_objects
+from ...analysis.segment import segment
+from ...analysis.statistics import Estimate, bootstrap, estimate_total
 from ...data.image import MicroImage
+from ...data.region import Region
 from ...errors import EvidenceError
 from ...models.ontology import ontology
 from ...tiles.labels import layer_array
 from ...tiles.objects import Objects
+from .measurement import plain_value
 
 FLOOR, MICRO_D1 = "floor", "micro_d1"
+METHOD = "weight-free segmentation"
 WHOLE_PIXELS = 1 << 26
 """Larger planes are looked at through a random sample of their tiles, without weights."""
+WIDE = ("object", "particle", "spot", "grain", "cell", "thing")
+"""Concepts that people use for whatever there is."""
+_TILES, _TILE, _SEED = 32, 768, 0
+_SMALL_TILE = 512  # of images that could be looked at whole, when a question is given little time
+_KEPT_PIXELS, _SAMPLE = 1 << 28, 1 << 23  # what is kept at most, and what a sample of tiles counts for
 _WEIGHTS = Path(__file__).parents[2] / "models" / "weights" / "nano" / "model.safetensors"
+_Found = TypeVar("_Found", Objects, "Drawn")
 _given: dict[str, Eyes] = {}
+_lock = threading.Lock()
+_kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 
 
 class Eyes(Protocol):
@@ -99,15 +116,71 @@ class Trained:
 
         own = [name for name in self.concepts if is_kind(name, concept)]
         found = parse(img, [concept] if concept in own else own or [concept], model=self.model, channel=channel)
-        found = Objects(found.table, found.labels, _likeliest(found.presence), img.pixel_size, img.content_id, found.made_by)
+        found = replace(found, presence=_likeliest(found.presence))
         if len(found) or found.presence is None or not found.presence["count"].iloc[0]:
             return _one_layer(found, img)
         everything = self.everything(img, channel)
-        named = everything.table[[is_kind(name, concept) for name in everything.table["name"]]]
-        in_layer = everything.table[everything.table["layer"] == named["layer"].mode().iloc[0]] if len(named) else named
-        if self.judges and 2 * len(named) < max(len(in_layer), 1):
+        table = everything.table[named(everything.table, concept)]
+        in_layer = everything.table[everything.table["layer"] == table["layer"].mode().iloc[0]] if len(table) else table
+        if self.judges and 2 * len(table) < max(len(in_layer), 1):
             return _one_layer(found, img)  # an absence that is not contradicted by most of what is there
-        return _one_layer(Objects(named, everything.labels, found.presence, img.pixel_size, img.content_id, found.made_by), img)
+        return _one_layer(replace(everything, table=table, presence=found.presence), img)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Which eyes look, and at how many tiles of the image; None for all of it."""
+
+    eyes: str = FLOOR
+    tiles: int | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A random sample of the tiles of a large image, and the arithmetic from it to the whole.
+
+    Attributes
+    ----------
+    sample : the tiles and the objects in them.
+    region : the place it stands for; None for the whole plane, ``shape (y, x)``.
+    made_by : how it was drawn and what looked at it, JSON values.
+    """
+
+    sample: ObjectSample
+    region: Region | None
+    shape: tuple[int, int]
+    made_by: dict[str, Any]
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """How objects were found, JSON values."""
+        return _json(self.sample.recipe.to_dict())
+
+    def total(self, table: pd.DataFrame, weights: np.ndarray | None = None) -> Estimate:
+        """Objects of ``table`` (or the sum of their weights) in all tiles, with its interval."""
+        return self.sample.total(table, weights)
+
+    def mean(self, table: pd.DataFrame, values: np.ndarray) -> Estimate:
+        """Mean over all objects from those of the drawn tiles. Neighbours resemble each other: tiles were drawn, not objects."""
+        tiles = pd.DataFrame({"tile": table["tile"].to_numpy(), "sum": values, "n": 1.0}).groupby("tile").sum()
+        if len(tiles) < 2:
+            return bootstrap(values)
+        holding = max(round(self.sample.whole[0] * len(tiles) / len(self.sample.grid)), len(tiles))
+        objects = holding * float(tiles["n"].mean())
+        total = estimate_total(tiles["sum"].to_numpy(), holding, areas=tiles["n"].to_numpy(), total_area=objects)
+        by = "ratio by tiles, t interval, finite population"
+        return replace(total, value=total.value / objects, low=total.low / objects, high=total.high / objects, method=by)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every tile was looked at."""
+        return len(self.sample.grid) == self.sample.whole[0]
+
+    @property
+    def area_px(self) -> float:
+        """Pixels of the place that the sample stands for."""
+        place = self.region or Region(0, 0, *self.shape)
+        return float((place.y1 - place.y0) * (place.x1 - place.x0))
 
 
 def resolve(eyes: Any, img: MicroImage | None) -> str:
@@ -126,8 +199,7 @@ def resolve(eyes: Any, img: MicroImage | None) -> str:
         name = os.fspath(eyes)
     if name == FLOOR or img is None or (name == MICRO_D1 and not _WEIGHTS.is_file()):
         return FLOOR
-    large = img.plane_shape[0] * img.plane_shape[1] > WHOLE_PIXELS
-    return FLOOR if large or any(axis in img.axes for axis in "tz") else name
+    return FLOOR if is_large(img) or any(axis in img.axes for axis in "tz") else name
 
 
 def load(name: str) -> Eyes:
@@ -165,6 +237,138 @@ def knows(eyes: Eyes, word: str) -> bool:
     return any(is_kind(name, concept) for name in eyes.concepts)
 
 
+def named(table: pd.DataFrame, concept: str) -> np.ndarray:
+    """Which rows are of a concept."""
+    return np.array([is_kind(str(name), concept) for name in table["name"]], bool)
+
+
+def made_by(eyes: str, found: Objects) -> Mapping[str, Any]:
+    """How a model found objects, as JSON values for evidence."""
+    scale, how = dict(found.made_by.get("scale") or {}), found.made_by
+    grey = {"grey_bounds": how["grey_bounds"]} if "grey_bounds" in how else {}
+    return {"method": "Micro-D1", "weights": how.get("weights"), "scale": scale, "score_threshold": load(eyes).threshold} | grey
+
+
+def find(img: MicroImage, kind: str, look: Look, channel: str | None = None) -> Objects:
+    """Objects that a kind means; ``made_by["kind"]`` says which concept was taken for it."""
+    if look.eyes == FLOOR:
+        return _remembered(img, (channel, FLOOR), lambda: _floor(img, channel))
+    return _remembered(img, (channel, look.eyes, kind), lambda: _of_kind(img, kind, look.eyes, channel))
+
+
+def everything(img: MicroImage, eyes: str, channel: str | None = None) -> Objects:
+    """Everything that the model has a name for, in all layers."""
+    return _remembered(img, (channel, eyes, "everything", None), lambda: load(eyes).everything(img, channel))
+
+
+def draw(img: MicroImage, kind: str, look: Look, region: Region | None, channel: str | None) -> Drawn:
+    """Objects of a random sample of the tiles; large images are looked at without weights."""
+    eyes, tiles = FLOOR if is_large(img) else look.eyes, look.tiles or _TILES
+    by_eyes: dict[str, Any] = {"find": lambda part: _of_kind(part, kind, eyes, channel), "threads": 1} if eyes != FLOOR else {}
+
+    def made() -> Drawn:
+        sample = sample_objects(img, tiles=tiles, tile=_edge(img), region=region, channel=channel, seed=_SEED, **by_eyes)
+        method = {"method": METHOD} if eyes == FLOOR else {"method": "Micro-D1, tile by tile", "weights": eyes}
+        told = method | {"seed": _SEED, "tiles_drawn": len(sample.grid), "tiles_in_all": sample.whole[0]}
+        return Drawn(sample, region, img.plane_shape, told)
+
+    place = (region.box, region.polygon) if region else None
+    return _remembered(img, (channel, place, tiles, eyes, kind if eyes != FLOOR else ""), made)
+
+
+def is_large(img: MicroImage) -> bool:
+    """Whether objects are looked for in a sample of the tiles only."""
+    return img.plane_shape[0] * img.plane_shape[1] > WHOLE_PIXELS
+
+
+def tiles_of(img: MicroImage) -> int:
+    """How many tiles a sample is drawn from."""
+    return -(-img.plane_shape[0] // _edge(img)) * -(-img.plane_shape[1] // _edge(img))
+
+
+def _edge(img: MicroImage) -> int:
+    """The edge of the tiles that are drawn, in pixels."""
+    return _TILE if is_large(img) else _SMALL_TILE
+
+
+def _remembered(img: MicroImage, of: tuple[Any, ...], made: Callable[[], _Found]) -> _Found:
+    """What was made of an image before, or now; the oldest is forgotten where much is kept."""
+    key = (img.content_id, tuple(sorted((img.pixel_size or {}).items())), *of)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]  # type: ignore[no-any-return]
+    found = made()
+    with _lock:
+        _kept[key] = found
+        while len(_kept) > 1 and sum(map(_weight, _kept.values())) > _KEPT_PIXELS:
+            _kept.popitem(last=False)
+    return found
+
+
+def _weight(found: Objects | Drawn) -> int:
+    if isinstance(found, Drawn):
+        return _SAMPLE
+    return int(found.labels.size) if found.labels is not None else 0
+
+
+def _floor(img: MicroImage, channel: str | None) -> Objects:
+    """All objects, found without trained weights."""
+    labels = segment(img, channel=channel)
+    told = {"method": METHOD, **_json(labels.attrs)}
+    return Objects(measure(img, labels), labels, pixel_size=img.pixel_size, image_id=img.content_id, made_by=told)
+
+
+def _of_kind(img: MicroImage, kind: str, eyes: str, channel: str | None) -> Objects:
+    """Objects that a kind names, as a model sees them.
+
+    A wide word ("objects", "particles", "cells") means all whole objects, or, where some of these are of that very concept,
+    those. Cells are nuclei where nuclei are what shows. A word of which the model knows no kind also means all of them.
+    """
+    looking, concept = load(eyes), concept_of(kind)
+    if concept is not None and concept not in WIDE and knows(looking, kind):
+        found = looking.kind(img, concept, channel)
+        told = {"kind": concept, **_presence(found)}
+    else:
+        found, taken = _wide(looking.whole(img, channel), concept or "object")
+        known = concept in WIDE or kind in WIDE or knows(looking, kind)
+        told = {"kind": taken} | ({} if known else {"not_learned": kind, "mostly": _mostly(found)})
+    labels = found.labels
+    if labels is not None and len(found):  # those that are meant alone
+        own = np.isin(labels.values, found.table["label"].to_numpy(int))
+        labels = labels.copy(data=np.where(own, labels.values, 0))
+    return replace(found, labels=labels, made_by={**made_by(eyes, found), **told})
+
+
+def _wide(whole: Objects, concept: str) -> tuple[Objects, str]:
+    """Of all whole objects those that a wide word means, and the concept taken for it."""
+    own, nuclei = named(whole.table, concept), named(whole.table, "nucleus")
+    if concept == "cell" and nuclei.sum() > own.sum():
+        own, concept = nuclei, "nucleus"
+    elif not own.any() or concept == "object" or (concept != "cell" and 2 * own.sum() < len(own)):
+        return whole, "object"
+    return replace(whole, table=whole.table[own].reset_index(drop=True)), concept
+
+
+def _mostly(found: Objects) -> str:
+    """The name that most of the objects have; empty where most have none, or no one name prevails."""
+    if not len(found):
+        return ""
+    counts = found.table["name"].value_counts()
+    name, n = str(counts.index[0]), int(counts.iloc[0])
+    return name if name and name != "object" and 2 * n > len(found) else ""
+
+
+def _presence(found: Objects) -> Mapping[str, Any]:
+    """Status and p-value of the one prompt."""
+    if found.presence is None or not len(found.presence):
+        return {}
+    row = found.presence.iloc[0]
+    status = "present" if len(found) else "absent" if row["present"] is not None else str(row["status"])
+    p = row["p_value"]
+    return {"presence": status} | ({"p_value": float(p)} if p is not None and np.isfinite(p) else {})
+
+
 def _likeliest(presence: pd.DataFrame | None) -> pd.DataFrame | None:
     """Of several prompts the row with the smallest p-value, which is then that of the best of so many (Bonferroni)."""
     if presence is None or len(presence) < 2:
@@ -186,16 +390,11 @@ def _one_layer(found: Objects, img: MicroImage) -> Objects:
         table = measure(img, labels)
         table = table[table["label"].isin(names.index)].reset_index(drop=True)
         table["name"], table["score"] = (names[k].loc[table["label"]].to_numpy() for k in ("name", "score"))
-    return Objects(table, labels, found.presence, img.pixel_size, img.content_id, found.made_by)
+    return replace(found, table=table, labels=labels)
 
 
-def made_by(eyes: str, found: Objects) -> Mapping[str, Any]:
-    """How a model found objects, as JSON values for evidence."""
-    scale, how = dict(found.made_by.get("scale") or {}), found.made_by
-    grey = {"grey_bounds": how["grey_bounds"]} if "grey_bounds" in how else {}
-    return {"method": "Micro-D1", "weights": how.get("weights"), "scale": scale, "score_threshold": load(eyes).threshold} | grey
-
-
-def named(table: pd.DataFrame, concept: str) -> np.ndarray:
-    """Which rows are of a concept."""
-    return np.array([is_kind(str(name), concept) for name in table["name"]], bool)
+def _json(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Attributes as JSON values."""
+    plain = {str(k): v.tolist() if isinstance(v, np.ndarray) else plain_value(v) for k, v in values.items()}
+    kept = (str, int, float, bool, type(None), list, dict)
+    return {k: v if isinstance(v, kept) else str(v) for k, v in plain.items()}

@@ -12,6 +12,8 @@ import numpy as np
 from ...errors import EvidenceError
 
 Value = float | int | bool | str | tuple[float, ...] | None
+Fact = tuple[Any, ...]
+"""A fact before it is one: ``(quantity, value, unit, interval)``; it may end after the value."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,13 @@ class Measurement:
         return float(self.value)
 
 
-def facts(found: Mapping[str, Any], *rows: tuple[Any, ...]) -> tuple[Measurement, ...]:
-    """Measurements ``(quantity, value, unit, interval)`` that were found in one way; a row may end after its value.
+def facts(found: Mapping[str, Any], *rows: Fact | Measurement) -> tuple[Measurement, ...]:
+    """Measurements that were found in one way; what is a measurement already stays as it is.
 
     >>> [m.unit for m in facts({"seed": 0}, ("spread", "random"), ("radius", 2.5, "um"))]
     ['', 'um']
     """
-    return tuple(Measurement(*row, found=found) for row in rows)  # type: ignore[misc] # no row is so long
+    return tuple(row if isinstance(row, Measurement) else Measurement(*row, found=found) for row in rows)  # type: ignore[misc]
 
 
 def plain_value(value: Any) -> Any:

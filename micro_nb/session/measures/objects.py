@@ -11,19 +11,15 @@ from ...errors import EvidenceError, UnitsError
 from ...models.wording import plural
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
-from .eyes import FLOOR, made_by
-from .finding import everything
-from .measurement import Measurement, facts
-from .places import ANYWHERE, Place
-from .quantities import named, plain_quantity
+from .eyes import FLOOR, everything, made_by
+from .measurement import Measurement
+from .quantities import TELL, convert, named, plain_quantity, plain_unit
 from .registry import measurement
 from .results import Found
-from .scene import Scene
+from .scene import ANYWHERE, Place, Scene
 from .selection import TILES_ONLY, Selection, spread
-from .units import TELL, plain_unit
 
-_AREAS = {**{u: u for u in ("px2", "um2", "mm2", "nm2", "cm2", "field")}, "px": "px2", "image": "field"}
-_IN_UM2 = {"um2": 1.0, "mm2": 1e6, "nm2": 1e-6, "cm2": 1e8}
+_AREAS = ("px2", "um2", "mm2", "nm2", "cm2")
 _LISTED, _FEW, _SAID = 12, 4, 6
 
 
@@ -44,8 +40,8 @@ def few_boxes(objects: Selection) -> tuple[Measurement, ...]:
 def exists(objects: Selection) -> Found:
     """Whether there is at least one such object, and how many there are."""
     number = objects.number
-    present = Measurement(f"{objects.phrase()} present", bool(number.value), found=objects.found)
-    return Found((present, number, *few_boxes(objects)), "is" if number.value else "none")
+    present = (f"{objects.phrase()} present", bool(number.value))
+    return Found.of(objects.found, present, number, *few_boxes(objects), says="is" if number.value else "none")
 
 
 @measurement("share")
@@ -53,14 +49,13 @@ def share(objects: Selection, *, of: Selection) -> Found:
     """How many per cent of some objects are such ones, by number, with the two numbers."""
     if not len(of):
         raise EvidenceError(f"I find no {of.many} there, so there is no share of them")
-    found, percent, interval = {**objects.found, "of": str(of.call)}, 100 * len(objects) / len(of), None
+    how, percent, interval = {**objects.found, "of": str(of.call)}, 100 * len(objects) / len(of), None
     if objects.drawn is not None and of.drawn is not None:
         made = of.drawn.mean(of.table, 100.0 * of.table.index.isin(objects.table.index))
         percent, interval = made.value, (max(made.low, 0.0), min(made.high, 100.0))
-        found |= spread(made, TILES_ONLY)
-    main = Measurement(f"share of {objects.phrase()}", percent, "%", interval, found)
-    numbers = facts(found, *((f"number of {o.phrase()}", o.number.value, "count") for o in (objects, of)))
-    return Found((main, *numbers), more={"whole": of.phrase()})
+        how |= spread(made, TILES_ONLY)
+    numbers = ((f"number of {o.phrase()}", o.number.value, "count") for o in (objects, of))
+    return Found.of(how, (f"share of {objects.phrase()}", percent, "%", interval), *numbers, whole=of.phrase())
 
 
 @measurement("coverage")
@@ -72,15 +67,15 @@ def coverage(objects: Selection, *, rest: bool = False, of: Selection | None = N
 
 def covered(objects: Selection, *, rest: bool = False, of: Selection | None = None) -> Measurement:
     """That share as a fact."""
-    name, found, interval = f"area {'free of' if rest else 'covered by'} {objects.phrase()}", objects.found, None
+    name, how, interval = f"area {'free of' if rest else 'covered by'} {objects.phrase()}", objects.found, None
     if objects.drawn is not None:
         total, whole = objects.drawn.total(objects.table, objects.values("area", "px2")[0]), objects.drawn.area_px
         percent, low, high = (100 * v / whole for v in (total.value, total.low, total.high))
-        interval, found = (100 - high, 100 - low) if rest else (low, high), {**found, **spread(total, TILES_ONLY)}
+        interval, how = (100 - high, 100 - low) if rest else (low, high), {**how, **spread(total, TILES_ONLY)}
     else:
         ground = of.filled() if of is not None else objects.place.over(objects.image)
         percent = 100 * float((objects.filled() & ground).sum()) / max(int(ground.sum()), 1)
-    return Measurement(name, 100 - percent if rest else percent, "%", interval, found)
+    return Measurement(name, 100 - percent if rest else percent, "%", interval, how)
 
 
 @measurement("density")
@@ -89,13 +84,13 @@ def density(objects: Selection, *, per: str = "", where: Place = ANYWHERE) -> Fo
     px²."""
     pixel = objects.scene.pixel_um
     number, _, unit = (per or ("mm2" if pixel else "1000000 px2")).strip().rpartition(" ")
-    times, plain = float(number) if number else 1.0, _AREAS.get(plain_unit(unit))
-    if plain is None:
+    times, plain = float(number) if number else 1.0, {"px": "px2", "image": "field"}.get(plain_unit(unit), plain_unit(unit))
+    if plain not in (*_AREAS, "field"):
         raise UnitsError(f"objects are counted per mm2, um2, cm2 or px2, not per {per!r}")
-    if plain in _IN_UM2 and pixel is None:
+    if plain not in ("px2", "field") and pixel is None:
         raise UnitsError(f"{objects.image.name} has no pixel size, so there is no density per {per}; {TELL}")
     ground, n = float(objects.place.over(objects.image).sum()), objects.number
-    area = 1.0 if plain == "field" else ground if plain == "px2" else ground * (pixel or 1.0) ** 2 / _IN_UM2[plain]
+    area = 1.0 if plain == "field" else convert(ground, "px2", plain, pixel)
     name = f"per {plain}" if times == 1 else f"per {print_number(times)} {plain}"
     interval = (n.interval[0] / area * times, n.interval[1] / area * times) if n.interval else None
     main = Measurement(f"density of {objects.phrase()}", n.number / area * times, name, interval, {**n.found, "per": times})
@@ -110,14 +105,16 @@ def locate(objects: Selection) -> Found:
     objects.need_all("where each of them is")
     if not len(objects):
         return Found((objects.number,), "none")
+    shown = places_table(objects)
     if len(objects) > 1:
-        place = objects.commonest_spot
-        measured = (objects.number, *facts(objects.found, ("place of most", place)), *objects.boxes(_LISTED))
-        return Found(measured, "several", value=place, unit="", table=places_table(objects))
+        place, boxes = objects.commonest_spot, objects.boxes(_LISTED)
+        most = ("place of most", place)
+        return Found.of(objects.found, objects.number, most, *boxes, says="several", value=place, unit="", table=shown)
     (y,), (x,), (place,) = *objects.centres, objects.spots
-    found = {**objects.found, "label": int(objects.table["label"].iloc[0])}
-    rows = (("centre", (round(float(x), 1), round(float(y), 1)), "px"), ("place", place))
-    return Found((*objects.boxes(1), *facts(found, *rows)), "center" if place == "center" else "is", table=places_table(objects))
+    centre = ("centre", (round(float(x), 1), round(float(y), 1)), "px")
+    says = "center" if place == "center" else "is"
+    how = {**objects.found, "label": int(objects.own[0])}
+    return Found.of(how, *objects.boxes(1), centre, ("place", place), says=says, table=shown)
 
 
 def places_table(objects: Selection, by: str = "area", unit: str = "") -> pd.DataFrame:
@@ -140,16 +137,13 @@ def table(objects: Selection, *, by: str = "area", n: float = 5, order: Literal[
     ranked = objects.ranked(objects.values(by, unit)[0], order)
     chosen = replace(objects, table=objects.table.iloc[ranked[: max(int(n), 1)]])
     listed, unit = chosen.values(by, unit)
-    name, found = named(plain_quantity(by)[0]), {**objects.found, "by": by, "order": order}
-    number = Measurement(f"number of {objects.many} listed", len(chosen), "count", found=found)
-    rows = facts(
-        objects.found,
-        (f"{name} of the first", float(listed[0]), unit),
-        ("place of the first", chosen.spots[0]),
-        *((f"{name}, number {k}", float(v), unit) for k, v in enumerate(listed, 1)),
-    )
+    name = named(plain_quantity(by)[0])
+    how = {**objects.found, "by": by, "order": order}
+    number = Measurement(f"number of {objects.many} listed", len(chosen), "count", found=how)
+    first = ((f"{name} of the first", float(listed[0]), unit), ("place of the first", chosen.spots[0]))
+    rows = (*first, *((f"{name}, number {k}", float(v), unit) for k, v in enumerate(listed, 1)))
     shown = places_table(chosen, by, unit)
-    return Found((number, *rows, *chosen.boxes(_LISTED)), shown=chosen, table=shown, more={"by": name})
+    return Found.of(objects.found, number, *rows, *chosen.boxes(_LISTED), shown=chosen, table=shown, by=name)
 
 
 @measurement("kinds")
@@ -160,15 +154,13 @@ def kinds(scene: Scene, *, where: Place = ANYWHERE) -> Found:
         why = "without a trained model I outline objects but cannot tell kinds apart"
         raise EvidenceError(f"{why}; use eyes='micro_d1' on a single plane")
     found = everything(scene.image, eyes)
-    rows = found.table
+    rows, how = found.table, {**made_by(eyes, found), "eyes": eyes}
     rows = rows[where.holds(rows["centroid_y_px"].to_numpy(float), rows["centroid_x_px"].to_numpy(float))]
     counts = {str(n): int(k) for n, k in rows["name"].value_counts().head(_LISTED).items() if str(n) not in ("", "object")}
-    how = {**made_by(eyes, found), "eyes": eyes}
     measured = [Measurement("number of named objects", sum(counts.values()), "count", found=how)]
     for name, n in counts.items():
         told = {**how, "kind": name, "called": name if n == 1 else plural(name)}
         measured.append(Measurement(f"number of {plural(name)}", n, "count", found=told))
-    rows = pd.DataFrame({"count": list(counts.values())}, index=pd.Index(list(counts), name="kind"))
+    shown = pd.DataFrame({"count": list(counts.values())}, index=pd.Index(list(counts), name="kind"))
     said = in_a_row([f"{{{k}.value}} {{{k}.found.called}}" for k in range(1, len(measured))][:_SAID])
-    says = f"I see {said}." if counts else "none"
-    return Found(tuple(measured), says, value=next(iter(counts), None), unit="", table=rows)
+    return Found(tuple(measured), f"I see {said}." if counts else "none", next(iter(counts), None), "", table=shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -25,12 +25,11 @@ from ...errors import EvidenceError
 from ..language import Node
 from ..words.tables import listed, table
 from .evaluation import evaluate
-from .measurement import Measurement, Value, facts
+from .measurement import Fact, Value
 from .pixels import Greys, ceiling, of_channel, one_plane, read_greys
-from .places import ANYWHERE, Place, pixel_box, place_words
 from .registry import measurement
 from .results import Found
-from .scene import PLANES, Scene, need_planes
+from .scene import ANYWHERE, PLANES, Place, Scene, need_planes, pixel_box, place_words
 from .selecting import channel_named, place_of
 
 _STEP_PX, _SOFT_PX = 3.1, 11.0  # width of a perfect step as it is measured; widest of the sharpest edges of what is in focus
@@ -122,51 +121,49 @@ class View:
         return box[0] + left, box[1] + top, box[2] + left, box[3] + top
 
 
-@dataclass(frozen=True)
-class Judged:
-    """An aspect judged.
+def _judged(
+    aspect: str,
+    verdict: str,
+    figure: Fact,
+    *more: Fact,
+    how: Mapping[str, Any],
+    value: Value = None,
+    unit: str = "",
+    says: str = "",
+) -> Found:
+    """An aspect judged: the figure that ranks places and images, the verdict in a word or two, and further numbers.
 
-    Attributes
+    Parameters
     ----------
-    verdict : in a word or two: ``"in focus"``, ``"noisy"``.
-    figure : the number that ranks places and images: ``(quantity, value, unit)``.
-    more : further numbers.
     value : the answer as data where it is not the figure: whether it is so.
-    found : how it was judged. ``boxes`` : where something is, by name.
     says : its sentence, where it is not the one that the verdict has; ``{0}`` is the figure, ``{1.value}`` the verdict, ``{2}``
         and on what else was measured.
     """
-
-    verdict: str
-    figure: tuple[str, float, str]
-    more: tuple[tuple[str, Value, str], ...] = ()
-    value: Value = None
-    found: Mapping[str, Any] = field(default_factory=dict)
-    boxes: tuple[tuple[str, Box], ...] = ()
-    says: str = ""
+    rows, told = (figure, (f"verdict on {aspect}", verdict), *more), says or str(table("quality")["says"][aspect][verdict])
+    return Found.of({**how, "aspect": aspect}, *rows, says=told, value=value, unit=None if value is None else unit)
 
 
-def _focus(view: View) -> Judged:
+def _focus(view: View) -> Found:
     full = view.tiles[~view.tiles["empty"]]
     widths = full["edge_width_px"].dropna()
     how = {"method": "width of the sharpest edges, tile by tile", "tiles": len(view.tiles), "perfect_step_px": _STEP_PX}
     if not len(widths):
-        return Judged("not to be judged", ("sharpness", 0.0, "%"), found=how)
+        return _judged("focus", "not to be judged", ("sharpness", 0.0, "%"), how=how)
     edge, good = float(widths.quantile(0.1)), 100 * float(full["focus_ok"].mean())
     verdict = "out of focus" if edge > _SOFT_PX else "partly in focus" if good < _IN_FOCUS else "in focus"
     more = (("width of the sharpest edges", edge, "px"), ("tiles in focus", good, "%"))
-    return Judged(verdict, ("sharpness", 100 * min(_STEP_PX / edge, 1.0), "%"), more, verdict == "in focus", how)
+    figure = ("sharpness", 100 * min(_STEP_PX / edge, 1.0), "%")
+    return _judged("focus", verdict, figure, *more, how=how, value=verdict == "in focus")
 
 
-def _saturation(view: View) -> Judged:
-    percent = view.saturated
+def _saturation(view: View) -> Found:
+    percent, how = view.saturated, {"method": "every pixel read", "samples": view.greys.n}
     verdict = "not saturated" if percent == 0 else "hardly saturated" if percent < _SATURATED else "saturated"
     more = (("grey value of saturated pixels", view.top, "grey value"), ("largest grey value", view.greys.high, "grey value"))
-    how = {"method": "every pixel read", "samples": view.greys.n}
-    return Judged(verdict, ("saturated pixels", percent, "%"), more, percent > 0, how)
+    return _judged("saturation", verdict, ("saturated pixels", percent, "%"), *more, how=how, value=percent > 0)
 
 
-def _exposure(view: View) -> Judged:
+def _exposure(view: View) -> Found:
     greys, top, clipped = view.greys, view.top, view.saturated
     high, ratio = greys.percentile(99.9), view.quality.facts["snr"]
     used = 100 * high / top if top else 0.0
@@ -176,64 +173,66 @@ def _exposure(view: View) -> Judged:
     if greys.high == greys.low:
         verdict = "no signal"
     bright = ("grey value of the brightest parts", high, "grey value")
-    more = (bright, ("largest grey value there can be", top, "grey value"), ("saturated pixels", clipped, "%"))
-    more += (("signal to noise", ratio, "times"),) if ratio is not None else ()
+    more: list[Fact] = [bright, ("largest grey value there can be", top, "grey value"), ("saturated pixels", clipped, "%")]
+    more += [("signal to noise", ratio, "times")] if ratio is not None else []
     clear = verdict == "underexposed" and ratio is not None and ratio >= 2 * _NOISY
-    says = _sentence("exposure", "underexposed, and yet clear") if clear else ""
-    figure = ("share of the range that is used", used, "%")
-    return Judged(verdict, figure, more, verdict, {"brightest_percentile": 99.9}, says=says)
+    says = str(table("quality")["says"]["exposure"]["underexposed, and yet clear"]) if clear else ""
+    figure, how = ("share of the range that is used", used, "%"), {"brightest_percentile": 99.9}
+    return _judged("exposure", verdict, figure, *more, how=how, value=verdict, says=says)
 
 
-def _noise(view: View) -> Judged:
+def _noise(view: View) -> Found:
     full = view.tiles[~view.tiles["empty"]]
     how = {"method": "Immerkær's mask, median of the tiles", "tiles": len(view.tiles)}
     figure = ("noise", float(view.tiles["noise_sd"].median()), "grey value")
     if not len(full) or view.quality.facts["snr"] is None:
-        return Judged("nothing but noise", figure, found=how)
+        return _judged("noise", "nothing but noise", figure, how=how)
     ratio = float(full["snr"].median())
-    return Judged("noisy" if ratio < _NOISY else "low noise", figure, (("signal to noise", ratio, "times"),), ratio, how)
+    verdict, more = "noisy" if ratio < _NOISY else "low noise", ("signal to noise", ratio, "times")
+    return _judged("noise", verdict, figure, more, how=how, value=ratio, unit="times")
 
 
-def _contrast(view: View) -> Judged:
+def _contrast(view: View) -> Found:
     low, high = view.greys.percentile(1), view.greys.percentile(99)
     percent = 100 * (high - low) / (high + low) if low >= 0 and high > 0 else 100.0 if high > low else 0.0
     verdict = "low" if percent < _FLAT else "moderate" if percent < 3 * _FLAT else "high"
     more = (("grey value of the darkest parts", low, "grey value"), ("grey value of the brightest parts", high, "grey value"))
-    return Judged(verdict, ("contrast", percent, "%"), more, found={"method": "difference over sum", "percentiles": [1, 99]})
+    how = {"method": "difference over sum", "percentiles": [1, 99]}
+    return _judged("contrast", verdict, ("contrast", percent, "%"), *more, how=how)
 
 
-def _background(view: View) -> Judged:
+def _background(view: View) -> Found:
     tiles, uneven = view.light.table, view.uneven
     figure = ("background", float(tiles["background"].median()), "grey value")
     how = {"method": "background of each tile", "tiles": len(tiles)}
     if uneven is None:
-        return Judged("not to be judged", figure, found=how)
-    more = (("unevenness of the background", uneven, "%"),)
-    return Judged("uneven" if uneven > _UNEVEN else "even", figure, more, found=how)
+        return _judged("background", "not to be judged", figure, how=how)
+    more = ("unevenness of the background", uneven, "%")
+    return _judged("background", "uneven" if uneven > _UNEVEN else "even", figure, more, how=how)
 
 
-def _evenness(view: View) -> Judged:
+def _evenness(view: View) -> Found:
     uneven, corners = view.uneven, dark_corners(view.seen)
     how = {"method": "smooth surface through the background of the tiles", "tiles": len(view.light.table)}
     if corners.names:
-        names, weaker = ", ".join(corners.names), ("unevenness of the light", 100 * (1 - corners.ratio), "%")
-        return Judged("dark corners", weaker, (("dark corners", names, ""),), False, how)
+        weaker, names = ("unevenness of the light", 100 * (1 - corners.ratio), "%"), ("dark corners", ", ".join(corners.names))
+        return _judged("evenness", "dark corners", weaker, names, how=how, value=False)
     if uneven is None:
         raise EvidenceError("too little free background shows to judge how even the light is; an empty field would tell")
     verdict = "uneven" if uneven > _UNEVEN else "even"
-    return Judged(verdict, ("unevenness of the light", uneven, "%"), (), verdict == "even", how)
+    return _judged("evenness", verdict, ("unevenness of the light", uneven, "%"), how=how, value=verdict == "even")
 
 
-def _things(view: View, things: list[tuple[str, Box]], what: str, how: Mapping[str, Any]) -> Judged:
+def _things(aspect: str, view: View, things: list[tuple[str, Box]], what: str, how: Mapping[str, Any]) -> Found:
     """Things that do not belong there: each once by name, with its place."""
-    named = list(dict(reversed(things)).items())[::-1][:_NAMED]
-    more: list[tuple[str, Value, str]] = []
-    for k, (name, box) in enumerate(named, 1):
+    more: list[Fact] = []
+    for k, (name, box) in enumerate(list(dict(reversed(things)).items())[::-1][:_NAMED], 1):
         y, x = (min((box[i] + box[i + 2]) / 2, n - 1) for i, n in zip((1, 0), view.img.plane_shape, strict=True))
-        more += [(f"{what}, number {k}", name, ""), (f"place, number {k}", place_words(view.img, y, x), "")]
-    parts = listed([f"{{{2 * k + 2}.value}} ({{{2 * k + 3}.value}})" for k in range(len(named))])
-    figure, says = (f"number of {what}s", float(len(things)), "count"), f"I see {parts}{{where}}." if parts else ""
-    return Judged("found" if things else "none", figure, tuple(more), bool(things), how, tuple(things[:_BOXES]), says)
+        more += [(f"{what}, number {k}", name), (f"place, number {k}", place_words(view.img, y, x))]
+    parts = listed([f"{{{k}.value}} ({{{k + 1}.value}})" for k in range(2, 2 + len(more), 2)])
+    boxes = ((f"box, number {k}", box, "px") for k, (_, box) in enumerate(things[:_BOXES], 1))
+    figure, says = (f"number of {what}s", len(things), "count"), f"I see {parts}{{where}}." if parts else ""
+    return _judged(aspect, "found" if things else "none", figure, *more, *boxes, how=how, value=bool(things), says=says)
 
 
 def _marked(view: View) -> list[tuple[str, Box]]:
@@ -247,70 +246,68 @@ def _at_edges(view: View) -> list[tuple[str, Box]]:
     return found + [(f"a dark {name} corner", view.moved((r.x0, r.y0, r.x1, r.y1))) for name, r in corners.items()]
 
 
-def _marks(view: View) -> Judged:
+def _marks(view: View) -> Found:
     how = {"method": "straight lines, colours no stain has, black things", "looked_for": list(table("quality")["called"])}
-    return _things(view, _marked(view), "mark", how)
+    return _things("marks", view, _marked(view), "mark", how)
 
 
-def _edges(view: View) -> Judged:
+def _edges(view: View) -> Found:
     how = {"method": "dark rows near an edge and dark corners, against the middle of the picture"}
-    return _things(view, _at_edges(view), "thing at the edge", how)
+    return _things("edges", view, _at_edges(view), "thing at the edge", how)
 
 
-def _artefacts(view: View) -> Judged:
+def _artefacts(view: View) -> Found:
     lines = [("a seam, as stitching leaves", view.moved(box)) for box in seams_of(view.part).boxes]
     how = {"looked_for": ["marks", "debris", "dark bands", "dark corners", "seams"]}
-    return _things(view, [*_marked(view), *_at_edges(view), *lines], "artefact", how)
+    return _things("artefacts", view, [*_marked(view), *_at_edges(view), *lines], "artefact", how)
 
 
-def _stitching(view: View) -> Judged:
-    seams = seams_of(view.part)
-    boxes = tuple((f"seam, number {k}", view.moved(box)) for k, box in enumerate(seams.boxes, 1))
-    how = {"method": "steps between neighbouring rows and columns, against those of all others"}
-    more = (("largest jump", 100 * seams.jump, "%"),) if boxes else ()
-    figure, found = ("number of seams", float(len(boxes)), "count"), {**how, "step_in_deviations": round(seams.strongest, 1)}
-    return Judged("found" if boxes else "none", figure, more, bool(boxes), found, boxes)
+def _stitching(view: View) -> Found:
+    seams, method = seams_of(view.part), "steps between neighbouring rows and columns, against those of all others"
+    boxes = [(f"box, seam, number {k}", view.moved(box), "px") for k, box in enumerate(seams.boxes, 1)]
+    more, figure = [("largest jump", 100 * seams.jump, "%")] if boxes else [], ("number of seams", len(boxes), "count")
+    how, verdict = {"method": method, "step_in_deviations": round(seams.strongest, 1)}, "found" if boxes else "none"
+    return _judged("stitching", verdict, figure, *more, *boxes, how=how, value=bool(boxes))
 
 
-def _halos(view: View) -> Judged:
+def _halos(view: View) -> Found:
     halo, name = halo_of(view.seen), "brightness of the rims above the background"
     how = {"method": "brightness around dark bodies, against the background"}
     how |= {"share_of_dark_bodies_percent": round(100 * halo.covered, 1)}  # type: ignore[dict-item]
     if view.quality.facts["snr"] is None or halo.noise:
-        return Judged("none", (name, 0.0, "%"), (), False, how, says=_sentence("halos", "nothing but noise"))
+        says = str(table("quality")["says"]["halos"]["nothing but noise"])
+        return _judged("halos", "none", (name, 0.0, "%"), how=how, value=False, says=says)
     found = halo.percent >= _HALO
-    return Judged("found" if found else "none", (name, halo.percent, "%"), (), found, how)
+    return _judged("halos", "found" if found else "none", (name, halo.percent, "%"), how=how, value=found)
 
 
-def _overall(view: View) -> Judged:
+def _overall(view: View) -> Found:
     checks = {"focus": _focus(view), "saturation": _saturation(view), "exposure": _exposure(view), "noise": _noise(view)}
     with suppress(EvidenceError):  # where no background shows, the light is not judged
         checks["evenness"] = _evenness(view)
-    verdicts = {name: judged.verdict for name, judged in checks.items()}
+    figures = {name: judged.measured[0] for name, judged in checks.items()}
+    verdicts = {name: str(judged.measured[1].value) for name, judged in checks.items()}
     bad = {name: table("quality")["problem"][name].get(verdict, "") for name, verdict in verdicts.items()}
-    if verdicts["exposure"] == "overexposed" or view.img.rgb or checks["saturation"].figure[1] < _CLIPPED:
+    if verdicts["exposure"] == "overexposed" or view.img.rgb or figures["saturation"].number < _CLIPPED:
         bad["saturation"] = ""
     if verdicts["exposure"] == "underexposed" and verdicts["noise"] == "low noise":
         bad["exposure"] = ""  # dark, and yet well above the noise
     if verdicts["focus"] == "not to be judged":
         bad["noise"] = ""
     problems = [why for why in bad.values() if why]
-    more: tuple[tuple[str, Value, str], ...] = tuple(checks[name].figure for name in ("focus", "saturation", "noise"))
-    figure = ("checks passed", float(len(checks) - len(problems)), "count")
+    more = ((m.quantity, m.value, m.unit) for m in (figures[name] for name in ("focus", "saturation", "noise")))
+    figure = ("checks passed", len(checks) - len(problems), "count")
     says = f"Look before you measure{{where}}: {listed(problems)}." if problems else ""
-    return Judged("with problems" if problems else "fit to be measured", figure, more, not problems, verdicts, says=says)
+    verdict = "with problems" if problems else "fit to be measured"
+    return _judged("overall", verdict, figure, *more, how=verdicts, value=not problems, says=says)
 
 
-ASPECTS: Mapping[str, Callable[[View], Judged]] = {
+ASPECTS: Mapping[str, Callable[[View], Found]] = {
     "overall": _overall, "focus": _focus, "saturation": _saturation, "exposure": _exposure, "noise": _noise,
     "contrast": _contrast, "background": _background, "artefacts": _artefacts, "marks": _marks, "halos": _halos,
     "edges": _edges, "evenness": _evenness, "stitching": _stitching,
 }  # fmt: skip
 _ALL_PLANES = {w: axis for axis, words in PLANES.items() for w in (axis, *words)} | {"depth": "z"}
-
-
-def _sentence(aspect: str, verdict: str) -> str:
-    return str(table("quality")["says"][aspect][verdict])
 
 
 @measurement("quality")
@@ -329,14 +326,7 @@ def quality(scene: Scene, aspect: str = "overall", *, where: Node = None, channe
         return _sharpest(img, every or "z", named)
     if every is not None:
         raise EvidenceError(f"slices are compared by focus; for {key} ask for one of them, or each of them")
-    judged = ASPECTS[key](View(one_plane(img), place_of(where, scene, evaluate), named))
-    name, figure, unit = judged.figure
-    head = Measurement(name, int(figure) if unit == "count" else figure, unit, found={**judged.found, "aspect": key})
-    rest = facts(judged.found, (f"verdict on {key}", judged.verdict), *judged.more)
-    names = [f"box, {n}" if n.startswith("seam") else f"box, number {k}" for k, (n, _) in enumerate(judged.boxes, 1)]
-    boxes = facts(judged.found, *((n, box, "px") for n, (_, box) in zip(names, judged.boxes, strict=True)))
-    unit_of = None if judged.value is None else "times" if key == "noise" else ""
-    return Found((head, *rest, *boxes), judged.says or _sentence(key, judged.verdict), judged.value, unit_of)
+    return ASPECTS[key](View(one_plane(img), place_of(where, scene, evaluate), named))
 
 
 def _sharpest(img: MicroImage, axis: str, channel: str | None) -> Found:
@@ -347,12 +337,8 @@ def _sharpest(img: MicroImage, axis: str, channel: str | None) -> Found:
     channel = channel or (None if flat.rgb or "c" not in flat.axes else flat.channels[0].name)
     best = best_focus(flat, axis=axis, channel=channel)  # type: ignore[arg-type]
     (one, many), sharp = PLANES[axis], int(best.table["in_focus"].sum())
-    rows = facts(
-        {"method": "variance of the Laplacian, less what noise adds", "axis": axis, "channel": channel or "all"},
-        (f"sharpest {one}", best.index + 1, ""),
-        (f"number of {many}", len(best.table), "count"),
-        (f"{many} in focus", sharp, "count"),
-    )
+    how = {"method": "variance of the Laplacian, less what noise adds", "axis": axis, "channel": channel or "all"}
+    number, focused = (f"number of {many}", len(best.table), "count"), (f"{many} in focus", sharp, "count")
     shown = best.table.assign(**{one: best.table["index"] + 1}).set_index(one)[["score", "in_focus"]]
     says = "sharpest" if sharp <= 1 else "sharp_ones"
-    return Found(rows, says, table=shown, more={"one": one, "many": many})
+    return Found.of(how, (f"sharpest {one}", best.index + 1), number, focused, says=says, table=shown, one=one, many=many)

@@ -1,5 +1,5 @@
-"""What is seen: the kind of picture, which of some choices fits, shapes, and other pictures like it; see also colours and
-captions."""
+"""What is seen: the kind of picture, what type objects are, shapes, other pictures like it; and captions, composed of what was
+measured and recognised."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ...analysis.quality import quality
 from ...analysis.white_cells import kind as kind_of_nucleus
 from ...analysis.white_cells import nucleus
 from ...analysis.whole import whole
 from ...data.region import Region
-from ...errors import EvidenceError
+from ...errors import EvidenceError, MicroNBError
 from ...models.ontology import ontology
 from ...models.wording import plural
 from ..words.tables import listed, table
-from .choosing import SHAPES, by_shape, by_words, shape_of, usual_shape
+from .choosing import SHAPES, by_shape, by_words, packed, shape_of, usual_shape
 from .colours import Appearance, look, recognised
-from .conditions import by_look
 from .evaluation import selection
-from .eyes import FLOOR, concept_of
-from .finding import everything
-from .measurement import Measurement, facts
+from .eyes import FLOOR, concept_of, everything
+from .measurement import Measurement
+from .objects import covered
 from .quantities import box
 from .registry import measurement
 from .results import Found
 from .scene import Scene
+from .selecting import by_look
 from .selection import Selection
 
 What = Literal["modality", "stain", "specimen", "organism", "magnification", "all"]
@@ -33,6 +34,8 @@ _SPECIES = ("yeast culture", "bacteria culture", "Drosophila", "C. elegans", "ze
 _OBJECTIVES, _CAMERA_UM = (2.5, 4, 5, 10, 20, 40, 63, 100), 6.5
 _MARGIN = 0.15  # around a white cell, of its size
 _CHOICE = "give me the choice between some kinds, or ask for the shape"
+_LISTED = 4
+_COUNTED = ("smear", "section", "culture", "monolayer", "plate", "assay", "leaf", "stem")
 
 
 @measurement("recognise")
@@ -44,8 +47,7 @@ def recognise(what: What = "all", *, scene: Scene) -> Found:
     seen, picture = recognised(scene), look(scene)
     if what == "organism":
         return _organism(seen.get("specimen"))
-    kinds = ("modality", "stain", "specimen") if what == "all" else (what,)
-    given = [seen[k] for k in kinds if k in seen]
+    given = [seen[k] for k in (("modality", "stain", "specimen") if what == "all" else (what,)) if k in seen]
     like = Measurement("consistent with", picture.likeness, found={"background": picture.background})
     if not given and what == "stain":
         return _stain_by_colour(picture, like)
@@ -63,32 +65,28 @@ def _stain_by_colour(picture: Appearance, like: Measurement) -> Found:
     stains = table("looks")["stain"]
     told = [stains[c] for c in picture.main if c in stains] if picture.coloured else []
     if not told:
-        why, remedy = (
-            "the picture has no colours, so no stain can be told from it",
-            "the channel names or the protocol tell the dye",
-        )
-        return Found(declined=why, remedy=remedy)
-    found = {"source": "colours of common stains in transmitted light"}
-    main = facts(found, ("main colours", " and ".join(picture.main)))
-    return Found((*main, like), "stain", more={"told": " while ".join(told)})
+        why = "the picture has no colours, so no stain can be told from it"
+        return Found(declined=why, remedy="the channel names or the protocol tell the dye")
+    how = {"source": "colours of common stains in transmitted light"}
+    return Found.of(how, ("main colours", " and ".join(picture.main)), like, says="stain", told=" while ".join(told))
 
 
 def _organism(specimen: Measurement | None) -> Found:
     if specimen is None or specimen.value not in _SPECIES:
         why = "I have not learned to tell species apart from pictures, so I cannot name the organism"
         return Found(declined=why, remedy=_CHOICE)
-    return Found(facts(specimen.found, ("organism", str(specimen.value).removesuffix(" culture"))), "likely")
+    return Found.of(specimen.found, ("organism", str(specimen.value).removesuffix(" culture")), says="likely")
 
 
 def _magnification(scene: Scene) -> Found:
     """As recorded; else what the size of something known suggests."""
     recorded = scene.told.get("magnification") or scene.image.metadata.get("magnification")
     if recorded:
-        return Found(facts({"from": "metadata"}, ("magnification", str(recorded))), "recorded")
+        return Found.of({"from": "metadata"}, ("magnification", str(recorded)), says="recorded")
     pixel, how = _pixel_um(scene)
     nearest = min(_OBJECTIVES, key=lambda m: abs(np.log(m / (_CAMERA_UM / pixel))))
     camera = Measurement("camera pixel taken", _CAMERA_UM, "um")
-    return Found((*facts(how, ("objective, about", nearest), ("pixel size", pixel, "um")), camera), "magnification")
+    return Found.of(how, ("objective, about", nearest), ("pixel size", pixel, "um"), camera, says="magnification")
 
 
 def _pixel_um(scene: Scene) -> tuple[float, dict[str, Any]]:
@@ -112,14 +110,14 @@ def classify(objects: Selection | None = None, *, into: Any = None, scene: Scene
     decides, else by the model."""
     choices = [str(c) for c in into] if isinstance(into, tuple | list) else [str(into)] if into else []
     if objects is not None and concept_of(objects.kind) == "white blood cell" and objects.image.rgb:
-        return leukocyte(objects)
+        return _leukocyte(objects)
     if len(choices) > 1:
         found = by_shape(objects, choices) if objects is not None else None
         return found or by_words(objects, choices, scene)
     return _kind_of(objects, scene) if objects is not None else _picture(scene)
 
 
-def leukocyte(objects: Selection) -> Found:
+def _leukocyte(objects: Selection) -> Found:
     """What the nucleus of a white cell is consistent with: the largest of them, by its segments, its share of the cell, and
     the rest's stain."""
     objects.need_some()
@@ -131,15 +129,10 @@ def leukocyte(objects: Selection) -> Found:
     if found is None:
         raise EvidenceError("the nucleus of the white cell does not stand out, so its type cannot be judged")
     name, why = kind_of_nucleus(found)
-    measured = facts(
-        {"source": "B. J. Bain, Blood Cells: A Practical Guide, 5th ed.", "label": int(row["label"])},
-        ("type of the white cell", name),
-        ("reason", why),
-        ("segments of the nucleus", found.segments, "count"),
-        ("share of the cell that is nucleus", 100 * found.share, "%"),
-        ("box", box(row), "px"),
-    )
-    return Found(measured, "white_cell")
+    how = {"source": "B. J. Bain, Blood Cells: A Practical Guide, 5th ed.", "label": int(row["label"])}
+    parts = (("segments of the nucleus", found.segments, "count"), ("share of the cell that is nucleus", 100 * found.share, "%"))
+    rows_ = (("type of the white cell", name), ("reason", why), *parts, ("box", box(row), "px"))
+    return Found.of(how, *rows_, says="white_cell")
 
 
 def _kind_of(objects: Selection, scene: Scene) -> Found:
@@ -150,19 +143,17 @@ def _kind_of(objects: Selection, scene: Scene) -> Found:
     objects.need_some()
     if scene.look.eyes == FLOOR or "name" not in objects.table:
         raise EvidenceError("without a trained model I outline objects but cannot tell kinds apart")
-    names = objects.table["name"].astype(str)
+    names, one = objects.table["name"].astype(str), len(objects) == 1
     counts = names[~names.isin(["", "object"])].value_counts()
-    one = len(objects) == 1
     if not len(counts):
         return Found(declined=f"I have no name for {'this' if one else 'these'}", remedy=_CHOICE)
-    kind, n = str(counts.index[0]), int(counts.iloc[0])
-    numbers = ((f"number of {plural(kind)}", n, "count"), ("number looked at", len(objects), "count"))
-    rows, shape = facts(objects.found, ("most frequent kind", kind), *numbers), usual_shape(objects)
+    kind, n, shape = str(counts.index[0]), int(counts.iloc[0]), usual_shape(objects)
     narrow = by_look(kind, said, *([f"{shape} {kind}"] if shape != "round" else []))
-    rows, also = (*rows, *([_look_of(narrow)] if narrow else [])), ""
-    if narrow:
-        also = f" Such a look, {{3.value}}, is that of {plural(narrow)}."
-    return Found(rows, "one" if one else "kinds", more={"kind": f"a {kind}", "many": plural(kind), "also": also})
+    rows = [("most frequent kind", kind), (f"number of {plural(kind)}", n, "count"), ("number looked at", len(objects), "count")]
+    looks = [_look_of(narrow)] if narrow else []
+    also = f" Such a look, {{3.value}}, is that of {plural(narrow)}." if narrow else ""
+    says = "one" if one else "kinds"
+    return Found.of(objects.found, *rows, *looks, says=says, kind=f"a {kind}", many=plural(kind), also=also)
 
 
 def _look_of(kind: str) -> Measurement:
@@ -174,7 +165,7 @@ def _picture(scene: Scene) -> Found:
     one = seen.get("specimen") or seen.get("modality")
     if one is None:
         return Found(declined="I do not recognise what kind of picture this is", remedy="give me the choice between some kinds")
-    return Found(facts(one.found, ("kind of picture", one.value)), "likely")
+    return Found.of(one.found, ("kind of picture", one.value), says="likely")
 
 
 @measurement("shape")
@@ -184,17 +175,11 @@ def shape(objects: Selection) -> Found:
     whole = objects.whole if len(objects.whole) else objects
     whole.need_some()
     words, word = shape_of(whole), usual_shape(whole)
-    ratio, roundness, solidity = (float(np.nanmedian(whole.finite(q)[0])) for q in ("aspect_ratio", "roundness", "solidity"))
-    rows = facts(
-        {**objects.found, "shapes": {w: words.count(w) for w in SHAPES if w in words}},
-        ("shape", word),
-        ("median ratio of length to width", ratio),
-        ("median roundness", roundness),
-        ("median solidity", solidity),
-        ("whole objects looked at", len(whole), "count"),
-        (f"number that are {word}", words.count(word), "count"),
-    )
-    return Found(rows, "one" if len(objects) == 1 else "is")
+    medians = {"ratio of length to width": "aspect_ratio", "roundness": "roundness", "solidity": "solidity"}
+    rows = ((f"median {name}", float(np.nanmedian(whole.finite(q)[0]))) for name, q in medians.items())
+    number, same = ("whole objects looked at", len(whole), "count"), (f"number that are {word}", words.count(word), "count")
+    how = {**objects.found, "shapes": {w: words.count(w) for w in SHAPES if w in words}}
+    return Found.of(how, ("shape", word), *rows, number, same, says="one" if len(objects) == 1 else "is")
 
 
 @measurement("similar")
@@ -222,4 +207,100 @@ def _searched(query: Any, words: str, scene: Scene) -> Found:
         return Found(declined=f"nothing in the collection is like {words}")
     best, score = str(result["path"].iloc[0]), float(result["score"].iloc[0])
     rows = (("pictures listed", len(result), "count"), ("best match", best), ("score of the best", score))
-    return Found(facts({"index": str(index.folder)}, *rows), "is", best, "", table=result, more={"words": words})
+    return Found.of({"index": str(index.folder)}, *rows, says="is", value=best, unit="", table=result, words=words)
+
+
+@measurement("describe")
+def describe(objects: Selection | None = None, *, scene: Scene) -> Found:
+    """A caption of the image in two or three sentences: the kind of picture, its colours, kinds and counts, size and
+    condition; or of objects."""
+    if objects is not None:
+        return _of_objects(objects, scene)
+    caption = _Caption(scene)
+    said = (caption.setting(), caption.contents(), caption.condition())
+    return Found(tuple(caption.measured), " ".join(s for s in said if s))
+
+
+class _Caption:
+    """Sentences under construction, and the facts that they state."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.measured: list[Measurement] = []
+
+    def place(self, fact: Measurement, path: str = ".value") -> str:
+        """A fact joined, and its place in a template."""
+        self.measured.append(fact)
+        return f"{{{len(self.measured) - 1}{path}}}"
+
+    def setting(self) -> str:
+        """The kind of picture, its specimen, stain and colours."""
+        seen, picture = recognised(self.scene), look(self.scene)
+        like = Measurement("consistent with", picture.likeness)
+        shown = self.place(seen.get("modality", like))
+        lead = f"This looks like {_a(str(seen['modality'].value))}{shown} picture" if "modality" in seen else ""
+        lead = lead or f"By its look this is consistent with {shown}"
+        if "specimen" in seen:
+            name = str(seen["specimen"].value)
+            counted = name.rsplit(" ", 1)[-1] in _COUNTED  # nothing stands before "human" or "cultured cells"
+            lead += f" of {_a(name) if counted else ''}{self.place(seen['specimen'])}"
+        if "stain" in seen:
+            stained = ", with a" if str(seen["stain"].value).endswith("stain") else ", stained with"
+            lead += f"{stained} {self.place(seen['stain'])}"
+        colours = f"mainly {' and '.join(picture.main)}" if picture.coloured else f"on a {picture.background} background"
+        return f"{lead}, {colours}."
+
+    def contents(self) -> str:
+        """The kinds there are, how many, and how large."""
+        counted = _counted(self.scene)
+        if not counted:
+            return "No single objects stand out."
+        numbers = {k if n == 1 else plural(k): Measurement(f"number of {plural(k)}", n, "count") for k, n in counted}
+        parts, kind = listed([f"{self.place(number)} {words}" for words, number in numbers.items()]), counted[0][0]
+        try:
+            found = selection(kind, self.scene)
+            sizes, unit, _ = found.finite("diameter")
+            shape = Measurement("shape", usual_shape(found))
+            full = packed(covered(found).number / 100)
+        except MicroNBError:
+            return f"It shows {parts}."
+        across = Measurement(f"median diameter of {plural(kind)}", float(np.median(sizes)), unit)
+        return f"It shows {parts}, {full}; a typical {kind} is {self.place(across, '')} across and {self.place(shape)}."
+
+    def condition(self) -> str:
+        """What is technically wrong with it, or that nothing is."""
+        try:
+            problems = [str(p) for p in quality(self.scene.image).facts["problems"]]
+        except MicroNBError:
+            return ""
+        self.measured.append(Measurement("technical problems", len(problems), "count", found={"problems": problems}))
+        told = [self.place(Measurement("technical problem", p)) for p in problems]
+        if told:
+            return f"Look at its quality before you measure: {' and '.join(told)}."
+        return "Technically nothing stands out against measuring it."
+
+
+def _a(noun: str) -> str:
+    return "an " if noun[0] in "aeiou" else "a "
+
+
+def _counted(scene: Scene) -> list[tuple[str, int]]:
+    """Kinds and how many of each, as named with the whole picture in mind, else one by one; else all objects."""
+    objects, eyes = selection("object", scene), scene.look.eyes
+    for rows in [objects.table] if eyes == FLOOR else [everything(scene.image, eyes).table, objects.table]:
+        counts = rows["name"].astype(str).value_counts().to_dict() if "name" in rows else {}
+        kinds = [(str(k), int(n)) for k, n in counts.items() if k not in ("", "object")][:_LISTED]
+        if kinds:
+            return kinds
+    n = int(objects.number.number)
+    return [("object", n)] if n else []
+
+
+def _of_objects(objects: Selection, scene: Scene) -> Found:
+    """Number, size, shape and colour of objects."""
+    objects.need_some()
+    sizes, unit, _ = objects.finite("diameter")
+    size, form = ("median diameter", float(np.median(sizes)), unit), ("shape", usual_shape(objects))
+    tints = look(scene).shares(objects.filled()) if look(scene).coloured and objects.drawn is None else {}
+    colour, says = f" and {next(iter(tints))}" if tints else "", "one" if len(objects) == 1 else "objects"
+    return Found.of(objects.found, objects.n(), size, form, says=says, colour=colour)

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Any
+
+import pandas as pd
 
 from ...errors import EvidenceError
 from ..language import Call, Node
 from ..language.forms import as_objects, kind_of, objects_at, of_kind, with_objects
-from .measurement import Measurement, Value
+from .measurement import Fact, Measurement, Value, facts
 from .registry import Measure
 from .scene import Scene
 from .selection import Selection
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,28 @@ class Found:
     declined: str | None = None
     remedy: str | None = None
     more: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        how: Mapping[str, Any],
+        /,
+        *rows: Fact | Measurement,
+        says: str | None = None,
+        value: Value = None,
+        unit: str | None = None,
+        shown: Selection | None = None,
+        table: pd.DataFrame | None = None,
+        more: Mapping[str, str] | None = None,
+        **words: str,
+    ) -> Found:
+        """Facts ``(quantity, value, unit, interval)`` that were all found in one way, the main one first; further words are
+        those for the template.
+
+        >>> Found.of({"seed": 0}, ("radius", 2.5, "um"), says="is", of="them").measured[0].found
+        {'seed': 0}
+        """
+        return cls(facts(how, *rows), says, value, unit, shown, table, more={**(more or {}), **words})
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
-"""``Scene``: what expressions are evaluated on: the images, the eyes, the marked place, and what was agreed before."""
+"""``Scene``: what expressions are evaluated on: the images, the eyes, the marked place, and what was agreed before; ``Place``:
+where in an image."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,12 +15,20 @@ from ...data.region import Region
 from ...errors import AxesError, EvidenceError
 from ...tiles.objects import Objects
 from ..language import Call, Node
-from .eyes import FLOOR, resolve
-from .finding import Look
+from ..words.phrases import place_phrase
+from ..words.tables import table
+from .eyes import FLOOR, Look, resolve
+from .quantities import pixel_um
 
 PLANES = {"z": ("slice", "slices"), "t": ("frame", "frames")}
 """What planes along an axis are called, one and several."""
-_ORDER = {"first": 0, "second": 1, "third": 2, "fourth": 3, "last": -1}
+ORDER = {"first": 1, "second": 2, "third": 3, "fourth": 4}
+_RIM = 0.15
+"""The border, where it is a place: this share of the image's shorter side, all around."""
+_PARTS = (
+    "left half", "right half", "top half", "bottom half", "top left", "top right", "bottom left", "bottom right", "center",
+    "whole image",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -70,8 +80,7 @@ class Scene:
     @property
     def pixel_um(self) -> float | None:
         """µm per pixel; None where it is not known."""
-        img = self.open_image
-        return float(np.sqrt(img.pixel_size["y"] * img.pixel_size["x"])) if img is not None and img.pixel_size else None
+        return pixel_um(self.open_image.pixel_size) if self.open_image is not None else None
 
     @property
     def pixel(self) -> tuple[float, str]:
@@ -95,7 +104,9 @@ class Scene:
             if asked in (name.lower(), stem):
                 return name
         now = names.index(self.about) if self.about in names else 0
-        at = {**_ORDER, "this": now}.get(asked, int(asked) - 1 if asked.isdigit() else None)
+        at = {**{word: k - 1 for word, k in ORDER.items()}, "last": -1, "this": now}.get(asked)
+        if asked.isdigit():
+            at = int(asked) - 1
         if asked in ("other", "other one", "the other") and len(names) == 2 and self.about in names:
             at = 1 - now
         if at is not None and -len(names) <= at < len(names):
@@ -143,3 +154,116 @@ def need_planes(img: MicroImage, axis: str) -> None:
     """Refuses an image without planes along ``"z"`` or ``"t"``."""
     if axis not in img.axes:
         raise AxesError(f"{img.name} has no {PLANES[axis][1]} in {'z' if axis == 'z' else 'time'}: it is a single plane")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to look: a region of the image, or a mask over its pixels; neither for the whole image.
+
+    Attributes
+    ----------
+    region : a box or polygon; None where the place is no region.
+    mask : ``(y, x)`` booleans; None where it is a region.
+    words : how it is called in a sentence, e.g. ``"in the left half"``.
+    """
+
+    region: Region | None = None
+    mask: np.ndarray | None = None
+    words: str = ""
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it is the whole image."""
+        return self.region is None and self.mask is None
+
+    def holds(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Which points ``(n,)``, in pixels, lie in it."""
+        inside = self.region.contains(y, x) if self.region is not None else np.ones(np.shape(y), bool)
+        return inside if self.mask is None else np.asarray(inside & at_points(self.mask, y, x))
+
+    def block(self, rows: slice, cols: slice) -> np.ndarray:
+        """Which pixels of a block within its box lie in it, by their centres."""
+        inside = np.ones((rows.stop - rows.start, cols.stop - cols.start), bool)
+        if self.region is not None and self.region.polygon is not None:
+            y, x = np.mgrid[rows, cols]
+            inside = self.region.contains(y.ravel() + 0.5, x.ravel() + 0.5).reshape(inside.shape)
+        return inside if self.mask is None else inside & self.mask[rows, cols]
+
+    def over(self, img: MicroImage) -> np.ndarray:
+        """``(y, x)``, true where it is."""
+        plane = np.zeros(img.plane_shape, bool)
+        rows, cols = pixel_box(img, self.region)
+        plane[rows, cols] = self.block(rows, cols)
+        return plane
+
+    def __and__(self, other: Place) -> Place:
+        """Where both are; boxes are cut with one another."""
+        masks = [m for m in (self.mask, other.mask) if m is not None]
+        mask = np.logical_and.reduce(masks) if masks else None
+        words = " and ".join(w for w in (self.words, other.words) if w)
+        a, b = self.region, other.region
+        if a is None or b is None:
+            return Place(a or b, mask, words)
+        name = f"{a.name or ''} {b.name or ''}".strip() or None
+        region = Region(max(a.y0, b.y0), max(a.x0, b.x0), min(a.y1, b.y1), min(a.x1, b.x1), name=name)
+        return Place(region, mask, words)
+
+
+ANYWHERE = Place()
+
+
+def at_points(plane: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Values of a plane ``(y, x)`` at points, the nearest within it."""
+    rows, cols = (np.clip(np.round(v).astype(int), 0, n - 1) for v, n in zip((y, x), plane.shape, strict=True))
+    return np.asarray(plane[rows, cols])
+
+
+def pixel_box(img: MicroImage, region: Region | None) -> tuple[slice, slice]:
+    """``(y, x)`` slices of the pixels whose centres lie in the region's box, so that two halves add up to the whole."""
+    if region is None:
+        return slice(0, img.plane_shape[0]), slice(0, img.plane_shape[1])
+    place = region.to("px", img.pixel_size).clip(img.plane_shape)
+    top, left, bottom, right = (math.ceil(v - 0.5) for v in place.box)
+    return slice(top, max(bottom, top + 1)), slice(left, max(right, left + 1))
+
+
+def place_words(img: MicroImage, y: float, x: float) -> str:
+    """Where a point lies, in words of a three by three grid: ``"top left"``, ``"right"``, ``"center"`` ...
+
+    >>> import numpy as np, micro_nb as mnb
+    >>> img = mnb.open_image(np.zeros((90, 90), "uint8"))
+    >>> place_words(img, 10, 80), place_words(img, 45, 45)
+    ('top right', 'center')
+    """
+    height, width = img.plane_shape
+    row, col = ("top", "", "bottom")[min(int(3 * y / height), 2)], ("left", "", "right")[min(int(3 * x / width), 2)]
+    return f"{row} {col}".strip() or "center"
+
+
+def is_place(text: str) -> bool:
+    """Whether a text names a part of the image."""
+    return _plain(text) in {*_PARTS, "border", "this", "corners"}
+
+
+def named_place(text: str, scene: Scene) -> Place:
+    """A part of the image by its name."""
+    name, (height, width) = _plain(text), scene.image.plane_shape
+    if name == "this":
+        if scene.marked is None:
+            which = "draw one in the viewer, or say which part: the left half, the top right ..."
+            raise EvidenceError(f"no region is marked; {which}")
+        return Place(scene.marked.to("px", scene.image.pixel_size), None, place_phrase("this"))
+    if name in ("border", "corners"):
+        y, x = (np.minimum(np.arange(n), np.arange(n)[::-1]) for n in (height, width))  # pixels to the nearest edge
+        rim = int(_RIM * min(height, width))
+        sides = (y < rim)[:, None] | (x < rim) if name == "border" else (y < height // 4)[:, None] & (x < width // 4)
+        return Place(None, sides, place_phrase(name))
+    if name not in _PARTS:
+        raise EvidenceError(f"the image has no part called {text!r}; name a half, a quadrant, the center or the border, or a box")
+    return Place(Region.part(name, (height, width)), None, "" if name == "whole image" else place_phrase(name))
+
+
+def _plain(text: str) -> str:
+    """The plain name of a part: upper left is top left."""
+    name = text.lower().strip()
+    return str(table("looks")["place_alias"].get(name, name))

@@ -1,8 +1,11 @@
-"""Choosing the objects that ``obj(...)`` means: kind, channel, place, conditions, standing conditions, rank."""
+"""Choosing the objects that ``obj(...)`` means: kind, channel, place, conditions, standing conditions, rank; the places that
+``where=`` means; and which objects meet a condition: quantities against limits, the border, touching, colours, and looks, states
+and kinds in words: what a quantity decides or the model has learned, or an honest no."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,25 +13,35 @@ import numpy as np
 
 from ...data.image import MicroImage
 from ...data.region import Region
-from ...errors import EvidenceError
+from ...errors import EvidenceError, UnitsError
+from ...models.ontology import ontology
 from ...models.wording import plural
 from ...tiles.objects import Objects
+from ..knowledge.notes import likenesses, nearest
 from ..language import Call, Node
-from ..language.conditions import Color, Condition, parse_condition
-from .conditions import OPS, colour_channel, meeting
-from .eyes import FLOOR, concept_of, named
-from .finding import draw, find, is_large
-from .places import ANYWHERE, ON_PLANES, Place, drawn_place, is_place, named_place, near_place
-from .quantities import ALIASES, column
+from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
+from ..words.tables import table
+from .eyes import FLOOR, concept_of, draw, everything, find, is_large, knows, load, named
+from .quantities import ALIASES, QUANTITIES, Length, column, statistic
+from .quantities import named as called
 from .results import Evaluate
-from .scene import Scene
+from .scene import ANYWHERE, ORDER, Place, Scene, at_points, is_place, named_place
 from .selection import Selection
-from .units import Length
 
-_FILLS, _ALIKE = 0.08, 0.75
+OPS: Mapping[str, Callable[[np.ndarray, float], np.ndarray]] = {
+    ">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal, "==": np.isclose,
+}  # fmt: skip
+_MORE, _LESS, _OVAL = 1.5, 2 / 3, 2.5
+_FEW = 2**22  # pixels that tell the ground
+_LIKE = 0.85
+"""Likeness, a cosine, from which an unknown word for a look is taken for one that is known ("huge" for "big")."""
+_NEAR, _LONGEST, _LONGER = 0.65, 5, 0.03
+"""Likeness from which a few words are taken for the look of a kind; how many words at most; and what each more counts among
+several."""
+_ON_PLANES = ("z", "t", "well", "image")
+_FILLS, _UNIFORM = 0.08, 0.75
 """Outlines are plainly one kind of thing where they cover this share of the image and their diameters spread by no more than
 this share."""
-_ORDER = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 
 
 def place_of(node: Node, scene: Scene, evaluate: Evaluate) -> Place:
@@ -40,10 +53,10 @@ def place_of(node: Node, scene: Scene, evaluate: Evaluate) -> Place:
         return place
     if isinstance(node, str):
         return named_place(node, scene)
-    if node is None or node.name in ON_PLANES:
+    if node is None or node.name in _ON_PLANES:
         return ANYWHERE  # a plane or an image was chosen before: the scene looks at it
     if node.name in ("box", "point"):
-        return drawn_place(node, scene)
+        return _drawn(node, scene)
     if node.name in ("inside", "outside", "near"):
         return _related(node, scene, evaluate)
     return _result(node, scene, evaluate)
@@ -81,7 +94,10 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None) 
     img, kind, look = scene.image, call.args[0], scene.look
     if not isinstance(kind, str):
         raise EvidenceError(f"{call} names no kind of objects")
-    channel = _channel(call, img, condition)
+    if call.get("channel") is not None:
+        channel = channel_named(str(call.get("channel")), img)
+    else:  # the one shown in the colour that is asked for
+        channel = colour_channel(img, condition.name) if isinstance(condition, Color) else None
     told: dict[str, Any] = {"channel": channel} if channel else {}
     given = scene.given.get(scene.about or "")
     if given is None and (is_large(img) or look.tiles is not None):
@@ -97,13 +113,6 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None) 
     return every if place.everywhere else every.rows(place.holds(*every.centres))
 
 
-def _channel(call: Call, img: MicroImage, condition: Condition | None) -> str | None:
-    """The channel to look in: the one named, or the one shown in the colour that is asked for."""
-    if call.get("channel") is not None:
-        return channel_named(str(call.get("channel")), img)
-    return colour_channel(img, condition.name) if isinstance(condition, Color) else None
-
-
 def channel_named(text: str, img: MicroImage) -> str | None:
     """The channel that a text names: by its name, its number, or the colour it is shown in; None for colour pictures."""
     names = [c.name for c in img.channels]
@@ -113,7 +122,7 @@ def channel_named(text: str, img: MicroImage) -> str | None:
         return same
     if img.rgb and asked in ("red", "green", "blue"):
         return next((n for n in names if n.lower().startswith(asked[0])), None)
-    number = _ORDER.get(asked) or (int(asked) if asked.isdigit() else 0)
+    number = ORDER.get(asked) or (int(asked) if asked.isdigit() else 0)
     if 1 <= number <= len(names):
         return names[number - 1]
     near = [colour_channel(img, asked)] if colour_channel(img, asked) else []
@@ -139,10 +148,10 @@ def _refuse_unlearned(objects: Objects, kind: str, img: MicroImage) -> None:
     mostly, unknown = str(objects.made_by.get("mostly", "")), f"I have not learned to recognise {plural(kind)}"
     if mostly:
         raise EvidenceError(f"what I see here are {plural(mostly)}; {unknown}, so I cannot tell whether there are any")
-    across = column(objects.table, "equivalent_diameter")
-    scale = float(np.sqrt(img.pixel_size["y"] * img.pixel_size["x"])) if img.pixel_size else 1.0
-    covered = float(np.sum(np.pi / 4 * (across / scale) ** 2)) / (img.plane_shape[0] * img.plane_shape[1])
-    if len(across) < 2 or covered < _FILLS or float(np.std(across)) > _ALIKE * float(np.mean(across)):
+    across, size = column(objects.table, "equivalent_diameter"), img.pixel_size or {"y": 1.0, "x": 1.0}
+    field = img.plane_shape[0] * size["y"] * img.plane_shape[1] * size["x"]
+    covered = float(np.sum(np.pi / 4 * across**2)) / field
+    if len(across) < 2 or covered < _FILLS or float(np.std(across)) > _UNIFORM * float(np.mean(across)):
         raise EvidenceError(f"{unknown}, and what is outlined here is not plainly one kind of thing, so I would only guess")
 
 
@@ -152,7 +161,7 @@ def _at_point(found: Selection, point: Call) -> Selection:
     plane = found.label_plane()
     if not (0 <= y < plane.shape[0] and 0 <= x < plane.shape[1]):
         raise EvidenceError(f"{point} lies outside the image, which is {plane.shape[1]} by {plane.shape[0]} px")
-    return found.rows(found.table["label"].to_numpy(int) == int(plane[y, x]))
+    return found.rows(found.own == int(plane[y, x]))
 
 
 def _holding(found: Selection, relation: Call, evaluate: Evaluate) -> Selection:
@@ -161,17 +170,15 @@ def _holding(found: Selection, relation: Call, evaluate: Evaluate) -> Selection:
     match = re.fullmatch(r"\s*(>=|<=|==|>|<)?\s*(\d+)\s*", str(rest[0]) if rest else ">= 1")
     if match is None:
         raise EvidenceError(f'{relation} is not understood; write holding("spot", ">= 1")')
-    counts = held(found, select(inner, found.scene, evaluate))
-    at = counts[found.table["label"].to_numpy(int)] if len(found) else np.zeros(0)
-    return found.rows(OPS[match[1] or ">="](at, int(match[2])))
+    return found.rows(OPS[match[1] or ">="](held(found, select(inner, found.scene, evaluate)), int(match[2])))
 
 
 def held(holders: Selection, others: Selection) -> np.ndarray:
-    """How many of ``others`` have their centre in each label of ``holders``; indexed by label."""
+    """How many of ``others`` have their centre in each of ``holders``."""
     holders.need_all("what lies in each of them")
     labels = holders.label_plane()
-    at = (np.clip(np.round(v).astype(int), 0, n - 1) for v, n in zip(others.centres, labels.shape, strict=True))
-    return np.bincount(labels[tuple(at)], minlength=int(labels.max(initial=0)) + 1)
+    counts = np.bincount(at_points(labels, *others.centres), minlength=int(labels.max(initial=0)) + 1)
+    return np.asarray(counts[holders.own])
 
 
 def _ranked(found: Selection, call: Call) -> Selection:
@@ -181,8 +188,7 @@ def _ranked(found: Selection, call: Call) -> Selection:
         return found
     found.need_all("which of all objects that is")
     by, count = ALIASES.get(str(by), str(by)) if by is not None else "area", int(n) if isinstance(n, int | float) else 1
-    if not len(found):
-        raise EvidenceError(f"I find no {found.many} there, so none can be pointed at")
+    found.need_some(what="to point at")
     order = found.ranked(found.values(by)[0], str(call.get("order", "max")))
     if call.get("rank") is not True:
         return replace(found, table=found.table.iloc[order[:count]])
@@ -191,33 +197,59 @@ def _ranked(found: Selection, call: Call) -> Selection:
     return replace(found, table=found.table.iloc[order[count - 1 : count]])
 
 
+def _drawn(node: Call, scene: Scene) -> Place:
+    """``point(x, y)`` or ``box(x0, y0, x1, y1)``, in pixels."""
+    numbers = [float(v) for v in node.args if isinstance(v, int | float)]
+    if node.name == "point" and len(numbers) >= 2:
+        x, y = numbers[:2]
+        return Place(Region.around((y, x), 3.0, name=f"point ({x:g}, {y:g})"), None, f"at the point ({x:g}, {y:g})")
+    if node.name == "box" and len(numbers) == 4:
+        x0, y0, x1, y1 = numbers
+        region = Region(y0, x0, y1, x1, name=f"box {x0:g}, {y0:g}, {x1:g}, {y1:g}").clip(scene.image.plane_shape)
+        return Place(region, None, f"in the box from ({x0:g}, {y0:g}) to ({x1:g}, {y1:g})")
+    raise EvidenceError(f"{node} is no place; write point(x, y) or box(x0, y0, x1, y1) in pixels")
+
+
 def _related(node: Call, scene: Scene, evaluate: Evaluate) -> Place:
     """Inside, outside or near other objects, or a place."""
     inner, *more = node.args
     reach, img = str(more[0]) if more else str(node.get("within", "")), scene.image
     part, drawn = isinstance(inner, str) and is_place(inner), isinstance(inner, Call) and inner.name in ("point", "box")
     if node.name == "near" and reach and (part or drawn):
-        return near_place(place_of(inner, scene, evaluate), Length.read(reach), scene)
+        return _near_place(place_of(inner, scene, evaluate), Length.read(reach), img)
     if part or (isinstance(inner, Call) and inner.name in ("near", "inside", "box", "point")):
         inside = place_of(inner, scene, evaluate)
         words = f"outside {inside.words.removeprefix('in ')}" if part else f"not {inside.words}"
-        return inside.outside(img, words) if node.name == "outside" else inside
+        return Place(None, ~inside.over(img), words) if node.name == "outside" else inside
     others = select(inner, scene, evaluate)
-    mask = others.filled()
     if node.name == "near":
-        return _within(mask, others, reach, scene)
-    word = "in" if node.name == "inside" else "outside"
-    return Place(None, mask if node.name == "inside" else ~mask, f"{word} the {others.phrase()}")
+        return _near_objects(others, reach)
+    mask, word = (others.filled(), "in") if node.name == "inside" else (~others.filled(), "outside")
+    return Place(None, mask, f"{word} the {others.phrase()}")
 
 
-def _within(mask: np.ndarray, others: Selection, reach: str, scene: Scene) -> Place:
+def _near_place(place: Place, reach: Length, img: MicroImage) -> Place:
+    """Within a distance of the middle of a part, or of the pixels of the rim."""
+    pixels, words = reach.pixels(img.pixel_size, img.name), f"within {reach} of"
+    height, width = img.plane_shape
+    y, x = np.ogrid[0:height, 0:width]
+    if place.region is None:  # the rim: the distance to the nearest edge
+        away = np.minimum(np.minimum(y, height - 1 - y), np.minimum(x, width - 1 - x)) + 0.5
+        return Place(None, away <= pixels, f"{words} the edge of the image")
+    cy, cx = place.region.center
+    away = np.hypot(y + 0.5 - cy, x + 0.5 - cx)
+    return Place(None, away <= pixels, f"{words} {place.words.removeprefix('in ').removeprefix('at ')}")
+
+
+def _near_objects(others: Selection, reach: str) -> Place:
     """Within a distance of the outlines, those themselves left out; one typical diameter where none is given."""
     from scipy.ndimage import distance_transform_edt
 
+    mask, img = others.filled(), others.image
     sizes = others.values("diameter", "px")[0]
     length = Length.read(reach) if reach else Length(float(np.median(sizes)) if len(sizes) else 0.0, "px")
-    pixels, said = length.pixels(scene.image.pixel_size, scene.image.name), f"within {length} of" if reach else "near"
-    near = (distance_transform_edt(~mask) <= pixels) & ~mask if mask.any() else np.zeros_like(mask)
+    pixels, said = length.pixels(img.pixel_size, img.name), f"within {length} of" if reach else "near"
+    near = (distance_transform_edt(~mask) <= pixels) & ~mask if mask.any() else mask
     return Place(None, near, f"{said} the {others.phrase()}")
 
 
@@ -231,3 +263,200 @@ def _result(node: Call, scene: Scene, evaluate: Evaluate) -> Place:
         raise EvidenceError(f"{node} gives no place to look in")
     x0, y0, x1, y1 = boxes[0]
     return Place(Region(y0, x0, y1, x1, name="that place"), None, "in that place")
+
+
+def meeting(found: Selection, condition: Condition) -> Selection:
+    """The objects that meet a condition; words that were taken for others are kept in ``found["words_taken"]``."""
+    taken: dict[str, str] = {}
+    rows = found.rows(_meets(found, condition, taken))
+    told = {"words_taken": {**found.found.get("words_taken", {}), **taken}} if taken else {}
+    return replace(rows, found={**found.found, **told})
+
+
+def _meets(found: Selection, condition: Condition, taken: dict[str, str]) -> np.ndarray:
+    match condition:
+        case Both(parts, how):
+            masks = [_meets(found, part, taken) for part in parts]
+            return np.asarray(np.all(masks, axis=0) if how == "and" else np.any(masks, axis=0))
+        case Not(part):
+            return ~_meets(found, part, taken)
+        case Flag(name):
+            return _flagged(found, name)
+        case Comparison():
+            return _tested(found, condition, taken)
+        case Color(name):
+            return _coloured(found, name.lower(), taken)
+        case Is(text):
+            return _looks(found, text.lower().strip(), taken)
+
+
+def _flagged(found: Selection, name: str) -> np.ndarray:
+    if name == "border":
+        return found.table["touches_border"].to_numpy(bool)
+    if name == "touching":
+        return found.touching
+    stem = "max_intensity" if name == "saturated" else "std_intensity"
+    values = found.table[[c for c in found.table.columns if c.startswith(stem)]].to_numpy(float)
+    if name == "saturated":
+        return np.asarray(values.max(axis=1) >= _top(found.image))
+    sharp = values.mean(axis=1)  # edges not much less steep than those of the sharpest objects
+    return sharp >= 0.5 * np.percentile(sharp, 75) if len(sharp) else np.zeros(0, bool)
+
+
+def _top(img: MicroImage) -> float:
+    return float(np.iinfo(img.dtype).max) if img.dtype.kind in "iu" else 1.0
+
+
+def _tested(found: Selection, test: Comparison, taken: dict[str, str]) -> np.ndarray:
+    name, limit = ALIASES.get(test.quantity, test.quantity), test.limit
+    if name not in QUANTITIES:
+        return _looks(found, f"{test.quantity} {test.op} {limit.value:g}", taken)
+    asked = f"{name}({test.channel})" if test.channel else name
+    measured, natural = found.values(asked, "" if limit.unit in ("grey", "deg", "%") else limit.unit)
+    if test.op in ("top", "bottom"):
+        n = round(len(measured) * limit.value / 100) if limit.unit == "%" else int(limit.value)
+        chosen = np.zeros(len(measured), bool)
+        chosen[found.ranked(measured, "max" if test.op == "top" else "min")[: max(n, 0)]] = True
+        return chosen
+    if limit.unit in ("", "grey", "deg", "%") and natural in ("um", "um2", "um3") and not limit.of:
+        units = " or ".join(f"{limit.value:g} {unit}{natural[2:]}" for unit in ("µm", "px"))
+        raise UnitsError(f"{called(name)} {test.op} {limit.value:g} needs its unit: {units}?")
+    value = limit.value / 100 if limit.unit == "%" and name in ("score", "solidity", "roundness", "eccentricity") else limit.value
+    finite = measured[np.isfinite(measured)]
+    if limit.of and len(finite):
+        value = limit.value * statistic(finite, limit.of) + limit.spread * statistic(finite, "sd")
+    return np.asarray(OPS[test.op](measured, value) & np.isfinite(measured))
+
+
+def _coloured(found: Selection, name: str, taken: dict[str, str]) -> np.ndarray:
+    """Objects of a colour: by their mean red, green and blue, or, in a channel shown in that colour, all of it."""
+    if not found.image.rgb:
+        if found.channel is not None or name in ("white", "grey", "gray"):
+            return np.ones(len(found), bool)
+        if name in ("black", "dark"):
+            return _looks(found, "dark", taken)
+        raise EvidenceError(f"{found.image.name} is a grey picture, so nothing in it is {name}")
+    columns = [c for c in found.table.columns if c.startswith("mean_intensity")][:3]
+    return np.array([name in colour_names(rgb / _top(found.image)) for rgb in found.table[columns].to_numpy(float)], bool)
+
+
+def colour_names(rgb: np.ndarray) -> set[str]:
+    """What people call a colour ``(3,)`` of 0 to 1: purple is also violet, a dark one also black.
+
+    >>> sorted(colour_names(np.array([0.8, 0.1, 0.1])))
+    ['red']
+    """
+    low, high = float(rgb.min()), float(rgb.max())
+    if high < 0.2:
+        return {"black", "dark"}
+    if high - low < 0.08:
+        return {"white", "pale"} if low > 0.85 else {"grey", "gray"}
+    names = next(names for end, names in table("looks")["near_hue"].items() if hue_of(rgb) < float(end))
+    pale = (high - low) / high < 0.35
+    said = (names.replace("(", "").replace(")", "") if pale else re.sub(r"\(.*\)", "", names)).split()
+    return {*said, "dark"} if high < 0.35 else set(said)
+
+
+def hue_of(rgb: np.ndarray) -> np.ndarray:
+    """Hue in degrees of red, green and blue ``(3, ...)``."""
+    red, green, blue = rgb
+    return np.asarray(np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)) % 360)
+
+
+def colour_channel(img: MicroImage, colour: str) -> str | None:
+    """The channel that is shown in a colour; None where none is, or the picture is a colour picture."""
+    colours = table("looks")["colour"]
+    if img.rgb or "c" not in img.axes or colour not in colours:
+        return None
+    shown = [(np.array([*bytes.fromhex(c.color.lstrip("#")[:6])]) / 255, c.name) for c in img.channels if c.color is not None]
+    off, name = min(((float(np.abs(rgb - colours[colour]).max()), name) for rgb, name in shown), default=(1.0, ""))
+    return name if off < 0.35 else None
+
+
+def _looks(found: Selection, text: str, taken: dict[str, str]) -> np.ndarray:
+    """A look or state in words: a shape that a quantity decides, a comparison with the others, or a kind the model knows."""
+    plain, words = text.replace(" shaped", "-shaped"), table("looks")
+    if plain in words["look"]:
+        return _shaped(found, *words["look"][plain])
+    if plain in words["relative"]:
+        return _among_others(found, *words["relative"][plain])
+    flag = next((flag for flag, said in words["flag"].items() if plain in said), None)
+    if flag is not None:
+        return _flagged(found, flag)
+    try:
+        return _of_state(found, plain)
+    except EvidenceError:
+        like = nearest(f"{plain} object", tuple(f"{word} object" for word in (*words["look"], *words["relative"])), _LIKE)
+        if not like:
+            raise
+        taken[plain] = like[0].removesuffix(" object")
+        return _looks(found, taken[plain], taken)
+
+
+def _shaped(found: Selection, quantity: str, op: str, value: float) -> np.ndarray:
+    measured, _ = found.values(quantity)
+    if op == "oval":
+        return np.asarray((measured >= value) & (measured < _OVAL))
+    if op.startswith("near"):
+        return np.asarray(np.abs((measured - float(op.split()[1]) + 90) % 180 - 90) <= value)
+    return np.asarray(OPS[op](measured, value))
+
+
+def _among_others(found: Selection, quantity: str, op: str) -> np.ndarray:
+    """Objects that stand out from the others; all of them where none does but they are so against what lies around them, as the
+    dark nuclei of a bright picture are."""
+    measured, _ = found.values(quantity)
+    middle = float(np.nanmedian(measured)) if len(measured) else 0.0
+    apart = np.asarray(measured > _MORE * middle if op == ">" else measured < _LESS * middle)
+    if quantity != "intensity" or apart.any() or not len(measured):
+        return apart
+    ground = float(np.nanmedian(found.image.read(found.image.level_for(_FEW))))
+    return np.full(len(measured), middle > ground if op == ">" else middle < ground)
+
+
+def _of_state(found: Selection, text: str) -> np.ndarray:
+    """Which of the objects are what a word says, where the model has learned it: no pixels are asked, and nothing is guessed."""
+    if "name" in found.table:  # of corrected or given tables
+        names = found.table["name"].astype(str).str.lower()
+        own = np.asarray((names == text) | (names == f"{text} {found.kind}"))
+        if own.any():
+            return own
+    eyes = str(found.found.get("eyes", FLOOR))
+    for name in (f"{text} {found.kind}", text, by_look(found.kind, text)):
+        concept = concept_of(name) if name else None
+        if concept is None or eyes == FLOOR or not knows(load(eyes), name):
+            continue
+        own = named(found.table, concept)
+        return own if own.any() else _overlapping(found, concept, eyes)
+    why = f"I cannot tell which {found.many} are {text}: that is neither a shape nor a brightness, and I have not learned it"
+    raise EvidenceError(
+        f"{why}. A condition that can be measured would do, for example larger, brighter or rounder than something"
+    )
+
+
+def by_look(kind: str, *said: str) -> str:
+    """The narrower kind whose look is what is said ("spiky" of red cells: burr cell); empty where none is near.
+
+    >>> by_look("red blood cell", "bullseye pattern"), by_look("red blood cell", "who made this")
+    ('target cell', '')
+    """
+    known = ontology()
+    looks = {look: name for name in known.descendants(concept_of(kind) or "cell") for look in known[name].looks}
+    general = {*kind.split(), *plural(kind).split(), "cell", "cells", "type", "kind"}
+    words = [re.findall(r"[\w'-]+", text.lower()) for text in said]
+    parts = [w[k : k + n] for w in words for n in range(1, _LONGEST + 1) for k in range(len(w) - n + 1)]
+    parts = [p for p in parts if not {p[0], p[-1]} & general]
+    if not looks or not parts:
+        return ""
+    likeness = likenesses([" ".join(p) for p in parts], tuple(looks))
+    length = np.array([[len(p)] for p in parts])
+    at, best = np.unravel_index(int((likeness + _LONGER * length).argmax()), likeness.shape)
+    return list(looks.values())[best] if likeness[at, best] >= _NEAR else ""
+
+
+def _overlapping(found: Selection, concept: str, eyes: str) -> np.ndarray:
+    """Which objects hold the centre of something the model names so, or lie where it sees it."""
+    seen = everything(found.image, eyes, found.channel)
+    rows = seen.table[named(seen.table, concept)]
+    y, x = (rows[f"centroid_{a}_px"].to_numpy(float) for a in "yx")
+    return np.isin(found.own, at_points(found.label_plane(), y, x))

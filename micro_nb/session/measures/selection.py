@@ -21,12 +21,10 @@ from ...tiles.objects import Objects
 from ..language import Call
 from ..words.phrases import objects_phrase
 from ..words.tables import table
-from .eyes import concept_of
-from .finding import METHOD, WIDE, Drawn
-from .measurement import Measurement, facts
-from .places import ANYWHERE, Place, place_words
+from .eyes import METHOD, WIDE, Drawn, concept_of
+from .measurement import Fact, Measurement, facts
 from .quantities import box, values_of
-from .scene import Scene
+from .scene import ANYWHERE, Place, Scene, place_words
 
 TILES_ONLY = "the draw of tiles; not the errors of the untrained segmentation"
 _REACH_PX = 2  # objects touch where at most one background pixel lies between them
@@ -109,10 +107,15 @@ class Selection:
         names = ["box"] if len(self) == 1 else [f"box, number {k}" for k in range(1, len(rows) + 1)]
         return facts(self.found, *((name, value, "px") for name, value in zip(names, rows, strict=True)))
 
+    @property
+    def own(self) -> np.ndarray:
+        """Their labels, row by row."""
+        return self.table["label"].to_numpy(int)
+
     @cached_property
     def labels(self) -> set[int]:
         """Their labels."""
-        return set(self.table["label"].to_numpy(int).tolist())
+        return set(self.own.tolist())
 
     @property
     def whole(self) -> Selection:
@@ -153,10 +156,7 @@ class Selection:
     def filled(self) -> np.ndarray:
         """``(y, x)``, true where one of them is."""
         self.need_all("what lies in or around each of them")
-        labels = self.label_plane()
-        wanted = np.zeros(int(labels.max(initial=0)) + 1, bool)
-        wanted[list(self.labels)] = True
-        return np.asarray(wanted[labels])
+        return np.isin(self.label_plane(), self.own)
 
     def groups(self, among: pd.DataFrame | None = None) -> list[list[int]]:
         """Labels of the objects that touch one another, directly or through others; the largest group first.
@@ -174,6 +174,11 @@ class Selection:
         return sorted((m for m in members if len(m) > 1), key=lambda m: (-len(m), m[0]))
 
     @property
+    def touching(self) -> np.ndarray:
+        """Which of them touch another object."""
+        return np.isin(self.own, [label for group in self.groups() for label in group])
+
+    @property
     def number(self) -> Measurement:
         """How many there are; an estimate with its interval where only a sample was looked at."""
         name = f"number of {self.many}"
@@ -182,6 +187,10 @@ class Selection:
         total = self.drawn.total(self.table)
         found = {**self.found, **spread(total, TILES_ONLY)}
         return Measurement(name, round(total.value), "count", (round(total.low), round(total.high)), found)
+
+    def n(self, said: str = "", many: int | None = None) -> Fact:
+        """How many of them were looked at, as a fact: "number of nuclei measured"."""
+        return f"number of {self.many} {said}".strip(), len(self) if many is None else many, "count"
 
     @property
     def between_objects(self) -> str:
@@ -195,15 +204,15 @@ class Selection:
             why = f"this image is so large that I looked at a sample of its tiles, which cannot tell {what}"
             raise EvidenceError(f"{why}; ask about a part of it: Session(img.sel(region=...))")
 
-    def need_some(self, least: int = 1) -> None:
+    def need_some(self, least: int = 1, what: str = "to measure that") -> None:
         """Refuses too few."""
         if len(self) < least:
-            raise EvidenceError(f"I find {'no' if not len(self) else 'too few'} {self.many} there to measure that")
+            raise EvidenceError(f"I find {'no' if not len(self) else 'too few'} {self.many} there {what}")
 
     def ranked(self, measured: np.ndarray, order: str) -> np.ndarray:
         """Positions of the largest (``"max"``) or smallest values first; ties go to the smaller label, always the same one."""
         keys = np.where(np.isfinite(measured), measured, -np.inf if order == "max" else np.inf)
-        return np.lexsort((self.table["label"].to_numpy(), -keys if order == "max" else keys))
+        return np.lexsort((self.own, -keys if order == "max" else keys))
 
     def as_objects(self) -> Objects:
         """The objects as a layer to draw."""
@@ -227,7 +236,6 @@ def touching_pairs(labels: np.ndarray) -> list[tuple[int, int]]:
         left, right = max(dx, 0), width + min(dx, 0)
         here, there = labels[dy:, left:right], labels[: height - dy, left - dx : right - dx]
         meets = (here != there) & (here > 0) & (there > 0)
-        ordered = np.sort(np.stack([here[meets], there[meets]]), axis=0)
-        pairs, counts = np.unique(ordered, axis=1, return_counts=True)
+        pairs, counts = np.unique(np.sort([here[meets], there[meets]], axis=0), axis=1, return_counts=True)
         met.update({(int(a), int(b)): int(n) for (a, b), n in zip(pairs.T, counts, strict=True)})
     return sorted(pair for pair, n in met.items() if n >= _LEAST_PIXELS)

@@ -11,15 +11,15 @@ from scipy.spatial import cKDTree
 from ...analysis.spatial import LEAST, pattern
 from ...errors import EvidenceError
 from ..words.printing import print_number
-from .measurement import Measurement, facts
+from .measurement import Fact
 from .objects import covered, places_table
-from .places import pixel_box
-from .quantities import SPREAD, box, robust_deviation, statistic
+from .quantities import box, robust_deviation, statistic
 from .registry import measurement
 from .results import Found
+from .scene import pixel_box
 from .selection import Selection
 
-DENSE, SPARSE, CLOSE = 45.0, 12.0, 50.0  # % of the area covered; % of the objects that touch another
+_DENSE, _SPARSE, _CLOSE = 45.0, 12.0, 50.0  # % of the area covered; % of the objects that touch another
 _ALIKE_CV = 15.0  # % of the diameter below which objects are called alike
 _OUTLIER = 3.5  # robust deviations beyond which a value is an outlier (Iglewicz & Hoaglin 1993)
 _LEAST_ALIKE, _LEAST_WHOLE = 4, 8
@@ -43,22 +43,14 @@ def arrangement(objects: Selection, *, how: How = "clustering") -> Found:
 
 
 def _clustering(objects: Selection) -> Found:
-    seen, found = _spread(objects)
-    measured = facts(
-        found,
-        ("spread", seen.spread),
-        ("index of Clark and Evans", seen.index),
-        ("index by chance", 1.0, "", seen.chance),
-        ("p-value", seen.p_value),
-        (f"number of {objects.many}", seen.n, "count"),
-        ("place of most", objects.commonest_spot),
-    )
-    return Found(measured, seen.spread)
+    seen, how = _spread(objects)
+    index = (("index of Clark and Evans", seen.index), ("index by chance", 1.0, "", seen.chance), ("p-value", seen.p_value))
+    most = ("place of most", objects.commonest_spot)
+    return Found.of(how, ("spread", seen.spread), *index, objects.n(), most, says=seen.spread)
 
 
 def _spread(objects: Selection) -> tuple[Any, dict[str, Any]]:
-    if len(objects) < LEAST:
-        raise EvidenceError(f"I find too few {objects.many} there to tell how they are spread")
+    objects.need_some(LEAST, "to tell how they are spread")
     rows, cols = pixel_box(objects.image, objects.place.region)
     size = objects.image.pixel_size or {"y": 1.0, "x": 1.0}
     (y, x), height, width = objects.centres, (rows.stop - rows.start) * size["y"], (cols.stop - cols.start) * size["x"]
@@ -67,41 +59,28 @@ def _spread(objects: Selection) -> tuple[Any, dict[str, Any]]:
 
 
 def _evenness(objects: Selection) -> Found:
-    seen, found = _spread(objects)
-    rows = [("evenly spread", bool(seen.even)), ("place of most", objects.commonest_spot)]
-    rows += [(f"number of {objects.many}", seen.n, "count")]  # type: ignore[list-item]
+    seen, how = _spread(objects)
+    rows: list[Fact] = [("evenly spread", bool(seen.even)), ("place of most", objects.commonest_spot), objects.n()]
     rows += [("p-value over parts", seen.p_uneven)] if seen.p_uneven is not None else []
-    return Found(facts(found, *rows), "even" if seen.even else "uneven")
+    return Found.of(how, *rows, says="even" if seen.even else "uneven")
 
 
 def _touching(objects: Selection) -> Found:
-    together = objects.groups(objects.table)
-    measured = facts(
-        objects.found,
-        (f"{objects.many} that touch another", sum(map(len, together)), "count"),
-        ("groups", len(together), "count"),
-        ("in the largest group", max(map(len, together), default=1), "count"),
-        (f"number of {objects.many}", len(objects), "count"),
-    )
-    return Found(measured, "touching" if together else "apart")
+    sizes = [len(group) for group in objects.groups(objects.table)]
+    touch, largest = (f"{objects.many} that touch another", sum(sizes), "count"), max(sizes, default=1)
+    rows = (touch, ("groups", len(sizes), "count"), ("in the largest group", largest, "count"), objects.n())
+    return Found.of(objects.found, *rows, says="touching" if sizes else "apart")
 
 
 def _packing(objects: Selection) -> Found:
     if not len(objects):
-        return Found((Measurement("packing", "sparse", found=objects.found), objects.number), "nothing")
-    share = covered(objects).number
-    touch = sum(n for g in objects.groups() if (n := len(objects.labels & set(g))) > 1)
-    near = 100 * touch / len(objects)
-    dense = share >= DENSE or (near >= CLOSE and share > SPARSE)
-    word = "dense" if dense else "sparse" if share < SPARSE else "moderately dense"
-    measured = facts(
-        {**objects.found, "dense_percent": DENSE, "sparse_percent": SPARSE},
-        ("packing", word),
-        ("covered share", share, "%"),
-        ("share that touches another", near, "%"),
-        (f"number of {objects.many}", len(objects), "count"),
-    )
-    return Found(measured, "packed", more={"densely": f"{word.removesuffix('e')}ely"})
+        return Found.of(objects.found, ("packing", "sparse"), objects.number, says="nothing")
+    share, near = covered(objects).number, 100 * float(objects.touching.mean())
+    dense = share >= _DENSE or (near >= _CLOSE and share > _SPARSE)
+    word = "dense" if dense else "sparse" if share < _SPARSE else "moderately dense"
+    how = {**objects.found, "dense_percent": _DENSE, "sparse_percent": _SPARSE}
+    rows = (("packing", word), ("covered share", share, "%"), ("share that touches another", near, "%"), objects.n())
+    return Found.of(how, *rows, says="packed", densely=f"{word.removesuffix('e')}ely")
 
 
 def _alignment(objects: Selection) -> Found:
@@ -109,31 +88,22 @@ def _alignment(objects: Selection) -> Found:
     if len(long) < _LEAST_ALIKE:
         raise EvidenceError(f"I find too few elongated {objects.many} there to tell a direction")
     vector = np.exp(1j * np.radians(2 * long.values("orientation")[0])).mean()
-    aligned = float(abs(vector)) >= _ALIGNED
-    measured = facts(
-        {**objects.found, "aligned_from": _ALIGNED},
-        ("aligned", aligned),
-        ("order parameter", float(abs(vector))),
-        ("direction from the vertical", float(np.degrees(np.angle(vector)) / 2), "deg"),
-        (f"number of elongated {objects.many}", len(long), "count"),
-    )
-    return Found(measured, "aligned" if aligned else "unaligned")
+    order, aligned = float(abs(vector)), bool(abs(vector) >= _ALIGNED)
+    direction = ("direction from the vertical", float(np.degrees(np.angle(vector)) / 2), "deg")
+    rows = (("aligned", aligned), ("order parameter", order), direction)
+    number = (f"number of elongated {objects.many}", len(long), "count")
+    says = "aligned" if aligned else "unaligned"
+    return Found.of({**objects.found, "aligned_from": _ALIGNED}, *rows, number, says=says)
 
 
 def _alike(objects: Selection) -> Found:
     measured, _, over = objects.finite("diameter")
-    if len(measured) < _LEAST_ALIKE:
-        raise EvidenceError(f"I find too few {objects.many} there to tell whether they are alike")
+    over.need_some(_LEAST_ALIKE, "to tell whether they are alike")
     size, form = statistic(measured, "cv"), statistic(over.values("aspect_ratio")[0], "cv")
     alike = size <= _ALIKE_CV and form <= _ALIKE_CV
-    rows = facts(
-        {**objects.found, "alike_below_percent": _ALIKE_CV},
-        ("alike", alike),
-        ("variation of the diameter", size, "%"),
-        ("variation of the ratio of length to width", form, "%"),
-        (f"number of {objects.many}", len(measured), "count"),
-    )
-    return Found(rows, "alike" if alike else "unlike")
+    spread = (("variation of the diameter", size, "%"), ("variation of the ratio of length to width", form, "%"))
+    how = {**objects.found, "alike_below_percent": _ALIKE_CV}
+    return Found.of(how, ("alike", alike), *spread, over.n(), says="alike" if alike else "unlike")
 
 
 def _outliers(objects: Selection) -> Found:
@@ -143,23 +113,17 @@ def _outliers(objects: Selection) -> Found:
     scores = np.stack([_deviation(whole, name) for name in _PARTS])
     worst, most = np.abs(scores).argmax(axis=0), np.abs(scores).max(axis=0)
     ranked = [int(k) for k in np.argsort(-most, kind="stable") if most[k] > _OUTLIER]
-    number = facts(
-        {**objects.found, "least_deviations": _OUTLIER},
-        ("unusual ones", len(ranked), "count"),
-        (f"number of whole {objects.many}", len(whole), "count"),
-    )
+    number = (("unusual ones", len(ranked), "count"), (f"number of whole {objects.many}", len(whole), "count"))
+    how = {**objects.found, "least_deviations": _OUTLIER}
     if not ranked:
-        return Found(number, "none_odd", value=False, unit="")
+        return Found.of(how, *number, says="none_odd", value=False, unit="")
     first = ranked[0]
     more, less, _ = list(_PARTS.values())[int(worst[first])]
-    found = {**objects.found, "label": int(whole.table["label"].iloc[first])}
-    rows = (
-        ("box", box(whole.table.iloc[first]), "px"),
-        ("place of the most unusual", whole.spots[first]),
-        ("how it differs", more if scores[worst[first], first] > 0 else less),
-    )
+    differs = ("how it differs", more if scores[worst[first], first] > 0 else less)
+    rows = (("box", box(whole.table.iloc[first]), "px"), ("place of the most unusual", whole.spots[first]), differs)
     chosen = whole.rows(np.isin(np.arange(len(whole)), ranked))
-    return Found((*number, *facts(found, *rows)), "odd", True, "", shown=chosen, table=places_table(chosen))
+    how["label"] = int(whole.own[first])
+    return Found.of(how, *number, *rows, says="odd", value=True, unit="", shown=chosen, table=places_table(chosen))
 
 
 def _deviation(whole: Selection, quantity: str) -> np.ndarray:
@@ -168,11 +132,8 @@ def _deviation(whole: Selection, quantity: str) -> np.ndarray:
     values = whole.values(quantity)[0]
     if quantity in ("area", "aspect_ratio"):
         values = np.log(np.maximum(values, 1e-9))
-    middle = np.nanmedian(values)
-    least = _PARTS[quantity][2] * (max(abs(float(middle)), 1e-9) if quantity == "intensity" else 1.0)
-    if SPREAD * float(np.nanmedian(np.abs(values - middle))) >= least:
-        return robust_deviation(values)
-    return np.asarray(np.nan_to_num((values - middle) / least))
+    scale = max(abs(float(np.nanmedian(values))), 1e-9) if quantity == "intensity" else 1.0
+    return robust_deviation(values, _PARTS[quantity][2] * scale)
 
 
 _KINDS: Mapping[How, Callable[[Selection], Found]] = {
@@ -196,48 +157,42 @@ def distance(objects: Selection, *, to: Selection | None = None, S: str = "media
         raise EvidenceError(f"I find no other {others.many} there, so no distance can be measured")
     name = {"value": "median", "average": "mean"}.get(S.lower(), S.lower())
     of_one = len(objects) == 1
-    found = {**objects.found, "between": "outlines" if edge else "centres", "of_one": of_one, "to": str(others.call)}
+    how = {**objects.found, "between": "outlines" if edge else "centres", "of_one": of_one, "to": str(others.call)}
     quantity = f"distance between {objects.phrase()} and the nearest {others.phrase(1)}"
-    main = Measurement(quantity, statistic(values, name), "%" if name == "cv" else unit, found=found)
-    number = facts(objects.found, (f"number of {objects.many} measured", len(values), "count"))
+    main = (quantity, statistic(values, name), "%" if name == "cv" else unit)
     percentile = f"percentile {print_number(float(name[1:]))}" if name.startswith("p") else name
     words = {"sd": "standard deviation", "min": "smallest", "max": "largest"}.get(name, percentile)
     more = {"other": others.kind if to is not None else "neighbour", "name": words}
-    more |= {"edge": "edge to edge" if edge else "center to center"}
-    return Found((main, *number), "one" if of_one else "is" if to is None else "to", more=more)
+    says = "one" if of_one else "is" if to is None else "to"
+    between = "edge to edge" if edge else "center to center"
+    return Found.of(how, main, objects.n("measured", len(values)), says=says, edge=between, more=more)
 
 
 def _centres(objects: Selection, others: Selection, same: bool) -> np.ndarray:
-    tree = cKDTree(np.stack(others.centres, axis=1))
-    near, _ = tree.query(np.stack(objects.centres, axis=1), k=2 if len(others) > 1 else 1)
-    near = near.reshape(len(objects), -1)
-    if not same:
-        return np.asarray(near[:, 0])
-    return np.asarray(near[:, 1]) if near.shape[1] > 1 else np.full(len(objects), np.nan)
+    near, _ = cKDTree(np.stack(others.centres, axis=1)).query(np.stack(objects.centres, axis=1), k=[2 if same else 1])
+    return np.asarray(near[:, 0])
 
 
 def _edges(objects: Selection, others: Selection, same: bool) -> np.ndarray:
     """Shortest way between outlines: 0 where they touch."""
     mine, theirs = _outlines(objects), _outlines(others)
-    tree = cKDTree(np.stack(others.centres, axis=1))
-    _, near = tree.query(np.stack(objects.centres, axis=1), k=min(_NEIGHBOURS, len(others)))
-    own, other = (s.table["label"].to_numpy(int) for s in (objects, others))
+    tree, few = cKDTree(np.stack(others.centres, axis=1)), range(1, min(_NEIGHBOURS, len(others)) + 1)
+    _, near = tree.query(np.stack(objects.centres, axis=1), k=few)
     out = np.full(len(objects), np.nan)
-    for i, candidates in enumerate(np.asarray(near).reshape(len(objects), -1)):
-        rest = [theirs[j] for j in candidates if not (same and own[i] == other[j]) and len(theirs[j])]
-        if rest and len(mine[i]):
-            out[i] = min(max(float(cKDTree(points).query(mine[i])[0].min()) - 1.0, 0.0) for points in rest)
+    for i, (label, candidates) in enumerate(zip(objects.own, others.own[near], strict=True)):
+        rest = [theirs[k] for k in candidates if not (same and k == label)]
+        if rest:
+            out[i] = min(max(float(cKDTree(points).query(mine[label])[0].min()) - 1.0, 0.0) for points in rest)
     return out
 
 
-def _outlines(objects: Selection) -> list[np.ndarray]:
-    """Points ``(n, 2)`` on the outline of each object."""
-    from ...render.contours import outline
+def _outlines(objects: Selection) -> dict[int, np.ndarray]:
+    """Points ``(n, 2)`` on the outline of each object, by its label."""
+    from skimage.segmentation import find_boundaries
 
-    plane, out = objects.label_plane(), []
-    for _, row in objects.table.iterrows():
-        x0, y0, x1, y1 = (int(v) for v in box(row))
-        mask = np.pad(plane[y0:y1, x0:x1] == int(row["label"]), 1)
-        y, x = np.nonzero(outline(mask.astype(np.int32)) if mask.any() else mask)
-        out.append(np.stack([y + y0 - 1, x + x0 - 1], axis=1).astype(float))
-    return out
+    plane = objects.label_plane()
+    y, x = np.nonzero(find_boundaries(np.pad(plane, 1), mode="inner")[1:-1, 1:-1])  # type: ignore[no-untyped-call]
+    order = np.argsort(plane[y, x], kind="stable")
+    labels, starts = np.unique(plane[y, x][order], return_index=True)
+    points = np.split(np.stack([y, x], axis=1)[order].astype(float), starts[1:])
+    return dict(zip(labels.tolist(), points, strict=True))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -14,16 +15,16 @@ from ...models.ontology import ontology
 from ..language import Call
 from ..words.phrases import statistic_phrase
 from ..words.tables import table
-from .evaluation import evaluate
+from .evaluation import between_images, evaluate
 from .eyes import concept_of
-from .measurement import Measurement, facts
+from .measurement import Fact, Measurement
 from .quantities import STATISTIC_WORDS, named, plain_quantity, statistic
 from .registry import measurement
 from .results import Found, Result, Term
 from .scene import Scene
 from .selection import TILES_ONLY, Selection, spread
 
-LEAST = 5
+_LEAST = 5
 """Fewer objects than these have no distribution."""
 _BINS = (6, 24)
 _FAR_OFF = 3.0
@@ -55,22 +56,20 @@ def stat(
     measured, unit, over = objects.finite(quantity, unit)
     if len(measured) == 1:
         value = 0.0 if name in ("sd", "cv", "iqr", "range") else float(measured[0])
-        found = {**objects.found, "label": int(over.table["label"].iloc[0]), "of_one": True}
-        main = Measurement(f"{named(plain)} of the {objects.phrase(1)}", value, unit, found=found)
-        return Found((main, *over.boxes(1)), "one", more={"name": named(plain)})
+        how = {**objects.found, "label": int(over.own[0]), "of_one": True}
+        of = f"{named(plain)} of the {objects.phrase(1)}"
+        return Found.of(how, (of, value, unit), *over.boxes(1), says="one", name=named(plain))
     name = "median" if name == "value" else name
-    words = statistic_phrase(name, plain)
     estimate = _estimate(over, measured, name) if weight == "number" else None
-    value = estimate.value if estimate else _value(measured, name, over, weight)
-    found = {**objects.found, **_implausible(objects)}
+    words, implausible = statistic_phrase(name, plain), _implausible(objects)
+    how = {**objects.found, **implausible}
     if estimate:
-        found |= spread(estimate, objects.between_objects if objects.drawn is None else TILES_ONLY)
+        how |= spread(estimate, objects.between_objects if objects.drawn is None else TILES_ONLY)
     if name[0] == "p" and name[1:].isdigit():
-        found["percent"] = float(name[1:])
-    interval = estimate.interval if estimate else None
-    main = Measurement(f"{words} of {objects.phrase()}", value, "%" if name == "cv" else unit, interval, found)
-    number = facts(objects.found, (f"number of {objects.many} measured", len(over), "count"))
-    return Found((main, *number), "implausible" if "typical_um" in found else "is", more={"name": words})
+        how["percent"] = float(name[1:])
+    value, interval = (estimate.value, estimate.interval) if estimate else (_value(measured, name, over, weight), None)
+    main = Measurement(f"{words} of {objects.phrase()}", value, "%" if name == "cv" else unit, interval, how)
+    return Found.of(objects.found, main, over.n("measured"), says="implausible" if implausible else "is", name=words)
 
 
 def _over_rows(rows: Result, name: str) -> Found:
@@ -80,22 +79,21 @@ def _over_rows(rows: Result, name: str) -> Found:
         raise EvidenceError(f"{rows.call} gives no rows of numbers to sum up")
     of = rows.main.quantity.removeprefix("mean ")  # what the rows hold, not their mean
     words = f"{STATISTIC_WORDS.get(name, name)} {f'values {of}' if of.startswith('per ') else of}".strip()
-    unit = "%" if name == "cv" else rows.unit
-    main = Measurement(words, statistic(np.array(values, float), name), unit, found=dict(rows.main.found))
-    return Found((main, Measurement("rows", len(values), "count")), "rows", more={"name": words})
+    main = (words, statistic(np.array(values, float), name), "%" if name == "cv" else rows.unit)
+    return Found.of(rows.main.found, main, Measurement("rows", len(values), "count"), says="rows", name=words)
 
 
 def _value(measured: np.ndarray, name: str, over: Selection, weight: Weight) -> float:
+    """A statistic of values, each of which counts as much as the area or the volume of its object."""
     if weight == "number":
-        return float(np.std(measured, ddof=1) / np.sqrt(len(measured))) if name == "sem" else statistic(measured, name)
+        return statistic(measured, name)
+    if name not in ("mean", "median") and not name.startswith("p"):
+        raise EvidenceError(f"a {name} is not weighted by {weight}; ask for the mean, the median or a percentile")
     weights = over.values("diameter", "px")[0] ** (3 if weight == "volume" else 2)
     if name == "mean":
         return float(np.average(measured, weights=weights))
-    if name != "median" and not name.startswith("p"):
-        raise EvidenceError(f"a {name} is not weighted by {weight}; ask for the mean, the median or a percentile")
-    order, share = np.argsort(measured), (50.0 if name == "median" else float(name[1:])) / 100
-    reached = np.cumsum(weights[order]) / weights.sum()
-    return float(measured[order][min(int(np.searchsorted(reached, share)), len(measured) - 1)])
+    percent = 50.0 if name == "median" else float(name[1:])
+    return float(np.percentile(measured, percent, weights=weights, method="inverted_cdf"))
 
 
 def _estimate(over: Selection, measured: np.ndarray, name: str) -> Estimate | None:
@@ -109,7 +107,7 @@ def _estimate(over: Selection, measured: np.ndarray, name: str) -> Estimate | No
     return bootstrap(measured, np.median) if name == "median" else bootstrap(measured)
 
 
-def _implausible(objects: Selection) -> dict[str, object]:
+def _implausible(objects: Selection) -> Mapping[str, Any]:
     """What is typical of their kind, where the median is far from it; else nothing."""
     concept = concept_of(str(objects.found.get("kind") or objects.kind))
     typical = ontology().size_um(concept) if concept is not None and concept in ontology() else None
@@ -127,19 +125,18 @@ def distribution(quantity: str, objects: Selection, *, weight: Weight = "number"
     """How a quantity is spread over objects: median, D10 and D90, mean, deviation, a histogram, and whether it is one
     population or two."""
     measured, unit, over = objects.finite(quantity, unit)
-    if len(measured) < LEAST:
-        raise EvidenceError(f"I find only a few {objects.many} there, too few to give a distribution of them")
+    over.need_some(_LEAST, "to give a distribution of them")
     cuts = {p: _value(measured, f"p{p}", over, weight) for p in (10, 25, 50, 75, 90)}
     plain = plain_quantity(quantity)[0]
     name, mean, deviation = named(plain), float(np.mean(measured)), float(np.std(measured, ddof=1))
     two = populations(measured) if len(measured) >= 20 else None
-    found = {**objects.found, "histogram": histogram(measured), "quantity": plain, "weight": weight}
-    found |= {"populations": 2 if two.two else 1, "gain_of_two": two.gain, "apart": two.apart} if two is not None else {}
-    rows: list[tuple[object, ...]] = [
+    how = {**objects.found, "histogram": histogram(measured), "quantity": plain, "weight": weight}
+    how |= {"populations": 2 if two.two else 1, "gain_of_two": two.gain, "apart": two.apart} if two is not None else {}
+    rows: list[Fact] = [
         (f"median {name}", cuts[50], unit),
         ("percentile 10", cuts[10], unit),
         ("percentile 90", cuts[90], unit),
-        (f"number of {objects.many} measured", len(measured), "count"),
+        over.n("measured"),
         ("share between the two", 80.0, "%"),
         ("percentile 25", cuts[25], unit),
         ("percentile 75", cuts[75], unit),
@@ -149,8 +146,7 @@ def distribution(quantity: str, objects: Selection, *, weight: Weight = "number"
     rows += [("coefficient of variation", 100 * deviation / abs(mean), "%")] if mean else []
     index = pd.Index([f"D{p}" for p in cuts], name="percentile")
     shown = pd.DataFrame({f"{name} ({unit})" if unit else name: list(cuts.values())}, index=index)
-    says = "is" if two is None else "two" if two.two else "one"
-    return Found(facts(found, *rows), says, table=shown, more={"name": name})
+    return Found.of(how, *rows, says="is" if two is None else "two" if two.two else "one", table=shown, name=name)
 
 
 def histogram(measured: np.ndarray) -> dict[str, list[float]]:
@@ -165,23 +161,19 @@ def relate(a: str, b: str, objects: Selection) -> Found:
     """How two quantities of objects go together: Spearman's rank correlation, with its p-value."""
     from scipy.stats import spearmanr
 
-    x, y = objects.values(a)[0], objects.values(b)[0]
-    has = np.isfinite(x) & np.isfinite(y)
-    if has.sum() < LEAST:
-        raise EvidenceError(f"I find too few {objects.many} there to relate two quantities of them")
-    r, p = (float(v) for v in spearmanr(x[has], y[has]))
+    values = np.stack([objects.values(q)[0] for q in (a, b)])
+    has = np.isfinite(values).all(axis=0)
+    objects.rows(has).need_some(_LEAST, "to relate two quantities of them")
+    r, p = (float(v) for v in spearmanr(*values[:, has]))
     if not np.isfinite(r):
         raise EvidenceError(f"one of the two quantities is the same for all {objects.many}, so they cannot be related")
     first, second = (named(plain_quantity(q)[0]) for q in (a, b))
-    measured = facts(
-        {**objects.found, "p_value": p, "method": "Spearman"},
-        (f"rank correlation of {first} and {second}", r),
-        (f"number of {objects.many} measured", int(has.sum()), "count"),
-        ("beyond chance", p < _ALPHA),
-    )
-    how = "hardly go together" if abs(r) < _APART else "rise together" if r > 0 else "go opposite ways"
+    how = {**objects.found, "p_value": p, "method": "Spearman"}
+    goes = "hardly go together" if abs(r) < _APART else "rise together" if r > 0 else "go opposite ways"
+    correlation, number = (f"rank correlation of {first} and {second}", r), objects.n("measured", int(has.sum()))
     doubt = "" if p < _ALPHA else " That may be chance."
-    return Found(measured, more={"a": first[:1].upper() + first[1:], "b": second, "how": how, "doubt": doubt})
+    more = {"a": first[:1].upper() + first[1:], "b": second, "how": goes, "doubt": doubt}
+    return Found.of(how, correlation, number, ("beyond chance", p < _ALPHA), more=more)
 
 
 @measurement("test")
@@ -191,23 +183,19 @@ def test(a: Term, b: Term) -> Found:
 
     Where conditions of several images are compared, the images are the unit: their values by Welch's t-test.
     """
-    p, how, n = _across_images(a, b) or _within(a.result, b.result)
-    found = {"p_value": p, "method": how, "n": n}
-    differ, chance = facts(found, ("differ by more than chance", p < _ALPHA), ("p-value", p))
-    return Found((differ, a.main, b.main, chance), "is" if p < _ALPHA else "none")
-
-
-def _across_images(a: Term, b: Term) -> tuple[float, str, list[int]] | None:
-    """Welch's test over the values of the images of two conditions; None where these are no conditions of several images."""
-    from scipy.stats import ttest_ind
-
-    values = [list(r.measured[0].found.get("by_image", {}).values()) for t in (a, b) for r in t.results]
-    if len(values) != 2 or min(map(len, values)) < 2:
-        return None
-    return float(ttest_ind(*values, equal_var=False).pvalue), "Welch's t-test over images", [len(v) for v in values]
+    welch = between_images(a.main, b.main)
+    if welch is not None:
+        numbers = [len(t.main.found["by_image"]) for t in (a, b)]
+        p, method, n = float(welch.pvalue), "Welch's t-test over images", numbers
+    else:
+        p, method, n = _within(a.result, b.result)
+    how, differ = {"p_value": p, "method": method, "n": n}, p < _ALPHA
+    rows = (("differ by more than chance", differ), a.main, b.main, ("p-value", p))
+    return Found.of(how, *rows, says="is" if differ else "none")
 
 
 def _within(a: Result, b: Result) -> tuple[float, str, list[int]]:
+    """The test over the objects of two results: its p-value, its name, and how many were compared."""
     from scipy.stats import binomtest, fisher_exact, mannwhitneyu
 
     of = {a.call.name, b.call.name}
