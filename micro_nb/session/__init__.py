@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from .evidence import Evidence
     from .language import Call, parse
     from .measures.measurement import Measurement
+    from .measures.quantities import Length
     from .measures.registry import measurement
     from .measures.selection import Selection
-    from .measures.quantities import Length
     from .reader.understanding import Understood, understand
     from .session import Session

@@ -20,8 +20,7 @@ from ..errors import EvidenceError
 from ..settings import settings
 from .language import Call, parse
 from .measures.evaluation import evaluate
-from .measures.eyes import FLOOR, MICRO_D1
-from .measures.eyes import METHOD
+from .measures.eyes import FLOOR, METHOD, MICRO_D1
 from .measures.measurement import Measurement, Value
 from .measures.scene import Scene
 

@@ -24,9 +24,9 @@ from ..render.overview import overview_png
 from ..settings import settings
 from .answer import Answer
 from .language import parse
+from .measures.documentation import GRAMMAR, LONGEST, listing, schema
 from .measures.eyes import MICRO_D1
 from .measures.registry import Measure, measures
-from .measures.documentation import GRAMMAR, LONGEST, listing, schema
 from .session import Session
 
 _TOOLS = ("open_microscope_image", "look_at_microscope_image", "measure_in_microscope_image", "describe_measuring_language")

@@ -24,11 +24,10 @@ from .llm.assistant import Asked, assistant
 from .log.book import Choice, Writer, load, new_id
 from .log.verify import album_of
 from .measures.evaluation import check, evaluate, selection
-from .measures.eyes import MICRO_D1, resolve
-from .measures.eyes import tiles_of
+from .measures.eyes import MICRO_D1, resolve, tiles_of
+from .measures.quantities import Length, convert
 from .measures.results import Result
 from .measures.scene import Scene
-from .measures.quantities import Length, convert
 from .methods import Methods, methods
 from .reader.understanding import Understood, understand
 from .views.html import transcript_html

@@ -13,12 +13,12 @@ from micro_nb.session.knowledge import all_notes, look_up, work_out
 from micro_nb.session.knowledge.arithmetic import calculate, names_used
 from micro_nb.session.knowledge.formulas import formulas
 from micro_nb.session.language import parse
-from micro_nb.session.measures.selecting import by_look
 from micro_nb.session.measures.evaluation import evaluate
-from micro_nb.session.measures.talking import _written
 from micro_nb.session.measures.registry import get
 from micro_nb.session.measures.results import Result
 from micro_nb.session.measures.scene import Scene
+from micro_nb.session.measures.selecting import by_look
+from micro_nb.session.measures.talking import _written
 from micro_nb.session.words.prose import plain, sentence
 
 NOTHING = Scene()

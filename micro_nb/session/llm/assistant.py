@@ -19,9 +19,9 @@ from ...render.overview import overview_png
 from ..answer import Answer
 from ..evidence import Evidence
 from ..language import Call
+from ..measures.documentation import tool
 from ..measures.registry import get
 from ..measures.scene import Scene
-from ..measures.documentation import tool
 from ..reader.numbers import find_numbers
 from ..views.text import place_text, value_text
 from .endpoint import Endpoint

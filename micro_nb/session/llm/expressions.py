@@ -10,12 +10,11 @@ from ..answer import Answer
 from ..composing import said_numbers
 from ..language import Call, Node, parse
 from ..language.forms import PARTS, kind_of
+from ..measures.documentation import LONGEST
 from ..measures.evaluation import check
-from ..measures.eyes import FLOOR, concept_of, knows, load
-from ..measures.eyes import WIDE
+from ..measures.eyes import FLOOR, WIDE, concept_of, knows, load
 from ..measures.registry import Measure, measures
 from ..measures.scene import Scene
-from ..measures.documentation import LONGEST
 from .grounding import medical
 from .protocol import ToolCall
 
