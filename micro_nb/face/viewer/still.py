@@ -67,7 +67,7 @@ def picture_png(
         caption = _caption(pixels, place, shown, overlays, drawings, t, z)
         figure = compose(picture, frame, pixel_size=pixels.image.pixel_size, caption=caption, values=legend)
         out = io.BytesIO()
-        figure.quantize(160, dither=Image.Dither.NONE).save(out, "PNG", compress_level=6)
+        figure.quantize(256 if legend else 160, dither=Image.Dither.NONE).save(out, "PNG", compress_level=6)
         png = out.getvalue()
         if len(png) <= _MOST_BYTES:
             break
