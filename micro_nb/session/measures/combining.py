@@ -15,6 +15,7 @@ import pandas as pd
 from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
+from ..words.printing import print_number
 from ..words.tables import table
 from .evaluation import between_images, evaluate, selection
 from .eyes import concept_of, is_kind
@@ -294,16 +295,21 @@ def calc(op: str, a: Term, b: Term | None = None) -> Found:
     inner = [t for t in sides if isinstance(t.node, Call)]
     more = {f"side{k}": f"{{{k + 1}}}" + (f" ({{of{inner.index(t)}.what}})" if t in inner else "") for k, t in enumerate(sides)}
     if op == "sqrt":
-        return Found((Measurement(f"root of {first.quantity}", math.sqrt(first.number)), first), "root", more=more)
+        return Found((Measurement(f"root of {_of(a)}", math.sqrt(first.number)), first), "root", more=more)
     if b is None or op not in _CALC:
         raise LanguageError(f"calc knows + - * / ^ of two values and sqrt of one, not {op!r} of {len(sides)}")
     second = _shared(a, b)[1] if op in "+-" else b.main
     if op == "/" and second.number == 0:
         raise EvidenceError(f"{second.quantity} is nothing, and nothing can be divided by it")
     words = table("quantities")["operator"][op]
-    value, quantity = float(_CALC[op](first.number, second.number)), f"{first.quantity} {words} {second.quantity}"
+    value, quantity = float(_CALC[op](first.number, second.number)), f"{_of(a)} {words} {_of(b)}"
     main = Measurement(quantity, value, _unit(op, first.unit, second.unit))
     return Found((main, first, second), more={**more, "op": words})
+
+
+def _of(term: Term) -> str:
+    """What a value is of; of a number, that number."""
+    return term.main.quantity if isinstance(term.node, Call) else print_number(term.main.number)
 
 
 def _unit(op: str, a: str, b: str) -> str:

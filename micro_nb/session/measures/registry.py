@@ -24,7 +24,7 @@ from ..words.tables import table
 Function = Callable[..., Any]
 Says = str | Callable[[Any], str]
 
-_BUILTIN = ("objects", "statistics", "space", "combining", "pixels", "quality", "colours", "recognition", "profiles", "talking")
+_BUILTIN = ("objects", "statistics", "combining", "pixels", "quality", "colours", "recognition", "profiles", "talking")
 _declared: dict[str, Measure] = {}
 
 

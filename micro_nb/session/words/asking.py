@@ -11,7 +11,7 @@ from ..language.forms import as_objects, objects_at
 from ..measures.evaluation import bound
 from ..measures.registry import get, options
 from ..measures.selection import Selection
-from .phrases import objects_phrase, place_phrase
+from .phrases import objects_phrase, place_phrase, statistic_phrase
 from .tables import listed, table
 
 _PLACE = re.compile(r"\{(\w+)\}")
@@ -42,12 +42,20 @@ def _asked(call: Call) -> str:
         name = match[1]
         if name == "objects":
             return objects_phrase(objects) if objects is not None and objects.args != ("image",) else "the image"
+        if name == "summed":
+            return _statistic(str(given["statistic_name"]).lower(), given["quantity"])
         node = given[name] if name in given else measure.parameters[name].default
         return objects_phrase(node) if node is not None and Selection in options(measure.hints.get(name)) else _said(node)
 
     text = _PLACE.sub(words, measure.asks or call.name)
     where = place_phrase(call.get("where")) if objects is None else ""
     return " ".join(f"{text} {where}".replace("()", "").split()).replace(" :", ":").removesuffix(":")
+
+
+def _statistic(name: str, quantity: Node) -> str:
+    """A statistic with its quantity: "mean area", "90th percentile of the diameter"."""
+    plain = table("quantities")["statistic_alias"].get(name, name)
+    return f"{plain} of {_said(quantity)}" if isinstance(quantity, Call) else statistic_phrase(plain, str(quantity))
 
 
 def _said(node: Node) -> str:
