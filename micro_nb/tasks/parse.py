@@ -158,23 +158,20 @@ def parse_seen(
     """Objects of a plane that has been looked at; with ``folder``, labels are written there instead of kept in memory."""
     vocabulary = Vocabulary.of(model, coloured=seen.coloured)
     recognised = recognise(image_vector(seen, model), model, seen.thumbnail)
+    modality = recognised.get("modality", {}).get("name")
+    strange = vocabulary.out_of_place(modality, coloured=seen.coloured)
     if prompts is None:
-        modality = recognised.get("modality", {}).get("name")
-        strange = vocabulary.out_of_place(modality, coloured=seen.coloured)
         chosen = _everything(seen, vocabulary, model, strange if modality else strange | {""})
     else:
-        chosen = _asked(seen, prompts, vocabulary, model)
+        chosen = _asked(seen, prompts, vocabulary, model, strange if modality else frozenset())
     layers = [name for name in seen.layers if chosen.name[name].any()] or [next(iter(seen.layers))]
     labels = _labels(plane, seen, chosen, layers, folder)
     table = _table(plane, labels, chosen, tile)
     presence = pd.DataFrame([asdict(p) for p in chosen.presence], columns=[f.name for f in fields(Presence)])
     made_by = {
-        "function": "parse",
-        "version": __version__,
-        "prompts": None if prompts is None else list(prompts),
-        **seen.to_dict(),
+        "function": "parse", "version": __version__, "prompts": None if prompts is None else list(prompts), **seen.to_dict(),
         "recognised": recognised,
-    }
+    }  # fmt: skip
     return Objects(table, labels, presence, plane.pixel_size, plane.content_id, made_by)
 
 
@@ -188,17 +185,19 @@ class _Chosen:
 
 
 def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model, strange: frozenset[str]) -> _Chosen:
-    """Every object by its name. One that would bear a ``strange`` name is an object; within objects it is nothing."""
+    """Every object by its name; where that is ``strange`` by the next best, else an object, and within objects nothing."""
     names, scores = {}, {}
+    familiar = replace(vocabulary, unseen=vocabulary.unseen | strange)
     for layer, objects in seen.layers.items():
         vectors = object_vectors(seen, layer, model)
         found, p = vocabulary.names(vectors, layer)
         unnamed = layer if layer == "object" else ""
-        found = [unnamed if n in strange else n for n in found]
+        instead, likely = familiar.names(vectors, layer)
+        p = np.where([n in strange and other != "" for n, other in zip(found, instead, strict=True)], likely, p)
+        found = [(other or unnamed) if n in strange else n for n, other in zip(found, instead, strict=True)]
         names[layer], scores[layer] = np.array(found, object), p * objects.certainty
-    for layer in ("nucleus",):  # a nucleus that is the whole object is not listed twice
-        if layer in names and "object" in names and 2 * (names["object"] == "nucleus").sum() > len(names["object"]):
-            names[layer][:] = ""
+    if {"nucleus", "object"} <= set(names) and 2 * (names["object"] == "nucleus").sum() > len(names["object"]):
+        names["nucleus"][:] = ""  # a nucleus that is the whole object is not listed twice
     every = pd.Series(np.concatenate(list(names.values())))
     counts = every[every != ""].value_counts()
     return _Chosen(names, scores, [Presence(str(n), "present", True, None, int(k), str(n)) for n, k in counts.items()])
@@ -214,7 +213,8 @@ class _Meant:
     presence: Presence
 
 
-def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: MicroD1Model) -> _Chosen:
+def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: MicroD1Model, strange: frozenset[str]) -> _Chosen:
+    """What prompts mean; a ``strange`` thing is believed where most objects look like it, for the picture may be mistaken."""
     chosen = _Chosen(
         {layer: np.full(len(objects), "", object) for layer, objects in seen.layers.items()},
         {layer: np.zeros(len(objects)) for layer, objects in seen.layers.items()}, [],
@@ -222,7 +222,7 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
     image, vectors = image_vector(seen, model), {layer: object_vectors(seen, layer, model) for layer in seen.layers}
     asked = [read(prompt, vocabulary) for prompt in prompts]
     for one, vector in zip(asked, encode_text([a.words for a in asked], model=model), strict=True):
-        meant = _meant(one, vector, image, vectors, vocabulary, model)
+        meant = _meant(one, vector, image, vectors, vocabulary, model, strange)
         chosen.presence.append(meant.presence)
         if meant.presence.present is False:
             continue
@@ -234,9 +234,11 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
 
 def _meant(
     asked: Asked, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary,
-    model: MicroD1Model,
+    model: MicroD1Model, strange: frozenset[str],
 ) -> _Meant:  # fmt: skip
     layer, objects, odds = best_layer(vector, vectors, vocabulary, asked.concept)
+    if asked.concept in strange and 2 * objects.sum() <= len(objects):
+        objects = np.zeros(len(odds), bool)
     weights = tuple(model.calibration.get("presence", {}).get("weights", (1.0, 1.0)))
     score = statistic(*parts(float(image @ vector), odds[objects], model), weights)
     if not asked.known:

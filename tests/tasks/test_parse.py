@@ -178,6 +178,13 @@ def test_names_belong_to_the_modalities_they_were_shown_in():
 
 
 @trained
+def test_a_few_objects_that_look_like_things_of_other_pictures_are_not_believed():
+    image = mnb.samples.fluorescence((700, 700), seed=7).image
+    assert not mnb.parse(image, "red blood cell").table.size
+    assert len(mnb.parse(image)) == len(mnb.parse(image, "nucleus"))
+
+
+@trained
 def test_the_map_of_an_explanation_lies_on_the_image():
     scene = mnb.samples.fluorescence((512, 512), seed=4)
     seen = mnb.explain(scene.image, "nucleus")
