@@ -23,8 +23,8 @@ from ..session.views.html import transcript_html
 from ..session.views.text import transcript_text, value_text
 from ..session.words.asking import asked
 from ..session.words.printing import print_number
-from .facts import described
 from .live import Live, web
+from .paper import described
 from .pointing import about_pointed
 
 _log = logging.getLogger(__name__)

@@ -121,23 +121,37 @@ def index(
     paths: Annotated[list[str], told("images, or folders of images")], /, *,
     out: Annotated[str, told("the folder to write", "-o")],
     of: Annotated[Literal["images", "tiles", "objects"], told("what a row is")] = "images", model: Model = None,
-    overwrite: Overwrite = False,
+    append: Annotated[bool, told("add what is new to an index that is there")] = False, overwrite: Overwrite = False,
 ) -> Said:  # fmt: skip
     """Look at images, their tiles or objects once, so that they can be searched."""
-    made = mnb.Index.build(paths, out, of=of, model=_model(model), overwrite=overwrite)
-    data = {"index": str(made.folder), "of": made.of, "rows": len(made), "images": len(made.sources), "skipped": made.skipped}
-    return Said(f"{len(made):,} {made.of} of {len(made.sources):,} images\n{made.folder}", data)
+    if append and overwrite:
+        raise WriteError("--append adds to an index and --overwrite replaces it; say one of them")
+    known = _model(model)
+    made = mnb.Index.open(out, model=known) if append else mnb.Index.build(paths, out, of=of, model=known, overwrite=overwrite)
+    added = made.append(paths) if append else len(made.sources)
+    data = {"index": str(made.folder), "of": made.of, "rows": len(made), "images_added": added, "skipped": made.skipped}
+    return Said(f"{len(made):,} {made.of}, {added:,} image{'s' * (added != 1)} added\n{made.folder}", data)
 
 
 def search(
     index: Annotated[str, told("a folder that micro-nb index wrote")],
-    query: Annotated[str, told("what to look for in words, or the path of an image")], /, *,
+    query: Annotated[str, told("what to look for in words, or the path of an image")] = "", /, *,
     k: Annotated[int, Parameter(name="-k", help="how many results")] = 5,
     where: Annotated[str | None, told("a condition on measurements, such as 'area_um2 > 80 and solidity > 0.9'")] = None,
     out: Annotated[str | None, told("also write the thumbnails as PNG", "-o")] = None, model: Model = None,
+    verify: Annotated[bool, told("check the index and every image instead of searching")] = False,
 ) -> Said:  # fmt: skip
     """Search an index in words or by an image."""
     opened = mnb.Index.open(index, model=_model(model))
+    if verify:
+        wrong = opened.verify()
+        said = "\n".join(wrong["path"] + ": " + wrong["problem"])
+        differ = f"{len(wrong)} differ{'s' * (len(wrong) == 1)} from what was written\n{said}"
+        failure = ValueError(differ) if len(wrong) else None
+        well = "" if failure else f"all is well: {len(opened):,} {opened.of}"
+        return Said(well, {"ok": not failure, "problems": wrong}, failure=failure)
+    if not query:
+        raise ValueError("say what to look for, such as micro-nb search index/ 'crowded small nuclei'")
     result = opened.search(query, k=k, where=where)
     shown = result[[c for c in _SEARCHED if c in result.columns]]
     text = shown.to_string(index=False, float_format="{:.4g}".format) if len(shown) else "nothing is there that meets this"

@@ -33,7 +33,7 @@ from .asked import Asked, read
 from .load import load_model
 from .look.looking import image_vector, look_at, object_vectors
 from .look.seen import Seen
-from .names import Vocabulary, layers_of
+from .names import LEAST, Vocabulary, layers_of
 from .presence import Presence, judge, parts, statistic
 from .recognise import recognise
 from .refine import refine
@@ -147,14 +147,9 @@ def _check_room(plane: MicroImage) -> None:
 
 
 def parse_seen(
-    plane: MicroImage,
-    seen: Seen,
-    prompts: Sequence[str] | None,
-    model: MicroD1Model,
-    *,
-    tile: int = 1024,
+    plane: MicroImage, seen: Seen, prompts: Sequence[str] | None, model: MicroD1Model, *, tile: int = 1024,
     folder: Path | None = None,
-) -> Objects:
+) -> Objects:  # fmt: skip
     """Objects of a plane that has been looked at; with ``folder``, labels are written there instead of kept in memory."""
     vocabulary = Vocabulary.of(model, coloured=seen.coloured)
     recognised = recognise(image_vector(seen, model), model, seen.thumbnail)
@@ -191,16 +186,22 @@ def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model, strange
     for layer, objects in seen.layers.items():
         vectors = object_vectors(seen, layer, model)
         found, p = vocabulary.names(vectors, layer)
-        unnamed = layer if layer == "object" else ""
         instead, likely = familiar.names(vectors, layer)
-        p = np.where([n in strange and other != "" for n, other in zip(found, instead, strict=True)], likely, p)
-        found = [(other or unnamed) if n in strange else n for n, other in zip(found, instead, strict=True)]
-        names[layer], scores[layer] = np.array(found, object), p * objects.certainty
+        called = zip(found, instead, p, strict=True)
+        names[layer] = np.array([_called(*each, layer, strange) for each in called], object)
+        scores[layer] = np.where(names[layer] == np.array(instead, object), likely, p) * objects.certainty
     if {"nucleus", "object"} <= set(names) and 2 * (names["object"] == "nucleus").sum() > len(names["object"]):
         names["nucleus"][:] = ""  # a nucleus that is the whole object is not listed twice
     every = pd.Series(np.concatenate(list(names.values())))
     counts = every[every != ""].value_counts()
     return _Chosen(names, scores, [Presence(str(n), "present", True, None, int(k), str(n)) for n, k in counts.items()])
+
+
+def _called(name: str, instead: str, p: float, layer: str, strange: frozenset[str]) -> str:
+    """What is like no thing of a layer, yet like some thing, is an object."""
+    if name and name not in strange:
+        return name
+    return instead or ("object" if layer == "object" and (name in strange or p >= LEAST) else "")
 
 
 @dataclass(frozen=True)
@@ -220,9 +221,9 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
         {layer: np.zeros(len(objects)) for layer, objects in seen.layers.items()}, [],
     )  # fmt: skip
     image, vectors = image_vector(seen, model), {layer: object_vectors(seen, layer, model) for layer in seen.layers}
-    asked = [read(prompt, vocabulary) for prompt in prompts]
+    asked, familiar = [read(prompt, vocabulary) for prompt in prompts], replace(vocabulary, unseen=vocabulary.unseen | strange)
     for one, vector in zip(asked, encode_text([a.words for a in asked], model=model), strict=True):
-        meant = _meant(one, vector, image, vectors, vocabulary, model, strange)
+        meant = _meant(one, vector, image, vectors, vocabulary if one.concept in strange else familiar, model, strange)
         chosen.presence.append(meant.presence)
         if meant.presence.present is False:
             continue
@@ -251,10 +252,11 @@ def _meant(
 def best_layer(
     vector: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary, concept: str | None
 ) -> tuple[str, np.ndarray, np.ndarray]:  # fmt: skip
-    """The layer, of those that a prompt's concept may lie in, where it is meant most often; which objects; log odds of each."""
+    """A prompt's layer, which of its objects are meant, log odds of each: whole objects where most are, else where it is most."""
     options = [layer for layer in (layers_of(concept) if concept else ("object",)) if layer in vectors] or [next(iter(vectors))]
     found = [(layer, *vocabulary.matching(vectors[layer], vector, concept, layer)) for layer in options]
-    return max(found, key=lambda f: int(f[1].sum()))
+    whole = found[0]
+    return whole if 2 * whole[1].sum() > len(whole[1]) else max(found, key=lambda f: int(f[1].sum()))
 
 
 def _labels(plane: MicroImage, seen: Seen, chosen: _Chosen, layers: Sequence[str], folder: Path | None) -> xr.DataArray:

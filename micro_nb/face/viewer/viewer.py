@@ -589,16 +589,10 @@ class Viewer(Live):
     @property
     def png(self) -> bytes:
         """A figure of what is shown, as PNG bytes."""
-        shown = [
-            Shown(k, parse_color(c["color"]), c["window"], c["gamma"])
-            for k, c in enumerate(self._channels)
-            if c["visible"] and c["described"]
-        ]
-        overlays = [
-            Overlay(each.shapes, each.palette, each.opacity, each.contour, frozenset(each.selected))
-            for each in self._layers.values()
-            if each.visible
-        ]
+        channels = [(k, c) for k, c in enumerate(self._channels) if c["visible"] and c["described"]]
+        shown = [Shown(k, parse_color(c["color"]), c["window"], c["gamma"]) for k, c in channels]
+        layers = [each for each in self._layers.values() if each.visible]
+        overlays = [Overlay(e.shapes, e.palette, e.opacity, e.contour, frozenset(e.selected)) for e in layers]
         return picture_png(
             self._pixels, self.view, shown, t=self._display["t"], z=self._display["z"], overlays=overlays,
             drawings=self._drawings.values(), maps=[(m.values, m.opacity) for m in self._maps.values() if m.visible],
