@@ -42,7 +42,6 @@ app = App(
 )  # fmt: skip
 _sessions = App(name="sessions", help="Logged conversations: list, show, resume, export, verify.", help_epilogue="")
 
-
 for _function in (*commands.COMMANDS, *conversations.COMMANDS):
     app.command(_function, help_epilogue="")
 for _function in conversations.SESSIONS:

@@ -145,11 +145,10 @@ def search(
     opened = mnb.Index.open(index, model=_model(model))
     if verify:
         wrong = opened.verify()
-        said = "\n".join(wrong["path"] + ": " + wrong["problem"])
-        differ = f"{len(wrong)} differ{'s' * (len(wrong) == 1)} from what was written\n{said}"
-        failure = ValueError(differ) if len(wrong) else None
-        well = "" if failure else f"all is well: {len(opened):,} {opened.of}"
-        return Said(well, {"ok": not failure, "problems": wrong}, failure=failure)
+        differ = f"{len(wrong)} differ{'s' * (len(wrong) == 1)} from what was written\n"
+        failure = ValueError(differ + "\n".join(wrong["path"] + ": " + wrong["problem"])) if len(wrong) else None
+        data = {"ok": not failure, "problems": wrong}
+        return Said("" if failure else f"all is well: {len(opened):,} {opened.of}", data, failure=failure)
     if not query:
         raise ValueError("say what to look for, such as micro-nb search index/ 'crowded small nuclei'")
     result = opened.search(query, k=k, where=where)

@@ -53,8 +53,7 @@ class Talk:
 
 
 def ask(
-    picture: Picture, question: Annotated[list[str], told("one or more, each in quotes; or expressions")], *,
-    talk: Talk = Talk(),
+    picture: Picture, question: Annotated[list[str], told("one or more, each in quotes; or expressions")], *, talk: Talk = Talk(),
 ) -> Said:  # fmt: skip
     """Ask questions about an image; every number is a measurement."""
     session = talk.open(picture)
@@ -83,10 +82,8 @@ def list_(*, log: Log = None) -> Said:
     from ..session.log.book import sessions
 
     found = sessions(log)
-    lines = [
-        f"{s.id}  {s.started[:16]}  {len(s.turns):>3} turns  {_about(s)}  {shorten(s.turns[0].question, 60) if s.turns else ''}"
-        for s in found
-    ]
+    first = [shorten(s.turns[0].question, 60) if s.turns else "" for s in found]
+    lines = [f"{s.id}  {s.started[:16]}  {len(s.turns):>3} turns  {_about(s)}  {q}" for s, q in zip(found, first, strict=True)]
     data = [{"id": s.id, "started": s.started, "image": _about(s), "turns": len(s.turns)} for s in found]
     return Said("\n".join(lines), data)
 

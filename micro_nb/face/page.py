@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ _DROPPED = re.compile(r"<(script|iframe|object|embed|noscript)\b.*?(?:</\1\s*>|\
 _REMOTE = re.compile(r"\s(?:src|srcset|poster|background|data)\s*=\s*(?:\"\s*(?:[a-z]+:)?//[^\"]*\"|'\s*(?:[a-z]+:)?//[^']*'"
                      r"|(?:[a-z]+:)?//[^\s>]*)", re.I)  # fmt: skip
 _HANDLER = re.compile(r"(<[^<>]*?)\son[a-z]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.I)
+_LINK = re.compile(r"\s(?:xlink:href|href|action|formaction|data|src)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.I)
 _EMPTY_IMAGE = re.compile(r"<img(?![^>]*\ssrc\s*=)[^>]*>", re.I)
 _CSS_REMOTE = re.compile(r"@import[^;]*;|url\(\s*[\"']?\s*(?:[a-z]+:)?//[^)]*\)", re.I)
 _CAPTION = re.compile(r"^#\|\s*(fig|tbl)-cap\s*:\s*[\"']?(.+?)[\"']?\s*$", re.M)
@@ -80,10 +82,16 @@ def clean_html(text: str) -> str:
     >>> clean_html('<b onclick="x()">ok</b><script src="https://a.b/c.js"></script><img src="https://a.b/c.png">')
     '<b>ok</b>'
     """
-    text = _CSS_REMOTE.sub("", _DROPPED.sub("", text))
+    text = _LINK.sub(_harmless, _CSS_REMOTE.sub("", _DROPPED.sub("", text)))
     while (cleaned := _HANDLER.sub(r"\1", text)) != text:
         text = cleaned
     return _EMPTY_IMAGE.sub("", _REMOTE.sub("", text))
+
+
+def _harmless(link: re.Match[str]) -> str:
+    """An attribute that leads somewhere, as long as that is no script."""
+    target = re.sub(r"[\x00-\x20\"']", "", html.unescape(link[1])).lower()
+    return "" if target.startswith(("javascript:", "vbscript:")) else link[0]
 
 
 def _code(cell: Any, *, show_input: bool) -> dict[str, Any]:
