@@ -28,8 +28,7 @@ from .paper import described
 from .pointing import about_pointed
 
 _log = logging.getLogger(__name__)
-_ROWS = 12
-_LONGEST = 2000
+_ROWS, _LONGEST = 12, 2000
 _FIRST = ("How many nuclei are there?", "Is the image good enough to measure?", "Describe the image")
 _AFTER = (("How was it measured?", "how"), ("How certain is it?", "sure"))
 
