@@ -266,13 +266,17 @@ def test_an_unwritable_place_is_a_write_error(tmp_path):
 
 def test_ctrl_c_in_a_script_leaves_nothing(tmp_path):
     script = (
-        "import numpy as np, micro_nb as mnb, threading, _thread\n"
+        "import numpy as np, micro_nb as mnb, threading, time, _thread\n"
+        "def press():  # now and again, as a person does where one press is lost\n"
+        "    for pause in (0.3, *[8] * 20):\n"
+        "        time.sleep(pause)\n"
+        "        _thread.interrupt_main()\n"
         "class Endless:\n"
         "    shape, dtype, ndim = (200000, 200000), np.dtype('uint8'), 2\n"
         "    def transpose(self, *a): return self\n"
         "    first = iter([True])\n"
         "    def __getitem__(self, i):\n"
-        "        if next(self.first, False): threading.Timer(0.3, _thread.interrupt_main).start()\n"
+        "        if next(self.first, False): threading.Thread(target=press, daemon=True).start()\n"
         "        return np.ones([s.stop - s.start for s in i], 'uint8')\n"
         "mnb.settings.progress = False\n"
         "mnb.save_image(Endless(), 'big.ome.zarr')\n"
