@@ -25,7 +25,7 @@ from corpus import HELD_OUT, lots
 
 import micro_nb as mnb
 from micro_nb.errors import MicroNBError
-from micro_nb.session.language import Call, names_in
+from micro_nb.session.language import Call
 from micro_nb.session.measures.evaluation import evaluate
 from micro_nb.session.measures.scene import Scene
 from micro_nb.session.reader.understanding import understand
@@ -50,6 +50,11 @@ def value_of(calls: tuple[Call, ...], scene: Scene) -> list[object]:
     return out
 
 
+def names(calls: tuple[Call, ...]) -> list[str]:
+    """Names of all calls, sorted."""
+    return sorted(c.name for call in calls for c in call.walk())
+
+
 def main() -> None:
     """Reads every turn of the held-out lots and prints the shares."""
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -71,7 +76,7 @@ def main() -> None:
         want, have = sorted(map(form, e.calls)), sorted(map(form, got.calls))
         right = want == have
         n["exact"] += right
-        n["same calls"] += sorted(names_in(e.calls)) == sorted(names_in(got.calls))
+        n["same calls"] += names(e.calls) == names(got.calls)
         n["offered"] += right or any(sorted(map(form, other)) == want for other in got.alternatives)
         n["no reading"] += not got.calls
         if options.values:

@@ -20,11 +20,10 @@ from ..session.answer import Answer, Turn
 from ..session.language import Call, parse
 from ..session.session import Session
 from ..session.views.html import transcript_html
-from ..session.views.text import transcript_text, value_text
+from ..session.views.text import described, transcript_text, value_text
 from ..session.words.asking import asked
 from ..session.words.printing import print_number
 from .live import Live, web
-from .paper import described
 from .pointing import about_pointed
 
 _log = logging.getLogger(__name__)

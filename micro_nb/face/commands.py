@@ -34,7 +34,7 @@ def info(picture: Picture) -> Said:
     img = picture.open()
     lines = {"name": img.name, **facts(img)}
     if not img.rgb:
-        lines["channels"] = ", ".join(f"{c.name} ({c.color})" if c.color else str(c.name) for c in img.channels)
+        lines["channels"] = ", ".join(map(_channel, img.channels))
     more = {name.replace("_", " "): value for name, value in img.metadata.items()}
     lines |= {name: shorten(str(value), 160) for name, value in more.items() if name not in lines}
     width = max(map(len, lines))
@@ -69,11 +69,13 @@ def convert(
 
 def quality(
     picture: Picture, *, out: Annotated[str | None, told("write the map over the image as PNG", "-o")] = None,
-    table: Annotated[str | None, told("write the table, a row a tile, as .csv")] = None, channel: Channel = None,
+    table: Annotated[str | None, told("write the table, a row a tile, as .csv or .parquet")] = None, channel: Channel = None,
 ) -> Said:  # fmt: skip
     """Whether an image is fit to be measured: focus, saturation, noise, background."""
     q = mnb.quality(picture.plane(), channel=channel)
-    tabled = _write(table, lambda: q.table.to_csv(index=False).encode(), ".csv")
+    columnar = str(table).endswith(".parquet")
+    as_bytes = q.table.to_parquet if columnar else lambda: q.table.to_csv(index=False).encode()
+    tabled = _write(table, as_bytes, ".parquet" if columnar else ".csv")
     drawn = _write(out, q.png, ".png")
     return Said(q.verdict, {"verdict": q.verdict, "ok": q.ok, "facts": dict(q.facts), "table": q.table}, (tabled, drawn))
 
@@ -276,6 +278,12 @@ def _write(path: str | None, data: Callable[[], bytes], suffix: str) -> Path | N
     from .overview import write
 
     return write(path, data(), suffix) if path else None
+
+
+def _channel(channel: Any) -> str:
+    waves = [f"{what} {nm:g} nm" for what, nm in (("excitation", channel.excitation_nm), ("emission", channel.emission_nm)) if nm]
+    details = ", ".join(filter(None, [channel.color, *waves]))
+    return f"{channel.name} ({details})" if details else str(channel.name)
 
 
 def _model(name: str | None) -> Any:

@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ReportError
-from ..session.evidence import Evidence
-from ..session.views.text import cells
 
 LAST_CELL = "from micro_nb.face.paper import tell as _tell\n_tell(dict(globals()))"
 _TOLD = "application/vnd.micro-nb.evidence+json"
@@ -26,6 +24,7 @@ def tell(names: Mapping[str, Any]) -> None:
 
     from ..session.answer import Answer
     from ..session.session import Session
+    from ..session.views.text import described
 
     held = [*names.values(), *dict(names.get("Out", {})).values()]
     chats = {id(chat): chat for each in held if isinstance(chat := getattr(each, "chat", each), Session)}.values()
@@ -35,18 +34,6 @@ def tell(names: Mapping[str, Any]) -> None:
     methods = [chat.methods() for chat in chats if chat.turns]
     missing = sorted({text for m in methods for text in m.missing})
     display({_TOLD: {"methods": [m.text for m in methods], "missing": missing, "facts": facts}, "text/plain": ""}, raw=True)  # type: ignore[no-untyped-call]
-
-
-def described(fact: Evidence) -> dict[str, str]:
-    """What is known of a measurement, in the order it is read; nothing that is empty."""
-    _, value, where, expression, parameters = cells([fact])[0]
-    certainty = "in brackets the 95 % interval" if fact.interval else "measured on all of it" if fact.value is not None else ""
-    known = {
-        "value": value, "certainty": certainty, "where": where, "expression": expression,
-        "function": f"{fact.function}, micro_nb {fact.version}", "parameters": parameters, "level": str(fact.level),
-        "image": fact.image_id or "", "weights": fact.weights or "", "evidence": fact.id,
-    }  # fmt: skip
-    return {name: text for name, text in known.items() if text}
 
 
 def take(nb: Any) -> dict[str, Any]:

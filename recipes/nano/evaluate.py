@@ -54,7 +54,8 @@ def looks_shipped() -> tuple[Look, tuple[str, ...]]:
 
     def look(pixels: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode():
-            return torch.Tensor(model.tile(pixels).geometry[0].clone())
+            found = model.tile(pixels).geometry[0]
+        return torch.Tensor(found.clone())
 
     return look, tuple(model.config.layers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from ast import literal_eval
 
 import lab
 import numpy as np
@@ -187,12 +188,12 @@ def test_shapes_are_drawn_changed_and_deleted(at):
     page.mouse.click(*screen(notebook, 500, 500))
     page.wait_for_selector("text=Drawn: 4")
     notebook.run(2)
-    assert eval(notebook.output(2)) == [(kind, f"{kind} 1") for kind in ("box", "polygon", "line", "point")]
+    assert literal_eval(notebook.output(2)) == [(kind, f"{kind} 1") for kind in ("box", "polygon", "line", "point")]
     page.mouse.click(*screen(notebook, 100, 175))  # its upper edge
     drag(screen(notebook, 200, 250), screen(notebook, 260, 350))  # its lower right corner
     page.wait_for_timeout(300)
     notebook.run(3)
-    assert np.allclose(eval(notebook.output(3))[0], [100, 100, 260, 350], atol=3)
+    assert np.allclose(literal_eval(notebook.output(3))[0], [100, 100, 260, 350], atol=3)
     page.locator(".mnb-stage").first.focus()
     page.keyboard.press("Delete")
     page.wait_for_selector("text=Drawn: 3")
@@ -232,7 +233,7 @@ def test_a_conversation_beside_the_picture(at):
     line.press("ArrowUp")
     assert line.input_value() == 'count("object")'
     notebook.run(2)
-    assert [value for _, value in eval(notebook.output(2))] == [12, 2]
+    assert [value for _, value in literal_eval(notebook.output(2))] == [12, 2]
     page.wait_for_timeout(2500)
     saved = notebook.save()
     kept = "".join(str(o.get("data", {})) for o in saved.cells[1].outputs)
@@ -332,7 +333,7 @@ def test_a_review_is_done_by_keys_alone(at):
     page.keyboard.press("2")
     page.wait_for_selector("text=All is judged")
     notebook.run(2)
-    assert [r[:2] for r in eval(notebook.output(2))] == [["Ben", 1], ["Ben", 2]]
+    assert [r[:2] for r in literal_eval(notebook.output(2))] == [["Ben", 1], ["Ben", 2]]
     assert "both alike 1 2 3" in notebook.output(2)
     assert notebook.errors == []
 

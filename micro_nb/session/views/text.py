@@ -72,6 +72,18 @@ def cells(evidence: Sequence[Evidence]) -> list[tuple[str, str, str, str, str]]:
     ]
 
 
+def described(fact: Evidence) -> dict[str, str]:
+    """What is known of a measurement, in the order it is read; nothing that is empty."""
+    _, value, where, expression, parameters = cells([fact])[0]
+    certainty = "in brackets the 95 % interval" if fact.interval else "measured on all of it" if fact.value is not None else ""
+    known = {
+        "value": value, "certainty": certainty, "where": where, "expression": expression,
+        "function": f"{fact.function}, micro_nb {fact.version}", "parameters": parameters, "level": str(fact.level),
+        "image": fact.image_id or "", "weights": fact.weights or "", "evidence": fact.id,
+    }  # fmt: skip
+    return {name: text for name, text in known.items() if text}
+
+
 def summary(e: Evidence) -> str:
     """One line: what, how much, where, by what."""
     where, by = f", {place_text(e.region)}" if e.region else "", e.parameters.get("expression", e.function or "the question")
