@@ -43,13 +43,22 @@ SHARES = {
 NANO = Path(__file__).parents[2] / "micro_nb/models/weights/nano/model.safetensors"
 
 
-def load_encoder(network: TileNetwork, weights: dict[str, torch.Tensor]) -> int:
-    """Fills the encoder from tensors of Micro-D1 (``tile.encoder.*``) or of a training; how many were found."""
-    stored = {k.removeprefix("tile.").removeprefix("encoder."): v for k, v in weights.items() if "encoder." in k}
-    mine = network.encoder.state_dict()
-    found = {k: stored[k].to(v.dtype) for k, v in mine.items() if k in stored and stored[k].shape == v.shape}
-    network.encoder.load_state_dict(mine | found)
-    return len(found)
+def begin(network: TileNetwork, weights: dict[str, torch.Tensor]) -> int:
+    """Fills a network from tensors of Micro-D1 (``tile.*``) or of a training; how many were found.
+
+    A wider network says at first what the narrower one said: old channels take nothing from new ones (Net2Net, Chen et al. 2016).
+    """
+    mine, found = network.state_dict(), 0
+    for name, old in ((k.removeprefix("tile."), v) for k, v in weights.items()):
+        new = mine.get(name)
+        if new is None or new.dim() != old.dim() or any(n < o for n, o in zip(new.shape, old.shape, strict=True)):
+            continue
+        if new.dim() > 1 and new.shape[1] > old.shape[1]:
+            new[: len(old)] = 0
+        new[tuple(map(slice, old.shape))] = old.to(new.dtype)
+        found += 1
+    network.load_state_dict(mine)
+    return found
 
 
 class Run:
@@ -60,10 +69,10 @@ class Run:
         self.out.mkdir(parents=True, exist_ok=True)
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         torch.manual_seed(args.seed)
-        self.network = TileNetwork(Sizes())
+        self.network = TileNetwork(Sizes(decoder_widths=tuple(args.widths)))
         self.naming = Naming(CONCEPTS, parents())
         if args.initial and args.initial.exists():
-            print(f"{load_encoder(self.network, load(args.initial))} tensors of the encoder from {args.initial}")
+            print(f"{begin(self.network, load(args.initial))} tensors from {args.initial}")
         self.network.to(self.device, memory_format=torch.channels_last)
         self.naming.to(self.device)
         self.step, self.seconds, self.stopped = 0, 0.0, False
@@ -224,7 +233,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=Path, nargs="+", default=[Path("work/nano/shards")])
     parser.add_argument("--out", type=Path, default=Path("work/nano/run"))
-    parser.add_argument("--initial", type=Path, default=NANO, help="safetensors whose encoder is begun with")
+    parser.add_argument("--initial", type=Path, default=NANO, help="safetensors that are begun with")
+    parser.add_argument("--widths", type=int, nargs=3, default=Sizes().decoder_widths, help="channels of the decoder at strides 16, 8, 4")
     parser.add_argument("--steps", type=int, default=40000)
     parser.add_argument("--until", type=int, default=10**9, help="wait at this step; the rates are those of the whole run")
     parser.add_argument("--minutes", type=float, default=0.0, help="end after so many minutes of training in all")
