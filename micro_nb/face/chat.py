@@ -9,6 +9,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from textwrap import shorten
 from typing import Any
 
 import traitlets
@@ -81,7 +83,7 @@ class ChatPanel(Live):
     def handlers(self) -> Mapping[str, Callable[[Mapping[str, Any]], Any]]:
         return {
             "hello": self._hello, "ask": self._ask, "stop": self._halt, "card": self._card, "again": self._again,
-            "show": self._show,
+            "show": self._show, "go_on": self._go_on,
             "markdown": lambda m: self.tell("file", [self.chat.to_markdown().encode()], name="conversation.md", to=m.get("to")),
         }  # fmt: skip
 
@@ -92,7 +94,7 @@ class ChatPanel(Live):
             self._tell_turn(k)
         for number, question in self._waiting.items():
             self.tell("asked", n=number, question=question)
-        self._suggest()
+        self._thread.submit(self._suggest)
         self._seen("pointed", self._pointed)
 
     def _ask(self, message: Mapping[str, Any]) -> None:
@@ -138,6 +140,14 @@ class ChatPanel(Live):
 
         read = understand(question, [t.calls for t in self.chat.turns])
         return about_pointed(question, read.calls, kind=getattr(self.viewer, "pointed_kind", None))
+
+    def _go_on(self, message: Mapping[str, Any]) -> None:
+        def take_up() -> None:
+            self.chat.go_on()
+            self._hello(message)
+            self.settle()
+
+        self._thread.submit(self._guarded, 0, take_up, lambda text: self.tell("notice", text=text))
 
     def _progress(self, progress: Progress) -> None:
         if self._stop:
@@ -193,8 +203,7 @@ class ChatPanel(Live):
             self.chat.take(self.viewer.objects)
 
     def _added(self, turn: Turn) -> None:
-        k = next((k for k, t in enumerate(self.chat.turns) if t is turn), len(self.chat.turns) - 1)
-        self._tell_turn(k)
+        self._tell_turn(len(self.chat.turns) - 1)
         if self.viewer is not None and not turn.answer.declined:
             self.viewer.show(turn.answer)
         self.settle()
@@ -214,9 +223,15 @@ class ChatPanel(Live):
     def _suggest(self) -> None:
         last = next((t for t in reversed(self.chat.turns) if t.answer.evidence and t.calls), None)
         call = last.calls[0] if last is not None else None
-        found = [{"text": text, "calls": []} for text in _FIRST] if call is None and self.chat.img is not None else []
-        if call is not None and call.name not in ("how", "sure"):
+        found: list[dict[str, Any]] = []
+        if call is None and self.chat.img is not None:
+            found = [{"text": text, "calls": []} for text in _FIRST]
+        elif call is not None and call.name not in ("how", "sure"):
             found = [{"text": text, "calls": [str(Call.of(name, call))]} for text, name in _AFTER]
+        if (earlier := self.chat.earlier()) is not None:
+            when = datetime.fromisoformat(earlier.turns[-1].asked).astimezone()
+            last_asked = shorten(earlier.turns[-1].question, 60, placeholder=" …")
+            found.insert(0, {"text": f"Go on from “{last_asked}” ({when:%d %b, %H:%M})", "go_on": True})
         self.tell("suggest", suggestions=found)
 
     def still(self) -> dict[str, Any]:

@@ -82,8 +82,8 @@ def list_(*, log: Log = None) -> Said:
     from ..session.log.book import sessions
 
     found = sessions(log)
-    first = [shorten(s.turns[0].question, 60) if s.turns else "" for s in found]
-    lines = [f"{s.id}  {s.started[:16]}  {len(s.turns):>3} turns  {_about(s)}  {q}" for s, q in zip(found, first, strict=True)]
+    row = "{}  {:.16}  {:>3} turns  {}  {}".format
+    lines = [row(s.id, s.started, len(s.turns), _about(s), shorten("".join(t.question for t in s.turns[:1]), 60)) for s in found]
     data = [{"id": s.id, "started": s.started, "image": _about(s), "turns": len(s.turns)} for s in found]
     return Said("\n".join(lines), data)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jinja2
+import nh3
 from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, ansi2html
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -25,13 +25,15 @@ _OPEN_LINES = 14
 # Views that only a kernel or a script can draw; where one stands beside a picture, the page shows the picture.
 _NEEDS_KERNEL = re.compile(r"application/(vnd\.jupyter\.widget-view|vnd\.holoviews_(exec|load)|vnd\.bokehjs_(exec|load))")
 _PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-_DROPPED = re.compile(r"<(script|iframe|object|embed|noscript)\b.*?(?:</\1\s*>|\Z)|<(?:link|meta|base)\b[^>]*>", re.I | re.S)
-_REMOTE = re.compile(r"\s(?:src|srcset|poster|background|data)\s*=\s*(?:\"\s*(?:[a-z]+:)?//[^\"]*\"|'\s*(?:[a-z]+:)?//[^']*'"
-                     r"|(?:[a-z]+:)?//[^\s>]*)", re.I)  # fmt: skip
-_HANDLER = re.compile(r"(<[^<>]*?)\son[a-z]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s>]+)", re.I)
-_LINK = re.compile(r"\s(?:xlink:href|href|action|formaction|data|src)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s>]+)", re.I)
-_EMPTY_IMAGE = re.compile(r"<img(?![^>]*\ssrc\s*=)[^>]*>", re.I)
+_DRAWN = "svg g path rect circle ellipse line polyline polygon text tspan use symbol defs title desc linearGradient stop"
+_KEPT = """align alt aria-hidden aria-label border cellpadding cellspacing checked class color colspan cx cy d dir disabled dx dy
+    fill fill-opacity for headers height hidden href id lang max min name offset open opacity points preserveAspectRatio r role
+    rowspan rx ry scope span src stroke stroke-dasharray stroke-linecap stroke-linejoin stroke-opacity stroke-width style tabindex
+    text-anchor title transform type valign value viewBox width x x1 x2 xlink:href xmlns y y1 y2"""
+_SVG = set(_DRAWN.split())
+_TAGS = nh3.ALLOWED_TAGS | _SVG | {"style", "label", "input", "button", "section", "main", "meter", "progress", "font"}
 _CSS_REMOTE = re.compile(r"@import[^;]*;|url\(\s*[\"']?\s*(?:[a-z]+:)?//[^)]*\)", re.I)
+_EMPTY_IMAGE = re.compile(r"<img(?![^>]*\ssrc\s*=)[^>]*>", re.I)
 _CAPTION = re.compile(r"^#\|\s*(fig|tbl)-cap\s*:\s*[\"']?(.+?)[\"']?\s*$", re.M)
 _CLASSIC_TITLE = re.compile(r"\A\s*#\s+(.+?)\s*#*\s*(?:\n|\Z)")
 
@@ -82,16 +84,20 @@ def clean_html(text: str) -> str:
     >>> clean_html('<b onclick="x()">ok</b><script src="https://a.b/c.js"></script><img src="https://a.b/c.png">')
     '<b>ok</b>'
     """
-    text = _LINK.sub(_harmless, _CSS_REMOTE.sub("", _DROPPED.sub("", text)))
-    while (cleaned := _HANDLER.sub(r"\1", text)) != text:
-        text = cleaned
-    return _EMPTY_IMAGE.sub("", _REMOTE.sub("", text))
+    cleaned = nh3.clean(
+        _CSS_REMOTE.sub("", text), tags=_TAGS, attributes={"*": set(_KEPT.split())}, generic_attribute_prefixes={"data-"},
+        clean_content_tags={"script", "noscript"}, url_schemes={"http", "https", "mailto", "data"}, attribute_filter=_near,
+        link_rel=None,
+    )  # fmt: skip
+    return _EMPTY_IMAGE.sub("", cleaned)
 
 
-def _harmless(link: re.Match[str]) -> str:
-    """An attribute that leads somewhere, as long as that is no script."""
-    target = re.sub(r"[\x00-\x20\"']", "", html.unescape(link[1])).lower()
-    return "" if target.startswith(("javascript:", "vbscript:")) else link[0]
+def _near(tag: str, name: str, value: str) -> str | None:
+    """An attribute, unless a page would load from a network or leave its kind of content for it."""
+    inline = value.strip().lower().startswith("data:image/")
+    if name in ("src", "xlink:href") or (name == "href" and tag in _SVG):
+        return value if inline or value.startswith("#") else None
+    return None if name == "href" and value.strip().lower().startswith("data:") and not inline else value
 
 
 def _code(cell: Any, *, show_input: bool) -> dict[str, Any]:

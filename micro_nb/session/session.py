@@ -11,7 +11,7 @@ from typing import Any
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.region import Region
-from ..errors import EvidenceError, LanguageError, MicroNBError
+from ..errors import EvidenceError, LanguageError, LogError, MicroNBError
 from ..render.markdown import mime
 from ..tiles.objects import Objects
 from .album import Album, Given
@@ -21,7 +21,7 @@ from .control import adjusted, restyled, settled
 from .evidence import Evidence
 from .language import Call, parse
 from .llm.assistant import Asked, assistant
-from .log.book import Choice, Writer, load, new_id
+from .log.book import Choice, LoggedSession, Writer, latest, load, new_id
 from .log.verify import album_of
 from .measures.evaluation import check, evaluate, selection
 from .measures.eyes import MICRO_D1, resolve, tiles_of
@@ -220,19 +220,44 @@ class Session:
         """
         writer = Writer(True if log is None else log)
         logged = load(name, writer.path)
-        images = album_of(logged, img)
-        chat = cls(images, eyes=eyes or logged.eyes, log=writer.path, llm=llm)
-        chat.id = logged.id
-        kept = {group: tuple(n for n in names if n in images) for group, names in logged.groups.items()}
-        chat.images.groups.update({group: names for group, names in kept.items() if names})
-        by_content = {image.content_id: image for image in images.values()}
+        chat = cls(eyes=eyes or logged.eyes, log=writer.path, llm=llm)
+        chat.go_on(logged, img)
+        return chat
+
+    def earlier(self) -> LoggedSession | None:
+        """The last logged conversation about this image, as long as nothing was asked in this one."""
+        if self.turns or self.img is None or self._log.path is None:
+            return None
+        return latest(self.img.content_id, self._log.path)
+
+    def go_on(self, logged: LoggedSession | None = None, img: Given = None) -> None:
+        """Takes up a logged conversation in place of this one, as after a restart of the kernel.
+
+        Parameters
+        ----------
+        logged : left out, the last one about this image.
+        img : as for :meth:`resume`; left out, the images that are here.
+
+        Raises
+        ------
+        LogError : there is none, or the image that was spoken of last is not there or not the same.
+        """
+        logged = logged or self.earlier()
+        if logged is None:
+            raise LogError("no earlier conversation about this image is in the log")
+        self.images = Album.of(album_of(logged, dict(self.images) if img is None else img))
+        kept = {group: tuple(n for n in names if n in self.images) for group, names in logged.groups.items()}
+        self.images.groups.update({group: names for group, names in kept.items() if names})
+        first = next(iter(self.images), None)
+        self._scene = replace(self._scene, images=self.images, about=first, groups=self.images.groups)
+        self.id = logged.id
+        by_content = {image.content_id: image for image in self.images.values()}
         for turn in logged.turns:
             about = str(logged.images[turn.image]["content_id"]) if turn.image else ""
-            chat._replayed(Turn(turn.question, turn.calls, replace(turn.answer, image=by_content.get(about))))
+            self._replayed(Turn(turn.question, turn.calls, replace(turn.answer, image=by_content.get(about))))
         if logged.about is not None:
-            chat.use(logged.about)
-        chat._log.written = list(zip((t.serial for t in logged.turns), chat.turns, strict=True))
-        return chat
+            self.use(logged.about)
+        self._log.written = list(zip((t.serial for t in logged.turns), self.turns, strict=True))
 
     def annotate(self) -> Objects:
         """The objects the last answer spoke of, as a layer: ``mnb.overview(img, objects=chat.annotate())``, or its ``save``.

@@ -119,6 +119,13 @@ class Lab:
         """What a cell shows, as text."""
         return str(self.page.locator(".jp-CodeCell").nth(cell).locator(".jp-OutputArea-output").last.inner_text())
 
+    def restart(self) -> None:
+        """Restarts the kernel from its menu; outputs are cleared."""
+        self.page.locator(".lm-MenuBar-itemLabel", has_text="Kernel").click()
+        self.page.locator(".lm-Menu-itemLabel", has_text="Restart Kernel and Clear Outputs").click()
+        self.page.locator(".jp-Dialog button", has_text="Restart").click()
+        self.page.wait_for_function("document.body.innerText.includes('| Idle')", timeout=60_000)
+
     def settled(self, n: int = 0, seconds: float = 40) -> None:
         """Waits until a viewer has all it needs."""
         self.page.wait_for_function(

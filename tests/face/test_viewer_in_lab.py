@@ -366,6 +366,33 @@ def test_after_a_reload_it_lives_and_without_a_kernel_a_picture_stands(at):
     )
 
 
+def test_after_a_restart_of_the_kernel_the_conversation_goes_on(at):
+    cells = ("import pathlib", "desk = mnb.Desk(plane, found, height=420, log=pathlib.Path('talk.sqlite').absolute())\ndesk")
+    notebook = at("restart", *cells, "[t.question for t in desk.chat.turns], desk.chat.id")
+    page, ask = notebook.page, 'count("object")'
+    notebook.run(1)
+    notebook.run(2)
+    notebook.settled()
+    assert page.locator("text=Go on from").count() == 0, "nothing was asked before"
+    page.locator(".mnb-ask").fill(ask)
+    page.locator(".mnb-ask").press("Enter")
+    page.wait_for_selector(".mnb-n")
+    notebook.run(3)
+    before = literal_eval(notebook.output(3))
+    notebook.restart()
+    for cell in range(3):
+        notebook.run(cell)
+    notebook.settled()
+    page.locator("button", has_text="Go on from").click()
+    page.wait_for_selector(".mnb-n")
+    assert ask in page.locator(".mnb-q").inner_text()
+    page.locator(".mnb-n", has_text="12").click()
+    page.wait_for_selector(".mnb-card2")
+    notebook.run(3)
+    assert literal_eval(notebook.output(3)) == before, "code sees what was asked before"
+    assert set(notebook.errors) <= {"Cannot send"}, "what JupyterLab says of widgets whose kernel is gone"
+
+
 def test_hostile_text_is_shown_as_text(at):
     notebook = at("hostile", HOSTILE)
     page = notebook.page

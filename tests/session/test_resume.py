@@ -165,3 +165,19 @@ def test_what_was_told_and_taken_back_is_so_after_resuming(saved, log):
     assert mnb.Session.resume(chat.id, log=log)._scene.standing == chat._scene.standing == ()
     chat.ask('set(ignore="border")')
     assert mnb.Session.resume(chat.id, log=log)._scene.standing == chat._scene.standing != ()
+
+
+def test_a_conversation_about_the_same_image_is_taken_up_in_place(saved, log):
+    first = mnb.Session(mnb.open_image(saved), log=log)
+    assert first.earlier() is None, "nothing is logged yet"
+    first.ask('count("nucleus")')
+    assert first.earlier() is None, "this one is under way"
+    again, other = mnb.Session(mnb.open_image(saved), log=log), mnb.Session(mnb.open_image(np.zeros((40, 40), "u1")), log=log)
+    again.go_on()
+    assert again.id == first.id
+    assert [t.question for t in again.turns] == ['count("nucleus")']
+    again.ask('count(obj("nucleus", where="left"))')
+    assert len(load(first.id, log).turns) == 2
+    with pytest.raises(LogError, match="no earlier conversation"):
+        other.go_on()
+    assert mnb.Session(mnb.open_image(saved), log=False).earlier() is None

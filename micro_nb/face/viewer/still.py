@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from ...data.region import Region
 from ...render.composite import composite, parse_color
+from ...render.contours import outline
 from ...render.contrast import Window
 from ...render.figure import Caption, Key, compose, room
 from ...render.frame import Frame
@@ -98,11 +99,9 @@ def _paint(picture: np.ndarray, frame: Frame, overlay: Overlay) -> None:
         y, x = shapes.places
         rows, cols = frame.to_display(y, x)
         seen = (rows >= 0) & (rows < frame.shape[0]) & (cols >= 0) & (cols < frame.shape[1])
-        at = rows[seen].astype(int), cols[seen].astype(int)
-        picture[at] = colors[seen]
-        for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0)):
-            near = np.clip(at[0] + dy, 0, frame.shape[0] - 1), np.clip(at[1] + dx, 0, frame.shape[1] - 1)
-            picture[near] = colors[seen]
+        for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0), (0, 0)):  # a small cross
+            at = [np.clip(v[seen].astype(int) + d, 0, n - 1) for v, d, n in zip((rows, cols), (dy, dx), frame.shape, strict=True)]
+            picture[tuple(at)] = colors[seen]
         return
     ids = shapes.at(frame)
     inside = ids > 0
@@ -110,19 +109,11 @@ def _paint(picture: np.ndarray, frame: Frame, overlay: Overlay) -> None:
     if overlay.opacity:
         mixed = picture * (1 - overlay.opacity) + tint * overlay.opacity
         np.copyto(picture, mixed.astype(np.uint8), where=inside[..., None])
-    edge = _edges(ids) if overlay.contour else np.zeros_like(inside)
+    edge = outline(ids) if overlay.contour else np.zeros_like(inside)
     np.copyto(picture, tint, where=edge[..., None])
     if overlay.selected:
         chosen = np.isin(ids, np.array(sorted(overlay.selected), np.uint32) + 1)
-        np.copyto(picture, np.array(_SELECTED, np.uint8), where=(_edges(np.where(chosen, ids, 0)))[..., None])
-
-
-def _edges(ids: np.ndarray) -> np.ndarray:
-    padded = np.pad(ids, 1)
-    core = padded[1:-1, 1:-1]
-    around = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    edge: np.ndarray = (core > 0) & np.logical_or.reduce([core != other for other in around])
-    return edge
+        np.copyto(picture, np.array(_SELECTED, np.uint8), where=outline(np.where(chosen, ids, 0))[..., None])
 
 
 def _draw(picture: np.ndarray, frame: Frame, drawings: list[Drawing]) -> None:

@@ -224,7 +224,8 @@ class Chat {
   }
 
   suggest(suggestions) {
-    this.suggestions.replaceChildren(...suggestions.map(({ text, calls }) => h("button", { type: "button", class: "mnb-t", onclick: () => this.ask(text, calls) }, text)));
+    this.suggestions.replaceChildren(...suggestions.map(({ text, calls, go_on }) => h("button", { type: "button", class: "mnb-t",
+      onclick: () => (go_on ? this.send({ type: "go_on" }) : this.ask(text, calls)) }, text)));
   }
 
   pointed({ name, word }) {

@@ -235,6 +235,16 @@ def load(name: str, path: Path | None = None) -> LoggedSession:
         return _read(connection, found[0])
 
 
+def latest(content_id: str, path: Path | None = None) -> LoggedSession | None:
+    """The conversation about an image that was asked something last; None where there is none, or no log."""
+    by_use = """SELECT turn.session FROM turn JOIN image ON image.hash = turn.image
+        WHERE turn.undone IS NULL AND json_extract(image.body, '$.content_id') = ? ORDER BY turn.serial DESC LIMIT 1"""
+    with suppress(LogError), opened(path or default_path()) as connection:
+        found = connection.execute(by_use, (content_id,)).fetchone()
+        return _read(connection, found[0]) if found else None
+    return None
+
+
 def damage(path: Path | None = None) -> list[str]:
     """What is wrong with the log's bytes: SQLite's own checks, dangling references, and contents that do not match their hash."""
     with opened(path or default_path()) as connection:
