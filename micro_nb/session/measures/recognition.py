@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
 from ...analysis.quality import quality
 from ...analysis.white_cells import kind as kind_of_nucleus
@@ -143,8 +144,7 @@ def _kind_of(objects: Selection, scene: Scene) -> Found:
     objects.need_some()
     if scene.look.eyes == FLOOR or "name" not in objects.table:
         raise EvidenceError("without a trained model I outline objects but cannot tell kinds apart")
-    names, one = objects.table["name"].astype(str), len(objects) == 1
-    counts = names[~names.isin(["", "object"])].value_counts()
+    counts, one = _names(objects), len(objects) == 1
     if not len(counts):
         return Found(declined=f"I have no name for {'this' if one else 'these'}", remedy=_CHOICE)
     kind, n, shape = str(counts.index[0]), int(counts.iloc[0]), usual_shape(objects)
@@ -154,6 +154,12 @@ def _kind_of(objects: Selection, scene: Scene) -> Found:
     also = f" Such a look, {{3.value}}, is that of {plural(narrow)}." if narrow else ""
     says = "one" if one else "kinds"
     return Found.of(objects.found, *rows, *looks, says=says, kind=f"a {kind}", many=plural(kind), also=also)
+
+
+def _names(objects: Selection) -> pd.Series[int]:
+    """Name -> how many of the objects have it, the most frequent first; nothing where the eyes know no names."""
+    names = objects.table["name"].astype(str) if "name" in objects.table else pd.Series([], dtype=str)
+    return names[~names.isin(["", "object"])].value_counts()
 
 
 def _look_of(kind: str) -> Measurement:
@@ -297,10 +303,15 @@ def _counted(scene: Scene) -> list[tuple[str, int]]:
 
 
 def _of_objects(objects: Selection, scene: Scene) -> Found:
-    """Number, size, shape and colour of objects."""
+    """Number, size, shape and colour of objects; of what was asked for as mere objects also the name that most have."""
     objects.need_some()
     sizes, unit, _ = objects.finite("diameter")
     size, form = ("median diameter", float(np.median(sizes)), unit), ("shape", usual_shape(objects))
     tints = look(scene).shares(objects.filled()) if look(scene).coloured and objects.drawn is None else {}
     colour, says = f" and {next(iter(tints))}" if tints else "", "one" if len(objects) == 1 else "objects"
-    return Found.of(objects.found, objects.n(), size, form, says=says, colour=colour)
+    rows, like = [objects.n(), size, form], ""
+    if objects.kind == "object" and len(names := _names(objects)):
+        name = str(names.index[0])
+        rows.append(("most frequent kind", name))
+        like = f"; it looks like {_a(name)}{name}" if says == "one" else f"; most look like {plural(name)}"
+    return Found.of(objects.found, *rows, says=says, colour=colour, like=like)
