@@ -103,10 +103,10 @@ def _answers(
         table = found.presence if found.presence is not None else pd.DataFrame(columns=["name"])
         same = table["name"] == prompt if len(table) != len(asked) else np.array([p == prompt for p in asked])
         for said in table[same].to_dict("records")[:1]:  # a row a prompt, in their order, whatever each is called there
-            sure = said["score"] if "score" in said and pd.notna(said["score"]) else 1 - said["p_value"]
+            known = [said["score"]] if pd.notna(said.get("score")) else [1 - said["p_value"]] if pd.notna(said["p_value"]) else []
             rows.append({
                 "dataset": s.name, "modality": s.modality, "image": item.name, "prompt": prompt, "truth": truth, "kind": kind,
-                "score": float(sure) if pd.notna(sure) else 0.0, "status": str(said["status"]),
+                "score": float(*known), "status": str(said["status"]),
                 "present": bool(pd.notna(said["present"]) and said["present"]),  # "not trained on this" is neither yes nor no
             })  # fmt: skip
     return rows

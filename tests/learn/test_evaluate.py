@@ -118,6 +118,11 @@ def test_everything_is_looked_for_where_no_prompt_is_known(plates):
     assert any("Everything was looked for" in note for note in found.notes)
 
 
+def test_what_was_never_learned_is_judged_by_its_objects_all_the_same(plates):
+    found = evaluate(plates, prompts="pollen", limit=1)
+    assert found.images["n_true"].sum() > 0
+
+
 def test_boxes_are_asked_for_by_their_class_and_judged_class_by_class(smears):
     found = evaluate(smears, parse=Oracle(lost=1))
     assert found.prompts == ("white blood cell", "red blood cell")

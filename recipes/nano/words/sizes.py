@@ -37,14 +37,15 @@ class Glanced:
     textures: dict[int, np.ndarray]
 
 
-def some(samples: Iterable[Sample], part: str, *, most: int = 40, generated: int = 400) -> list[Sample]:
-    """The first so many of each source of a part; of what is generated, one in so many that ``generated`` are left."""
+def some(samples: Iterable[Sample], part: str, *, most: int = 140, generated: int = 400) -> list[Sample]:
+    """At most so many of each source of a part, and of what is generated, evenly spaced."""
     found: dict[str, list[Sample]] = {}
     for sample in samples:
         if sample.part == part:
             found.setdefault("" if sample.dataset == "generated" else sample.source, []).append(sample)
     drawn = found.pop("", [])
-    return [*(s for mine in found.values() for s in mine[:most]), *drawn[:: -(-len(drawn) // generated) or 1]]
+    kept = [*((mine, most) for mine in found.values()), (drawn, generated)]
+    return [s for mine, bound in kept for s in mine[:: -(-len(mine) // bound) or 1]]
 
 
 def glanced(samples: Sequence[Sample], model: MicroD1Model, *, changed: int = 0) -> list[Glanced]:
