@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from augment import recolour
 from data import STAINED
+from scipy import ndimage as ndi
 from shards import Sample
 from stains import browned, jittered
 
@@ -26,6 +27,9 @@ _JITTER = 0.1
 """Noise of the textures, in their spreads."""
 _GENERATED = 6.0
 """How much more generated scenes count than one source of pictures."""
+
+_ISLANDS, _EMPTY, _WIDEST = 0.4, 0.05, 2000
+"""Share of the changed views that are clumps in an empty field; least share of a picture that holds nothing; widest field, px."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +69,31 @@ def glanced(samples: Sequence[Sample], model: MicroD1Model, *, changed: int = 0)
 
 def changed_view(rng: np.random.Generator, sample: Sample) -> np.ndarray:
     """A sample in another stain where it is tissue, with other exposure, focus and noise."""
-    raw = np.atleast_3d(sample.image).transpose(2, 0, 1) / 255
+    raw = np.atleast_3d(island(rng, sample) if rng.random() < _ISLANDS else sample.image).transpose(2, 0, 1) / 255
     if len(raw) == 3 and sample.source.startswith(STAINED):
         brown = "nucleus" in sample.labels and rng.random() < 0.6
+        brown = brown and raw.shape[1:] == sample.labels["nucleus"].shape
         raw = browned(rng, raw, sample.labels["nucleus"]) if brown else jittered(rng, raw)
     return (np.clip(recolour(rng, raw), 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
+
+
+def island(rng: np.random.Generator, sample: Sample) -> np.ndarray:
+    """A sample as a clump in an empty field, as embryos, colonies and spheroids are: what is large there is not an object."""
+    image, empty = sample.image, np.logical_and.reduce([labels == 0 for labels in sample.labels.values()])
+    if empty.mean() < _EMPTY:
+        return image
+    ground, (h, w) = image[empty].reshape(empty.sum(), -1), image.shape[:2]
+    more = min(rng.uniform(1.3, 3.0), max(1.0, _WIDEST / max(h, w)))
+    shape = round(h * more), round(w * more)
+    field = ground[rng.integers(len(ground), size=shape)].astype(np.float32)
+    field = ndi.gaussian_filter(field, (1, 1, 0)) + rng.normal(0, 2, field.shape)
+    y, x = (np.linspace(-1, 1, n) for n in (h, w))
+    inside = np.hypot(y[:, None] / rng.uniform(0.5, 0.95), x[None] / rng.uniform(0.5, 0.95))
+    share = (1 / (1 + np.exp((inside - 1) * rng.uniform(10, 60))))[..., None]
+    top, left = rng.integers(shape[0] - h + 1), rng.integers(shape[1] - w + 1)
+    place = field[top : top + h, left : left + w]
+    place += share * (np.atleast_3d(image).astype(np.float32) - place)
+    return field.clip(0, 255).astype(np.uint8).reshape(*shape, *image.shape[2:])
 
 
 @dataclass(frozen=True, kw_only=True)
