@@ -10,7 +10,7 @@ import itertools
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -118,18 +118,14 @@ class PyramidPlan:
 
 def create_level_array(
     store: Store, path: str, *, shape: Sequence[int], dtype: Any, chunks: Sequence[int], shards: Sequence[int] | None = None,
-    axes: Sequence[str] | None = None,
+    axes: Sequence[str] | None = None, attributes: Mapping[str, Any] | None = None,
 ) -> zarr.Array[Any]:  # fmt: skip
-    """A new zarr v3 array, blosc-zstd, fill value 0, written by zarr-python whatever pipeline the session prefers.
-
-    Equal pixels give equal bytes, on any number of threads. Chunks of zeros are written as they are (looking for them costs more
-    than the few bytes they compress to); leave out what need not be there by not writing it.
-    """
+    """A new zarr v3 array, blosc-zstd, fill value 0, for :func:`write_shards`; equal pixels give equal bytes."""
     kind = np.dtype(dtype)
     array = zarr.create_array(
         store, name=path, shape=tuple(shape), dtype=kind, chunks=tuple(chunks), shards=tuple(shards) if shards else None,
         compressors=compressor(kind),
-        fill_value=0, dimension_names=list(axes) if axes else None, zarr_format=3, config={"write_empty_chunks": True},
+        fill_value=0, dimension_names=list(axes) if axes else None, attributes=dict(attributes or {}), zarr_format=3,
     )  # fmt: skip
     return with_plain_codecs(array)
 
@@ -300,31 +296,32 @@ def write_shards(array: zarr.Array[Any], place: tuple[slice, ...], pixels: np.nd
         raise ValueError(f"{place} is not made of whole shards {shards} of an array of shape {array.shape}")
     for at in itertools.product(*(range(s.start // e, -(-s.stop // e)) for s, e in zip(place, shards, strict=True))):
         box = tuple(slice(i * e - s.start, min((i + 1) * e, s.stop) - s.start) for i, e, s in zip(at, shards, place, strict=True))
-        data = encode_shard(pixels[box], shards, array.chunks)
-        if data is not None:
+        data = b"".join(encode_shard(pixels[box], shards, array.chunks))
+        if data:
             put_bytes(array.store, join(array.path, array.metadata.encode_chunk_key(at)), data)
 
 
-def encode_shard(pixels: np.ndarray, shard: tuple[int, ...], chunk: tuple[int, ...]) -> bytes | None:
-    """A shard of shape ``shard`` in chunks of shape ``chunk``; None where every pixel is zero. What ``pixels`` lack is zero."""
+def encode_shard(pixels: np.ndarray, shard: tuple[int, ...], chunk: tuple[int, ...]) -> Iterator[bytes]:
+    """The parts of a shard of shape ``shard`` in chunks of shape ``chunk``, in order; none where every pixel is zero.
+
+    What ``pixels`` lack is zero; a chunk of zeros is left out.
+    """
     codec = numcodecs.Blosc(cname="zstd", clevel=LEVEL, shuffle=numcodecs.Blosc.SHUFFLE if pixels.itemsize > 1 else
                             numcodecs.Blosc.BITSHUFFLE)  # fmt: skip
     grid = tuple(s // c for s, c in zip(shard, chunk, strict=True))
-    index = np.full((int(np.prod(grid)), 2), _ABSENT, "<u8")
-    parts: list[bytes] = []
+    index = np.full((*grid, 2), _ABSENT, "<u8")
     offset = 0
-    for k, at in enumerate(np.ndindex(*grid)):
+    for at in np.ndindex(*grid):
         block = pixels[tuple(slice(i * c, (i + 1) * c) for i, c in zip(at, chunk, strict=True))]
-        if block.size == 0 or not block.any():
+        if block.size == 0 or not (block.flat[0] or block.any()):
             continue
         encoded = codec.encode(_filled(block, chunk))
-        index[k] = offset, len(encoded)
+        index[at] = offset, len(encoded)
         offset += len(encoded)
-        parts.append(encoded)
-    if not parts:
-        return None
-    table = index.tobytes()
-    return b"".join((*parts, table, np.uint32(google_crc32c.value(table)).astype("<u4").tobytes()))
+        yield encoded
+    if offset:
+        table = index.tobytes()
+        yield table + np.uint32(google_crc32c.value(table)).astype("<u4").tobytes()
 
 
 def _filled(block: np.ndarray, chunk: tuple[int, ...]) -> np.ndarray:

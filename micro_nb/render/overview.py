@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -91,9 +92,10 @@ def overview_png(
     picture = look.draw(frame)
     layers.paint(picture, frame)
     if plain:
-        return encode_png(picture)
+        return encode_png(picture, strategy=zlib.Z_RLE)
     caption = describe(img, look, frame, layers, place)
-    return encode_png(compose(picture, frame, pixel_size=img.pixel_size, caption=caption, values=layers.values))
+    figure = compose(picture, frame, pixel_size=img.pixel_size, caption=caption, values=layers.values)
+    return encode_png(figure, strategy=zlib.Z_RLE)
 
 
 def place_of(img: MicroImage, region: Region | str | None) -> Region:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+import zlib
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +17,10 @@ FONTS = Path(__file__).parent / "fonts"
 _BEYOND_LATIN1 = "–—‘’“”•…€™−"
 
 
-def encode_png(picture: np.ndarray | Image.Image) -> bytes:
+def encode_png(picture: np.ndarray | Image.Image, *, strategy: int = zlib.Z_DEFAULT_STRATEGY) -> bytes:
     """PNG bytes of a ``(y, x)`` or ``(y, x, 3)`` uint8 picture; a picture without colour is stored in one channel.
+
+    ``zlib.Z_RLE`` makes less of grain, in two thirds of the time, and more of drawings and words.
 
     >>> encode_png(np.zeros((2, 2), np.uint8))[:4]
     b'\\x89PNG'
@@ -28,7 +31,7 @@ def encode_png(picture: np.ndarray | Image.Image) -> bytes:
         if np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 1], pixels[..., 2]):
             image = Image.fromarray(np.ascontiguousarray(pixels[..., 0]))
     out = io.BytesIO()
-    image.save(out, "PNG", compress_level=3)
+    image.save(out, "PNG", compress_level=3, compress_type=strategy)
     return out.getvalue()
 
 

@@ -159,11 +159,12 @@ class Bands:
             self._drop(lambda rows, cols: rows.stop <= last.done[0])
 
     def _drop(self, unneeded: Callable[[slice, slice], bool]) -> None:
-        self._live = {cell: piece for cell, piece in self._live.items() if not unneeded(*self._box(*cell, cell[1]))}
+        self._live = {cell: piece for cell, piece in self._live.items() if not unneeded(*piece.box)}
 
     def _read(self, row: int, first: int, last: int) -> Piece:
-        box = self._box(row, first, last)
-        return Piece(box, self._readers.submit(self.plane.read, box))
+        spans = zip(((row, row), (first, last)), self.plane.origin, self._cell, self.plane.shape, strict=True)
+        rows, cols = (slice(max(0, a * c - o), min(n, (b + 1) * c - o)) for (a, b), o, c, n in spans)
+        return Piece((rows, cols), self._readers.submit(self.plane.read, (rows, cols)))
 
     def _cells(self, read: Box) -> list[tuple[int, int]]:
         rows, cols = (
@@ -171,11 +172,6 @@ class Bands:
             for s, o, c in zip(read, self.plane.origin, self._cell, strict=True)
         )
         return [(row, col) for row in rows for col in cols]
-
-    def _box(self, row: int, first: int, last: int) -> Box:
-        spans = zip(((row, row), (first, last)), self.plane.origin, self._cell, self.plane.shape, strict=True)
-        rows, cols = (slice(max(0, a * c - o), min(n, (b + 1) * c - o)) for (a, b), o, c, n in spans)
-        return rows, cols
 
 
 def shut(*pools: Executor) -> None:

@@ -128,7 +128,7 @@ def _layout(job: Job, dtype: Any) -> tuple[Layout, Job]:
     """Runs the first tile to learn what the function returns."""
     first = next(iter(job.grid))
     result = evaluate(job, first)
-    kind = result.dtype if dtype is None else np.dtype(dtype)
+    kind = np.dtype(result.dtype if dtype is None else dtype).newbyteorder("=")
     if kind.kind not in "buif":
         raise PlanError(f"the function returned dtype {result.dtype}; results must be numbers (bool, integer or float)")
     shape = (*result.shape[:-2], *(s.stop - s.start for s in job.box))

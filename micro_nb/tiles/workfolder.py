@@ -17,9 +17,9 @@ from typing import IO, Any
 
 import numpy as np
 import zarr
-from zarr.codecs import BloscCodec
+from zarr.storage import LocalStore
 
-from ..data.sources.zarr_source import with_plain_codecs
+from ..data.pyramid import create_level_array, encode_shard
 from ..errors import WriteError
 from .plan import Slices
 
@@ -66,10 +66,9 @@ class Layout:
     def create(self, path: Path, attributes: Mapping[str, Any]) -> None:
         """An empty sharded zarr v3 array."""
         names = ("c", "y", "x")[-len(self.shape) :]  # c, so that open_image reads a map of several features as channels
-        zarr.create_array(
-            path, shape=self.shape, dtype=self.dtype, chunks=self.chunk, shards=self.shard, dimension_names=names, fill_value=0,
-            compressors=BloscCodec(cname="zstd", clevel=1, shuffle="shuffle", typesize=np.dtype(self.dtype).itemsize),
-            attributes=dict(attributes), zarr_format=3,
+        create_level_array(
+            LocalStore(path), "", shape=self.shape, dtype=self.dtype, chunks=self.chunk, shards=self.shard, axes=names,
+            attributes=attributes,
         )  # fmt: skip
 
 
@@ -77,23 +76,30 @@ class BlockWriter:
     """Writes whole blocks into an output; safe from several threads, as each block is a file of its own."""
 
     def __init__(self, path: Path) -> None:
-        array = zarr.open_array(path, mode="r+").with_config({"write_empty_chunks": True})  # else every pixel is compared with 0
-        self._path, self._array = path, with_plain_codecs(array)  # their bytes are deterministic
+        self._path, self._array = path, zarr.open_array(path, mode="r+")
 
     def write(self, box: Slices, data: np.ndarray, key: tuple[int, int]) -> str:
-        """Writes one block ``(..., y, x)`` and returns what the log says of it."""
-        for torn in _files(self._path, key):  # zarr would read it before it writes a shard that the plane's rim cuts off
-            if torn.is_file():
-                torn.unlink()
-        if data.any():
-            self._array[(..., *box)] = data
-        return block_line(self._path, key)
+        """Writes one block ``(..., y, x)`` and returns what the log says of it; a file the log does not know is no block."""
+        array, file, size, crc = self._array, _files(self._path, key)[data.ndim - 2], 0, 0
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("wb") as out:
+            for part in encode_shard(data, array.shards or array.chunks, array.chunks):
+                out.write(part)
+                size, crc = size + len(part), zlib.crc32(part, crc)
+        if not size:
+            file.unlink()
+        return _line(key, size, crc)
 
 
 def block_line(path: Path, key: tuple[int, int]) -> str:
-    """``"row col size crc32"`` of a block's file; size 0 where every pixel is 0 and so no file is written."""
+    """What the log would say of a block's file as it stands."""
     data = next((file.read_bytes() for file in _files(path, key) if file.is_file()), b"")
-    return f"{key[0]} {key[1]} {len(data)} {zlib.crc32(data)}"
+    return _line(key, len(data), zlib.crc32(data))
+
+
+def _line(key: tuple[int, int], size: int, crc: int) -> str:
+    """``"row col size crc32"`` of a block's file; size 0 where every pixel is 0 and so there is no file."""
+    return f"{key[0]} {key[1]} {size} {crc}"
 
 
 def _files(path: Path, key: tuple[int, int]) -> tuple[Path, ...]:

@@ -233,3 +233,37 @@ def test_a_function_is_known_by_its_code_and_what_it_holds():
     with pytest.raises(PlanError, match="key="):
         identity(make(2, threading.Lock()))
     assert identity(make(2, threading.Lock()), key="v1") == "key:v1"
+
+
+@pytest.mark.parametrize("dtype", ["bool", ">u2", "i1", "f2", "<f4", "i8"])
+@pytest.mark.parametrize("planes", [0, 2])
+def test_what_is_written_is_what_zarr_reads_and_places_of_zeros_have_no_file(tmp_path, rng, dtype, planes):
+    pixels = rng.integers(0, 100, (300, 5000)).astype(np.uint8)
+    pixels[:, :4200] = 0
+    wanted = pixels.astype(dtype) if not planes else np.stack([pixels.astype(dtype)] * planes)
+
+    def cast(tile):
+        return tile[0].astype(dtype) if not planes else np.repeat(tile.astype(dtype), planes, 0)
+
+    got = mnb.map_tiles(cast, mnb.open_image(pixels, axes="yx"), out=tmp_path / "o.zarr", tile=256, halo=8, key="cast")
+    np.testing.assert_array_equal(got.values, wanted)
+    np.testing.assert_array_equal(zarr.open_array(tmp_path / "o.zarr", mode="r")[...], wanted)
+    files = [p for p in (tmp_path / "o.zarr" / "c").rglob("*") if p.is_file()]
+    assert sorted(p.name for p in files) == ["1", "1"]
+
+
+def test_a_torn_file_where_zeros_belong_goes_when_the_run_resumes(tmp_path):
+    pixels, calls = np.zeros((512, 256), np.uint8), []
+
+    def stumbling(tile):
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("stumbled")
+        return tile
+
+    with pytest.raises(RuntimeError, match="stumbled"):
+        mnb.map_tiles(stumbling, pixels, out=tmp_path / "o.zarr", tile=256, halo=0, threads=1, key="zeros")
+    torn = tmp_path / "o.zarr.partial" / "data.zarr" / "c" / "0" / "0" / "0"
+    torn.parent.mkdir(parents=True, exist_ok=True)
+    torn.write_bytes(b"torn")
+    assert not mnb.map_tiles(stumbling, pixels, out=tmp_path / "o.zarr", tile=256, halo=0, threads=1, key="zeros").values.any()
