@@ -104,7 +104,7 @@ def white_of(dtype: np.dtype[Any], samples: list[np.ndarray]) -> float:
     """The grey value that counts as white."""
     if dtype.kind in "ui":
         return float(np.iinfo(dtype).max)
-    return 1.0 if dtype.kind == "b" else float(max(np.nanmax(np.where(np.isfinite(s), s, -np.inf)) for s in samples)) or 1.0
+    return 1.0 if dtype.kind == "b" else max((float(s[np.isfinite(s)].max(initial=0.0)) for s in samples), default=0.0) or 1.0
 
 
 def _stain(pixels: np.ndarray, weights: np.ndarray, top: float) -> np.ndarray:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from PIL import Image
 
+from ..tiles.polygons import numbered
+
 UNKNOWN = -1
 LARGEST_PX = 96.0
 """Typical objects are kept at no more than this many pixels across, so that what is a quarter of their size is seen sharp."""
@@ -86,8 +88,4 @@ def nearest(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def relabelled(labels: np.ndarray) -> np.ndarray:
     """Consecutive numbers from 1; ``-1`` and 0 stay."""
-    known = np.unique(labels[labels > 0])
-    table = np.zeros(int(labels.max(initial=0)) + 2, np.int32)
-    table[known] = np.arange(1, known.size + 1)
-    table[-1] = UNKNOWN
-    return np.asarray(table[labels])
+    return np.where(labels < 0, UNKNOWN, numbered(labels)[1]).astype(np.int32)

@@ -94,7 +94,7 @@ def _cutout(entry: Mapping[str, Any], shape: tuple[int, ...]) -> Cutout | None:
         return Cutout(flat.reshape(shape[1], shape[0]).T, (0, 0)) if flat.any() else None
     if what:
         return fill([[np.asarray(ring, float).reshape(-1, 2)[:, ::-1] - 0.5] for ring in what])
-    x, y, w, h = entry["bbox"]
+    x, y, w, h = entry.get("bbox") or (0, 0, 0, 0)
     return fill([[box_ring(dict(zip(BOX, (y, x, y + h, x + w), strict=True)))]]) if w and h else None
 
 

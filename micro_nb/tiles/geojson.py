@@ -87,7 +87,11 @@ def _features(document: Any) -> tuple[list[Mapping[str, Any]], dict[str, Any]]:
     features = document["features"] if kind == "FeatureCollection" else [document] if kind == "Feature" else document
     if not isinstance(features, list) or not all(isinstance(f, Mapping) and f.get("type") == "Feature" for f in features):
         raise ValueError("it is not a GeoJSON FeatureCollection, nor a list of features")
-    return features, dict((document.get("micro_nb") if kind == "FeatureCollection" else None) or {})
+    inner = [
+        {"geometry": f["nucleusGeometry"], "properties": {"name": "nucleus", "micro_nb": {"layer": "nucleus", "label": k}}}
+        for k, f in enumerate(features, 1) if f.get("nucleusGeometry")
+    ]  # fmt: skip
+    return features + inner, dict((document.get("micro_nb") if kind == "FeatureCollection" else None) or {})
 
 
 def _place(cutout: Cutout) -> dict[str, Any]:
@@ -129,9 +133,10 @@ def _row(feature: Mapping[str, Any], number: int) -> tuple[dict[str, Any], bool]
     kept = dict(properties.get("micro_nb") or {})
     drawn = bool(kept.pop("drawn", True))
     told = properties.get("classification") or {}
-    told = {"name": told} if isinstance(told, str) else told
+    told = told if isinstance(told, Mapping) else {"names": [told] if isinstance(told, str) else told}
     named = told.get("name") or ": ".join(told.get("names") or ()) or properties.get("name") or "object"
-    return {"label": number, "layer": "object", "name": named, "score": 1.0} | kept | measured, drawn
+    own = {"label": number, "layer": "object", "name": named, "score": 1.0} | kept
+    return own | {k: v for k, v in measured.items() if k not in own or k not in _KEPT}, drawn
 
 
 def _parts(geometry: Mapping[str, Any] | None) -> list[list[np.ndarray]] | None:
@@ -144,7 +149,10 @@ def _parts(geometry: Mapping[str, Any] | None) -> list[list[np.ndarray]] | None:
     if geometry["type"] not in ("Polygon", "MultiPolygon"):
         return None
     polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
-    return [[np.asarray(ring, float)[:, 1::-1] - 0.5 for ring in part] for part in polygons]
+    found = [[np.asarray(ring, float)[:, 1::-1] - 0.5 for ring in part if ring] for part in polygons]
+    if not all(np.isfinite(ring).all() for part in found for ring in part):
+        raise ValueError("the coordinates of an outline are not finite numbers")
+    return [part for part in found if part]
 
 
 def painted(table: pd.DataFrame, shapes: list[Cutout | None], note: Mapping[str, Any]) -> xr.DataArray:

@@ -80,7 +80,11 @@ def _write_csv(objects: Objects, path: Path) -> None:
 
 
 def _read_csv(path: Path) -> Objects:
-    return Objects(_checked(inferred(pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8"))))
+    with path.open(encoding="utf-8-sig") as file:
+        head = file.readline()
+    mark = max(",;\t", key=head.count)  # spreadsheets write semicolons where the comma is decimal
+    text = pd.read_csv(path, sep=mark, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    return Objects(_checked(inferred(text, decimal="." if mark == "," else ",")))
 
 
 def _write_parquet(objects: Objects, path: Path) -> None:
@@ -114,7 +118,7 @@ def _json(document: Callable[[Objects], dict[str, Any]], objects: Callable[[Any]
     def write(given: Objects, path: Path) -> None:
         path.write_text(json.dumps(document(given), ensure_ascii=False), encoding="utf-8")
 
-    return write, lambda path: objects(json.loads(path.read_text(encoding="utf-8")))
+    return write, lambda path: objects(json.loads(path.read_text(encoding="utf-8-sig")))
 
 
 _FILES: dict[str, _Pair] = {

@@ -55,9 +55,15 @@ def cutouts(table: pd.DataFrame, labels: Any) -> Iterator[Cutout | None]:
 
 def boxes(plane: np.ndarray) -> dict[int, tuple[slice, ...]]:
     """Bounding boxes of labels ``(y, x)`` by label; in memory that goes with the objects, not with the largest label."""
+    ids, numbers = numbered(plane)
+    return dict(zip(ids.tolist(), ndi.find_objects(numbers), strict=True))
+
+
+def numbered(plane: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Labels above 0, ascending, and ``plane`` with the place of each among them, counted from 1; 0 is background."""
     ids, numbers = np.unique(plane, return_inverse=True)
-    numbers = numbers.reshape(plane.shape) + (0 if ids[0] == 0 else 1)
-    return dict(zip((int(k) for k in ids if k), ndi.find_objects(numbers), strict=True))
+    first = int(np.searchsorted(ids, 0, side="right"))
+    return ids[first:], np.maximum(numbers.reshape(plane.shape) + 1 - first, 0)
 
 
 def label_dtype(table: pd.DataFrame) -> np.dtype[Any]:

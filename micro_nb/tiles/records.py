@@ -45,22 +45,18 @@ def about(objects: Objects) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def inferred(text: pd.DataFrame) -> pd.DataFrame:
+def inferred(text: pd.DataFrame, *, decimal: str = ".") -> pd.DataFrame:
     """Columns of text as what they say: True and False, whole numbers, numbers (empty is NaN), else text; numbers exactly."""
-    return pd.DataFrame({str(c): text[c] if c in ("layer", "name") else _inferred(text[c]) for c in text.columns})
+    return pd.DataFrame({str(c): text[c] if c in ("layer", "name") else _inferred(text[c], decimal) for c in text.columns})
 
 
-def _inferred(column: pd.Series) -> pd.Series:
+def _inferred(column: pd.Series, decimal: str) -> pd.Series:
     values = column.to_numpy(object)
     if len(values) and set(values) <= {"True", "False"}:
         return pd.Series(values == "True", index=column.index)
-    for convert in (np.int64, np.uint64, _number):
+    for convert in (np.int64, np.uint64, lambda v: math.nan if v in ("", "NA", "N/A") else float(v.replace(decimal, "."))):
         try:
             return pd.Series([convert(v) for v in values], index=column.index) if len(values) else column
         except (ValueError, OverflowError):
             continue
     return column
-
-
-def _number(text: str) -> float:
-    return float(text) if text else math.nan

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..axes import PLANE, canonical, check_axes, is_length_unit, to_um
 from ..source import Channel, ImageInfo, Index, Level, Source
 
 _CHUNK = 512
+_PICTURES = ("1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA")
 _MEANS = {
     "t": "t", "time": "t", "frame": "t", "frames": "t", "timepoint": "t", "c": "c", "channel": "c", "channels": "c", "ch": "c",
     "band": "c", "s": "s", "sample": "s", "samples": "s", "rgb": "s", "rgba": "s", "z": "z", "plane": "z", "depth": "z",
@@ -35,6 +37,7 @@ class _Given:
     channels: tuple[str, ...] | None = None
     rgb: bool = False
     cautions: list[str] = field(default_factory=list)
+    dtype: np.dtype[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class ArraySource(Source):
         count = dict(zip(canonical(order), shape, strict=True)).get("c", 1)
         named = given.channels if given.channels and not rgb and len(given.channels) == count else None
         info = ImageInfo(
-            axes=canonical(order), dtype=np.dtype(data.dtype).newbyteorder("="), levels=(level,), rgb=rgb,
+            axes=canonical(order), dtype=given.dtype or np.dtype(data.dtype).newbyteorder("="), levels=(level,), rgb=rgb,
             pixel_size=sizes or None, pixel_size_source=given.says_size if sizes else None,
             channels=tuple(Channel(n) for n in named) if named else (),
             facts=facts | ({"cautions": given.cautions} if given.cautions else {}),
@@ -83,7 +86,10 @@ class ArraySource(Source):
         return self.described
 
     def read(self, level: int, index: Index) -> np.ndarray:
-        return np.array(self.arrays[level][self.check(level, index)], self.info.dtype)  # a copy: it belongs to the caller
+        part = self.arrays[level][self.check(level, index)]
+        part = part.compute() if hasattr(part, "compute") else part  # Dask, which hands out no masks otherwise
+        found = np.array(part, self.info.dtype, subok=True)  # a copy: it belongs to the caller
+        return found.filled(np.nan) if isinstance(found, np.ma.MaskedArray) else found
 
     def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
         *lead, height, width = self.info.shape
@@ -105,7 +111,7 @@ def _given(array: Any) -> _Given:
         found.pixel_size = _positive({a: getattr(sizes, a.upper(), None) for a in "zyx"}) or found.pixel_size
         found.says_size = "physical_pixel_sizes of the image"
         return found
-    if all(hasattr(array, name) for name in ("data", "scale", "translate")):
+    if all(hasattr(array, name) for name in ("scale", "translate", "data")):
         if not (hasattr(array, "rgb") or hasattr(array, "selected_label")):
             raise AxesError(f"a layer of {type(array).__name__.lower()} is no image; pass a layer of pixels or labels")
         return _layer(array)
@@ -118,8 +124,13 @@ def _given(array: Any) -> _Given:
                 f"this Dataset holds {', '.join(map(str, array.data_vars)) or 'nothing'}; pass the variable that you mean"
             )
         return _given(next(iter(array.data_vars.values())))
-    if hasattr(array, "detach") and hasattr(array, "cpu"):  # a tensor, on whatever device
-        return _Given(array.detach().cpu().numpy())
+    if hasattr(array, "detach") and hasattr(array, "cpu"):  # a tensor, on whatever device; NumPy knows no bfloat16
+        tensor = array.detach().cpu()
+        return _Given((tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy())
+    if hasattr(array, "__cuda_array_interface__"):  # CuPy
+        return _given(array.get())
+    if hasattr(array, "getbands") and array.mode not in _PICTURES:  # Pillow
+        raise AxesError(f"a picture of mode {array.mode} has no plain grey values or colours; pass its convert('L') or convert('RGB')")
     if hasattr(array, "dims") and hasattr(array, "transpose"):
         return _labelled(array)
     if hasattr(array, "metadata") and hasattr(array, "store_path"):
@@ -127,8 +138,13 @@ def _given(array: Any) -> _Given:
         return _Given(array, tuple(names) if names and all(names) else None, cautions=scaled_values(array.attrs))
     if isinstance(array, list | tuple) and len({np.shape(level) for level in array}) == len(array) > 1:  # levels, finest first
         return _given(array[0])
+    if isinstance(array, tuple) and len(array) > 1 and isinstance(array[1], Mapping):  # a layer as napari's readers give it
+        return _layer(SimpleNamespace(**{"scale": (), "rgb": False} | dict(array[1]), data=array[0]))
     if not isinstance(getattr(array, "dtype", None), np.dtype):
-        array = np.asarray(array)
+        try:
+            array = np.asarray(array)
+        except (TypeError, ValueError) as error:
+            raise AxesError(f"{type(array).__name__} is no array of numbers ({error}); pass the array that holds the pixels") from error
     return _Given(array)
 
 
@@ -177,17 +193,16 @@ def _layer(layer: Any) -> _Given:
 
 
 def _unmasked(given: _Given) -> _Given:
-    """Masked pixels become NaN: they are no data."""
+    """Masked pixels, of NumPy or Dask, become NaN as they are read: they are no data."""
     array = given.array
-    if not isinstance(array, np.ma.MaskedArray):
+    if not isinstance(getattr(array, "_meta", array), np.ma.MaskedArray) or array.dtype.kind not in "buif":
         return given
-    masked = int(np.ma.getmaskarray(array).sum())
-    if not masked:
+    masked = f"{np.ma.count_masked(array)} " if isinstance(array, np.ma.MaskedArray) else ""
+    if masked == "0 ":
         given.array = array.data
         return given
-    exact = np.result_type(array.dtype, np.float32) if array.dtype.kind in "buif" else array.dtype
-    given.array = np.where(np.ma.getmaskarray(array), exact.type(np.nan), array.data.astype(exact))
-    given.cautions.append(f"{masked} masked pixels are no data (NaN) and are left out of what is measured")
+    given.dtype = np.result_type(array.dtype, np.float32)
+    given.cautions.append(f"{masked}masked pixels are no data (NaN) and are left out of what is measured")
     return given
 
 
@@ -203,7 +218,7 @@ def _shape(data: Any) -> tuple[int, ...]:
 
 def _axes(given: _Given, shape: tuple[int, ...], stated: tuple[str, ...] | None) -> tuple[tuple[str, ...], bool]:
     """The meaning of each dimension ("" is dropped), and whether c holds the samples of a colour picture."""
-    bytes_ = np.dtype(given.array.dtype) == np.uint8
+    bytes_ = (given.dtype or given.array.dtype) == np.uint8
     if stated is not None:
         order = check_axes(stated, shape)
         picture = given.rgb or (order[-1] == "c" and bytes_)

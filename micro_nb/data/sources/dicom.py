@@ -16,6 +16,14 @@ from ..source import Channel, Index, paste
 from .library import Boxes, Described, chosen, planes, reader
 
 _BESIDE = 512
+_MEANING = {
+    "ModalityLUTSequence": "values are as stored; the table that gives their meaning (modality LUT) is not applied",
+    "PixelPaddingValue": "pixels of value {} hold no data",
+}  # fmt: skip
+_COLOURS = {
+    "MONOCHROME1": "0 is white: values are as stored, not inverted",
+    "PALETTE COLOR": "values are indices of the file's table of colours, which is not applied",
+}  # fmt: skip
 _SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
 
@@ -32,8 +40,8 @@ def open_dicom(library: Any, location: Location, series: int) -> Described:
     letters = "CZYXS" if "TotalPixelMatrixRows" in head else ("T" if "FrameTime" in head else "Q") + "YXS"
     about = arrays[0][0]
     return Described(
-        "DICOM", [array for _, array in arrays], letters, _size(about), "DICOM PixelSpacing", _channels(about), _facts(about),
-        (about.Rows, about.Columns),
+        "DICOM", [array for _, array in arrays], letters, lambda: _size(about), "DICOM PixelSpacing", lambda: _channels(about),
+        lambda: _facts(about), (about.Rows, about.Columns),
     )  # fmt: skip
 
 
@@ -127,11 +135,11 @@ def _facts(h: Any) -> dict[str, Any]:
     corner = (at.get(f"{axis}OffsetInSlideCoordinateSystem") for axis in "XYZ")
     slope, offset = float(h.get("RescaleSlope") or 1), float(h.get("RescaleIntercept") or 0)
     cautions = [f"values are as stored; value * {slope:g} + {offset:g} is not applied"] if (slope, offset) != (1, 0) else []
-    if h.PhotometricInterpretation == "MONOCHROME1":
-        cautions.append("0 is white: values are as stored, not inverted")
+    cautions += [said.format(h.get(k)) for k, said in _MEANING.items() if h.get(k) not in (None, "")]
+    cautions += [_COLOURS[h.get("PhotometricInterpretation")]] if h.get("PhotometricInterpretation") in _COLOURS else []
     return {
-        "modality": h.get("Modality"), "photometric": h.PhotometricInterpretation, "magnification": lens[0] if lens else None,
+        "modality": h.get("Modality"), "photometric": h.get("PhotometricInterpretation"), "magnification": lens[0] if lens else None,
         "acquired": str(h.get("AcquisitionDateTime") or h.get("AcquisitionDate") or ""), "cautions": cautions,
         "microscope": " ".join(filter(None, (h.get("Manufacturer"), h.get("ManufacturerModelName")))),
-        "significant_bits": h.BitsStored, "stage": stage_of(corner, "mm"),
+        "significant_bits": h.get("BitsStored"), "stage": stage_of(corner, "mm"),
     }  # fmt: skip

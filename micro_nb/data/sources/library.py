@@ -137,6 +137,7 @@ class Described:
     axes : a letter a stored dimension, of ``T C Z Y X`` and ``S`` for colour samples; others must be 1 long.
     rgb : whether three samples are red, green and blue; None: where they are bytes.
     pixel_size : µm by axis; what is not positive is left out.
+    pixel_size, channels, facts : or functions that find them; where one fails, a fact says so, as the pixels are wanted.
     chunk : ``(y, x)`` that are read together; None for whole planes.
     shut : closes the file.
     """
@@ -144,13 +145,22 @@ class Described:
     format: str
     arrays: Sequence[Any]
     axes: str
-    pixel_size: Mapping[str, Any] = field(default_factory=dict)
+    pixel_size: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
     said_by: str = "metadata"
-    channels: Sequence[Channel] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    channels: Sequence[Channel] | Callable[[], Sequence[Channel]] = ()
+    facts: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
     chunk: tuple[int, int] | None = None
     shut: Callable[[], None] | None = None
     rgb: bool | None = None
+
+    def said(self, name: str, otherwise: Any, cautions: list[str]) -> Any:
+        """Pixel size, channels or facts; ``otherwise``, and a caution, where they cannot be understood."""
+        value = getattr(self, name)
+        try:
+            return value() if callable(value) else value
+        except Exception as error:  # each library has its own
+            cautions.append(f"what the file says of its {name.replace('_', ' ')} is not understood ({brief(error)}) and not used")
+            return otherwise
 
 
 Describe = Callable[[Any, Location, int], Described]
@@ -176,7 +186,10 @@ class LibrarySource(Source):
         ------
         AxesError : a dimension longer than one that is none of t c z y x.
         """
-        facts = {k: v for k, v in found.facts.items() if v not in (None, "", [])}
+        odd: list[str] = []
+        size, named = found.said("pixel_size", {}, odd), found.said("channels", (), odd)
+        facts = {k: v for k, v in found.said("facts", {}, odd).items() if v not in (None, "", [])}
+        facts |= {"cautions": [*facts.get("cautions", ()), *odd]} if odd else {}
         first, alpha = found.arrays[0], "S" in found.axes and found.arrays[0].shape[found.axes.index("S")] == 4
         if alpha and axes is None and np.dtype(first.dtype) == np.uint8:
             found = replace(found, arrays=[_opaque(a, found.axes.index("S")) for a in found.arrays])
@@ -184,9 +197,11 @@ class LibrarySource(Source):
         shape = tuple(int(n) for n in first.shape)
         if min(shape) < 1:
             raise CorruptImageError(f"{location.uri}: an image of shape {shape} holds no pixels")
+        if np.dtype(first.dtype).kind not in "buif":
+            raise CorruptImageError(f"{location.uri}: pixels of type {first.dtype} are not intensities")
         names = _named(found.axes, shape, axes, location.uri)
         used = canonical(n for n in names if n)
-        said = {a: float(found.pixel_size.get(a) or 0) for a in SPATIAL if a in used}
+        said = {a: float(size.get(a) or 0) for a in SPATIAL if a in used}
         sizes = {a: v for a, v in said.items() if 0 < v < inf}
         sizes = sizes if set(PLANE) <= set(sizes) else {}
         n = shape[names.index("c")] if "c" in names else 1
@@ -198,7 +213,7 @@ class LibrarySource(Source):
             axes=used, dtype=np.dtype(first.dtype).newbyteorder("="), rgb=rgb,
             levels=tuple(_level(array, shape, names, used, found.chunk) for array in found.arrays),
             pixel_size=sizes or None, pixel_size_source=found.said_by if sizes else None,
-            channels=tuple(found.channels) if len(found.channels) == n and not rgb else (),
+            channels=tuple(named) if len(named) == n and not rgb else (),
             facts=facts,
         )  # fmt: skip
         order = tuple(names.index(a) for a in used)

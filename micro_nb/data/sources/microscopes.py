@@ -146,7 +146,7 @@ def open_nd2(library: Any, location: Location, series: int) -> Described:
     return Described(
         "Nikon ND2", [planes([loops[a] for a in lead], [file.sizes[a] for a in inner], file.dtype, frame)],
         "".join((*lead, *inner)), {"z": size.z if "Z" in loops else None, "y": size.y, "x": size.x}, "ND2 calibration",
-        _nd2_channels(file), _nd2_facts(file, first[0]), shut=file.close,
+        lambda: _nd2_channels(file), lambda: _nd2_facts(file, first[0]), shut=file.close,
     )  # fmt: skip
 
 
@@ -192,8 +192,8 @@ def open_lif(library: Any, location: Location, series: int) -> Described:
 
     return Described(
         "Leica LIF", [planes([image.sizes[d] for d in lead], [image.sizes[d] for d in inner], image.dtype, frame)],
-        "".join(d[0] for d in (*lead, *inner)), {a.lower(): _lif_step(image, a, 1e6) for a in "ZYX"}, "Leica dimensions",
-        _lif_channels(image), _lif_facts(image, len(file.images)), shut=file.close,
+        "".join(d[0] for d in (*lead, *inner)), lambda: {a.lower(): _lif_step(image, a, 1e6) for a in "ZYX"}, "Leica dimensions",
+        lambda: _lif_channels(image), lambda: _lif_facts(image, len(file.images)), shut=file.close,
     )  # fmt: skip
 
 

@@ -117,6 +117,7 @@ def parse_multiscale(ome: Mapping[str, Any], index: int, where: str, *, axes: tu
             f"{where}: multiscales[{index}] claims {len(datasets)} levels; no sane pyramid has over {MAX_LEVELS}"
         )
     paths = tuple(d.get("path") if isinstance(d, Mapping) else None for d in datasets)
+    paths = tuple(p.removeprefix("./") if isinstance(p, str) else p for p in paths)
     if not all(isinstance(p, str) and p for p in paths):
         raise CorruptImageError(f"{where}: a dataset of multiscales[{index}] has no path: {paths!r:.120}")
     axes, units = _axes_of(entry, where, axes)

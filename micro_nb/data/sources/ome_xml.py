@@ -116,7 +116,7 @@ def declared_plane(image: Element) -> tuple[int, int]:
 
 
 def redeclare_planes(image: Element, pages: int) -> str | None:
-    """Shortens the slowest axis of an image that declares more planes than its file has pages; says so.
+    """Shortens the slowest axis of an image that declares more planes than its file has pages; says where the counts differ.
 
     Only where the planes simply follow each other; planes that are listed one by one keep their places.
     """
@@ -127,7 +127,9 @@ def redeclare_planes(image: Element, pages: int) -> str | None:
     placed = len(listed) > 1 or any(e.get(f"First{a}") is not None or list(_all(e, "UUID")) for e in listed for a in "ZCT")
     slowest = next((a for a in reversed(pixels.get("DimensionOrder", "XYZCT")) if sizes.get(a, 1) > 1), None)
     coloured = slowest == "C" and max(spp, default=1) > 1
-    if planes <= pages or placed or slowest is None or (pages * sizes[slowest]) % planes or coloured:
+    if planes < pages:
+        return f"its OME-XML declares {planes} planes where the TIFF holds {pages}; the others are left out"
+    if planes == pages or placed or slowest is None or (pages * sizes[slowest]) % planes or coloured:
         return None
     pixels.set(f"Size{slowest}", str(pages * sizes[slowest] // planes))
     for e in listed:
@@ -190,7 +192,7 @@ def _color(text: str | None) -> str | None:
 
 def _wavelength(channel: Element, name: str) -> float | None:
     value, unit = to_number(channel.get(name)), channel.get(f"{name}Unit", "nm")
-    return round(to_um(value, unit) * 1000, 3) if value and is_length_unit(unit) else None
+    return round(to_um(value, unit) * 1000, 3) if value and value > 0 and is_length_unit(unit) else None
 
 
 def _facts(root: Element, image: Element) -> dict[str, Any]:
@@ -217,8 +219,9 @@ def _facts(root: Element, image: Element) -> dict[str, Any]:
         facts["stage"] = stage_of(at, plane.get("PositionXUnit", "reference frame"))
     interval = to_number(pixels.get("TimeIncrement"))
     facts["interval_s"] = to_seconds(interval, pixels.get("TimeIncrementUnit", "s")) if interval else None
-    odd = [f"{k}={v!r}" for k, v in pixels.items() if re.fullmatch("PhysicalSize[XYZ]Unit", k) and not is_length_unit(v)]
+    said = [(k, v) for k, v in pixels.items() if k.startswith("PhysicalSize")]
+    odd = [f"{k}={v!r}" for k, v in said if not (is_length_unit(v) if k.endswith("Unit") else (to_number(v) or 0) > 0)]
     if odd:
-        facts["cautions"] = [f"the pixel size is in a unit that is no length ({', '.join(odd)}) and is not used"]
+        facts["cautions"] = [f"what is no length above zero in its pixel size ({', '.join(odd)}) is not used"]
     facts["significant_bits"] = int(b) if (b := pixels.get("SignificantBits", "")).isdigit() else None
     return {k: v for k, v in facts.items() if v is not None}

@@ -14,6 +14,7 @@ from ...errors import UnknownFormatError
 from ..axes import is_length_unit, to_number, to_um
 from ..location import Location
 from ..source import Channel, Index
+from .arrays import scaled_values
 from .library import Boxes, Described, chosen, need, reader
 
 
@@ -30,13 +31,13 @@ def open_hdf5(library: Any, location: Location, series: int) -> Described:
 
 
 def _data_set(array: Any, file: Any) -> Described:
-    labels = [str(d.label or "").upper()[:1] for d in array.dims]
+    labels = [(str(d.label) or next(iter(d.keys()), "")).upper()[:1] for d in array.dims]  # netCDF names its scales
     tags = json.loads(array.attrs["axistags"])["axes"] if "axistags" in array.attrs else []  # ilastik
     letters = "".join(str(t.get("key", "Q")).upper()[:1] for t in tags) or "".join(c or "Q" for c in labels)
     size = [float(v) for v in np.ravel(array.attrs.get("element_size_um", ()))]  # Fiji
     known = letters if set("YX") <= set(letters) else "YX" if array.ndim == 2 else "Q" * array.ndim
     return Described("HDF5", [array], known, dict(zip("zyx"[-len(size) :], size, strict=True)) if size else {}, "element_size_um",
-                     facts={"name": array.name}, chunk=array.chunks[-2:] if array.chunks else None, shut=file.close)  # fmt: skip
+                     facts={"name": array.name, "cautions": scaled_values(array.attrs)}, chunk=array.chunks[-2:] if array.chunks else None, shut=file.close)  # fmt: skip
 
 
 def _imaris(file: Any) -> Described:
@@ -99,10 +100,11 @@ def open_mrc(library: Any, location: Location, series: int) -> Described:
     chosen([0], series, location.uri)
     file = library.mmap(str(location.path), mode="r", permissive=True)
     pixels, voxel = file.data, file.voxel_size
-    letters = "QZYX"[-pixels.ndim :]
+    along = [int(file.header[k]) for k in ("maps", "mapr", "mapc")]  # which axis sections, rows and columns run along
+    letters = "QZYX" if sorted(along) != [1, 2, 3] else "Q" + "".join(" XYZ"[n] for n in along)
     size = {a: float(voxel[a]) / 1e4 for a in "yx"} | ({"z": float(voxel.z) / 1e4} if file.is_volume() else {})
     flipped = int(file.header.mz) < 0
-    return Described("MRC", [pixels], letters, size, "MRC cell size", shut=file.close, facts={
+    return Described("MRC", [pixels], letters[-pixels.ndim :], size, "MRC cell size", shut=file.close, facts={
         "cautions": ["values are mirrored along z as the file stores it"] if flipped else []})  # fmt: skip
 
 

@@ -40,6 +40,7 @@ def open_picture(location: Location, *, series: int = 0, axes: tuple[str, ...] |
 
 def _described(location: Location, image: Image.Image, axes: tuple[str, ...] | None) -> Described:
     depth, grey = _png_kind(location) if image.format == "PNG" else (8, False)
+    step = 255 // (2**depth - 1) if image.mode == "L" and 1 < depth < 8 else 1  # by which Pillow stretches few bits
     turned = image.getexif().get(_ORIENTATION, 1)
     size = image.size if turned in (5, 6, 7, 8) else image.size[::-1]
     indices = image.mode == "P" and axes is not None and len(axes) == 2
@@ -48,7 +49,7 @@ def _described(location: Location, image: Image.Image, axes: tuple[str, ...] | N
     if axes is not None and sorted(axes) != sorted("yx" if grey else "yxc"):
         raise AxesError(f"{location.uri}: axes {''.join(axes)!r} do not fit a picture of shape {shape}; use 'yx' or 'yxc'")
     dtype = np.dtype(np.uint16 if depth == 16 else {"I": np.int32, "F": np.float32}.get(image.mode, np.uint8))
-    pixels = planes((), shape, dtype, lambda: _decoded(location, shape, dtype, indices))
+    pixels = planes((), shape, dtype, lambda: _decoded(location, shape, dtype, indices) // step)
     return Described(
         image.format or "picture", [pixels], "YX" if grey else "YXS", facts=_facts(image, turned, grey, indices),
         rgb=not grey and (axes is None or axes[-1] == "c"),

@@ -176,6 +176,8 @@ class TiffSource(Source):
         channels = () if self._rgb else _channels(found.channels, n, self._image)
         cautions = [*found.cautions, *facts.get("cautions", ())]
         facts = found.facts | facts | _other_images(self._tif, series, chosen)
+        if found.channels and not (channels or self._rgb):
+            cautions.append(f"{len(found.channels)} channels are described where the image has {n}; their names are not used")
         if self._keep is not None and page.samplesperpixel > self._keep:
             facts["alpha"] = "the alpha channel is left out"
         if not self._rgb and (space := _SPACES.get(int(page.photometric))) and page.samplesperpixel > 2:
@@ -226,11 +228,12 @@ def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, ome_
     if not tif.pages:
         raise CorruptImageError(f"{location.uri}: this TIFF holds no image")
     if not xml or tif.pages.first.is_shaped:
-        return tif, None, {}
+        cut = "its OME-XML is cut short and not used" if "<OME" in tif.pages.first.description[:2000] and not xml else None
+        return tif, None, {"cautions": [cut]} if cut else {}
     try:
         root = ome_xml.parse_ome(xml, uri=location.uri)
     except CorruptImageError as error:
-        return tif, None, {"warnings": [str(error)]}
+        return tif, None, {"cautions": [str(error)]}
     ome_xml.named_files(root, uri=location.uri)
     beside = ome_xml.companion_name(root)
     if beside is None or text is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, prod
 from typing import Any
 from xml.etree import ElementTree
 
@@ -46,8 +46,8 @@ def find_metadata(tif: tifffile.TiffFile, series: Any, ome: Element | None, imag
     page, kind = series.keyframe, series.kind
     if ome is not None:
         found = _ome(ome, image)
-    elif kind == "imagej":
-        found = _imagej(tif, page)
+    elif kind == "imagej" or (kind == "generic" and tif.is_imagej):
+        found = _imagej(tif, series)
     elif kind == "svs":
         found = _svs(page)
     elif kind in ("ndpi", "scn", "qpi"):
@@ -70,8 +70,8 @@ def _ome(root: Element, element: Element | None) -> Found:
     return Found(image.pixel_size, source, image.channels, facts, facts.pop("cautions", []))
 
 
-def _imagej(tif: tifffile.TiffFile, page: Any) -> Found:
-    ij = tif.imagej_metadata or {}
+def _imagej(tif: tifffile.TiffFile, series: Any) -> Found:
+    page, ij = series.keyframe, tif.imagej_metadata or {}
     found = Found(facts={"software": f"ImageJ {ij['ImageJ']}"} if "ImageJ" in ij else {})
     units = {axis: str(ij.get(f"{axis}unit") or ij.get("unit") or "").strip() for axis in "zyx"}
     steps = {
@@ -85,6 +85,9 @@ def _imagej(tif: tifffile.TiffFile, page: Any) -> Found:
     elif steps["x"] and units["x"] and units["x"].lower() not in _NO_UNIT:
         why = "it is how large the picture prints" if units["x"].lower() in _PRINTED else "its unit is no known length"
         found.cautions.append(f"ImageJ's scale of {steps['x']:.6g} {units['x']} a pixel is not used: {why}")
+    planes = prod(int(to_number(ij.get(k)) or 1) for k in ("channels", "slices", "frames"))
+    if planes != (declared := int(to_number(ij.get("images")) or 1)) or declared > len(series) > 0:
+        found.cautions.append(f"its ImageJ header declares {declared} images and {planes} planes where {len(series)} are read")
     interval = to_seconds(abs(to_number(ij.get("finterval")) or 0), str(ij.get("tunit") or "s"))
     if interval:
         found.facts["interval_s"] = round(interval, 9)
@@ -231,6 +234,8 @@ def _storage(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
     if isinstance(page.tags.valueof(42113), str | float | int):
         facts["no_data"] = page.nodata
         facts["cautions"] = [*facts.get("cautions", ()), f"pixels of value {page.nodata} hold no data"]
+    if 'role="scale"' in str(gdal := page.tags.valueof(42112, "")) or 'role="offset"' in str(gdal):
+        facts["cautions"] = [*facts.get("cautions", ()), "values are as stored; the scale and offset that GDAL notes are not applied"]
     if page.software:
         facts["software"] = page.software[:200]
     return facts

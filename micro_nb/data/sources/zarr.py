@@ -173,6 +173,8 @@ def _multiscale(at: _At, path: str, group: zarr.Group, ome: Mapping[str, Any], s
         raise ImageNotFoundError(
             f"{where}: there is no image {series}; the file holds {len(entries)} (series 0..{len(entries) - 1})"
         )
+    if series and ome.get("omero"):
+        ome = {k: v for k, v in ome.items() if k != "omero"}  # it describes the first
     ms = parse_multiscale(ome, series, where, axes=at.axes)
     found = _level_arrays(at, path, ms.paths)
     if found[0].ndim != len(ms.axes) and at.axes is None and (own := _array_axes(found[0])):
@@ -203,7 +205,7 @@ def _level_arrays(at: _At, path: str, paths: tuple[str, ...]) -> dict[int, zarr.
         try:
             node = _node_or_none(at, join(path, paths[k]))
             if not isinstance(node, zarr.Array):
-                raise CorruptImageError(f"{where}: this level is listed in multiscales but there is no array")
+                raise CorruptImageError(f"{where}: multiscales lists this level but no array is there; a coarser one opens by its path")
             _check_array(node, where)
             return node
         except (CorruptImageError, AxesError):

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.abc.codec import ArrayArrayCodec
 from zarr.abc.store import RangeByteRequest, Store, SuffixByteRequest
+from zarr.codecs import ShardingCodec, TransposeCodec
 from zarr.codecs._v2 import V2Codec
 from zarr.core.codec_pipeline import BatchedCodecPipeline
-from zarr.core.metadata import ArrayV3Metadata
+from zarr.core.metadata import ArrayV2Metadata, ArrayV3Metadata
 from zarr.core.sync import sync
 from zarr.storage import FsspecStore, LocalStore
 
@@ -27,14 +29,25 @@ Recipe = tuple[Callable[..., Source], tuple[Any, ...]]
 
 
 def with_fast_codecs(array: zarr.Array[Any]) -> zarr.Array[Any]:
-    """The same array decoding by zarrs where zarrs can; set on this array alone, so nobody else's zarr changes."""
-    if isinstance(array.store, LocalStore) and array.dtype.isnative and getattr(array.metadata, "order", "C") == "C":
+    """The same array decoding by zarrs where zarrs can; set on this array alone, so nobody else's zarr changes.
+
+    Filters that compute (a scale and an offset, say) stay with zarr-python: zarrs clips where NumPy wraps.
+    """
+    meta = array.metadata
+    plain = not meta.filters and meta.order == "C" if isinstance(meta, ArrayV2Metadata) else not _computes(meta.codecs)
+    if isinstance(array.store, LocalStore) and array.dtype.isnative and plain:
         from zarrs.pipeline import ZarrsCodecPipeline
 
         pipeline = ZarrsCodecPipeline.from_array_metadata_and_store(array.metadata, array.store)
         if pipeline.impl is not None:
             object.__setattr__(array.async_array, "codec_pipeline", pipeline)
     return array
+
+
+def _computes(codecs: Sequence[Any]) -> bool:
+    """Whether one of the codecs changes values rather than their order or their bytes."""
+    inner = [c for codec in codecs if isinstance(codec, ShardingCodec) for c in codec.codecs]
+    return any(isinstance(c, ArrayArrayCodec) and not isinstance(c, TransposeCodec) for c in (*codecs, *inner))
 
 
 def with_plain_codecs(array: zarr.Array[Any]) -> zarr.Array[Any]:

@@ -15,6 +15,7 @@ from ...analysis.statistics import bootstrap
 from ...analysis.whole import Whole, whole
 from ...data.image import MicroImage
 from ...errors import EvidenceError
+from ...tiles.polygons import numbered
 from ..language import Call, Node
 from ..words.tables import listed, table
 from .evaluation import selection
@@ -348,11 +349,12 @@ def _ratios(grey: np.ndarray, labels: np.ndarray, wanted: np.ndarray) -> np.ndar
     """Nucleus over ring of cytoplasm for each label that is wanted; nan where there is no ring."""
     from skimage.segmentation import expand_labels
 
-    n = int(labels.max(initial=0)) + 1
+    ids, labels = numbered(labels)
+    n = len(ids) + 1
     sizes = np.bincount(labels.ravel(), minlength=n)[1:]
     across = 2 * float(np.sqrt(np.median(sizes[sizes > 0]) / np.pi)) if (sizes > 0).any() else 0.0
     inner, outer = (expand_labels(labels, d) for d in (_GAP_PX, _GAP_PX + max(_RING * across, 2)))  # type: ignore[no-untyped-call]
     background = float(np.percentile(grey[outer == 0], 10)) if (outer == 0).any() else float(grey.min())
     inside, around = (means(at.ravel(), grey.ravel(), n) - background for at in (labels, np.where(inner > 0, 0, outer)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(around > 0, inside / around, np.nan)[wanted])
+        return np.asarray(np.where(around > 0, inside / around, np.nan)[np.searchsorted(ids, wanted) + 1])

@@ -108,15 +108,17 @@ def read_greys(img: MicroImage, place: Place = ANYWHERE, channel: str | None = N
         low, high = min(ends, default=0.0), max(ends, default=0.0)
     single = img.dtype.kind in "iub" and high - low < _BINS  # a bin for every grey value
     edges = np.arange(low, high + 2) - 0.5 if single else np.linspace(low, np.nextafter(high, np.inf), _BINS + 1)
-    counts, total, squares = np.zeros(len(edges) - 1, np.int64), 0.0, 0.0
+    counts, n, total, spread = np.zeros(len(edges) - 1, np.int64), 0, 0.0, 0.0
     for part in samples():
         above = part.astype(float) - low
-        total, squares = total + float(above.sum()), squares + float(np.square(above).sum())
+        before, n, here = n, n + above.size, float(above.mean()) if above.size else 0.0
+        spread += float(np.square(above - here).sum()) + (here - total / max(before, 1)) ** 2 * before * above.size / max(n, 1)
+        total += float(above.sum())
         counts += np.bincount(above.astype(int), minlength=len(counts)) if single else np.histogram(part, edges)[0]
-    present, n = np.flatnonzero(counts), int(counts.sum())
+    present = np.flatnonzero(counts)
     if not n:
         raise EvidenceError(f"no pixel with a grey value lies {place.words or 'there'}, so there is nothing to measure")
-    values, mean, sd = ((edges[:-1] + edges[1:]) / 2)[present], total / n, max(squares / n - (total / n) ** 2, 0.0) ** 0.5
+    values, mean, sd = ((edges[:-1] + edges[1:]) / 2)[present], total / n, (spread / n) ** 0.5
     low, mean, high = (values[0], low + mean, values[-1]) if single else (low, low + mean, high)
     return Greys(n, _whole(low), _whole(high), mean, sd, values, counts[present])
 

@@ -13,6 +13,7 @@ from scipy.spatial.distance import cdist
 
 from ...analysis.statistics import bootstrap
 from ...errors import EvidenceError
+from ...tiles.polygons import boxes
 from ..language import Call, Node
 from ..words.prose import numerals
 from .evaluation import evaluate, selection, term
@@ -207,14 +208,14 @@ def _outwards(asked: _Asked) -> Course:
 
 def _inside_out(asked: _Asked) -> Course:
     """The mean over objects of their grey values in steps from the middle to the rim; each object counts alike."""
-    from scipy.ndimage import distance_transform_edt, find_objects
+    from scipy.ndimage import distance_transform_edt
 
     found, plane = asked.objects(), asked.plane
     found.need_some()
     found.need_all("the profile of each of them")
     labels, rows = found.label_plane(), []
-    for label, place in enumerate(find_objects(labels), 1):
-        if place is not None and label in found.labels:
+    for label, place in boxes(labels).items():
+        if label in found.labels:
             inside = labels[place] == label
             deep = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
             out = np.minimum(((1 - deep[inside] / deep.max()) * _STEPS).astype(int), _STEPS - 1)

@@ -176,9 +176,9 @@ def _holding(found: Selection, relation: Call, evaluate: Evaluate) -> Selection:
 def held(holders: Selection, others: Selection) -> np.ndarray:
     """How many of ``others`` have their centre in each of ``holders``."""
     holders.need_all("what lies in each of them")
-    labels = holders.label_plane()
-    counts = np.bincount(at_points(labels, *others.centres), minlength=int(labels.max(initial=0)) + 1)
-    return np.asarray(counts[holders.own])
+    inside = np.sort(at_points(holders.label_plane(), *others.centres))
+    first, last = (np.searchsorted(inside, holders.own, side=end) for end in ("left", "right"))
+    return np.asarray(last - first)
 
 
 def _ranked(found: Selection, call: Call) -> Selection:

@@ -110,7 +110,8 @@ class Selection:
     @property
     def own(self) -> np.ndarray:
         """Their labels, row by row."""
-        return self.table["label"].to_numpy(int)
+        own = self.table["label"].to_numpy()
+        return own if own.dtype.kind == "u" else own.astype(int)
 
     @cached_property
     def labels(self) -> set[int]:
@@ -165,7 +166,7 @@ class Selection:
         ----------
         among : rows of the objects that are looked at; left out, all that these were chosen from.
         """
-        wanted = (self.objects.table if among is None else among)["label"].to_numpy(int)
+        wanted = (self.objects.table if among is None else among)["label"].to_numpy()
         place = {int(label): k for k, label in enumerate(wanted)}
         pairs = [(place[a], place[b]) for a, b in touching_pairs(self.label_plane()) if a in place and b in place]
         rows, cols = np.array(pairs, int).reshape(-1, 2).T
