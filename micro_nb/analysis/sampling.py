@@ -118,10 +118,16 @@ def sample_objects(
         for found in pool.map(lambda t: _objects(img, t, find or by_segment), drawn):
             tables.append(found)
             progress.advance()
-    table = _within(pd.concat(tables, ignore_index=True), place)
+    return drawn_of(pd.concat(tables, ignore_index=True), plane, recipe, grid, drawn, place)
+
+
+def drawn_of(
+    table: pd.DataFrame, plane: MicroImage, recipe: Recipe, grid: TileGrid, drawn: TileGrid, place: Region | None
+) -> ObjectSample:
+    """What the objects of the ``drawn`` tiles of a ``grid`` over a plane, or over a place in it (in px), say about all of them."""
     sizes = {t.index: size for t, size in zip(grid, _sizes(plane, recipe, grid, place), strict=True)}
     whole = len(grid), sum(sizes.values())
-    return ObjectSample(table, drawn, recipe, tuple(sizes[t.index] for t in drawn), whole)
+    return ObjectSample(_within(table, place), drawn, recipe, tuple(sizes[t.index] for t in drawn), whole)
 
 
 def _margin(recipe: Recipe) -> int:

@@ -51,10 +51,12 @@ class ZarrLabels:
         chunk = tuple(min(_CHUNK, n) for n in shape)
         self.array = zarr.create_array(store, name="0", shape=shape, chunks=chunk, dtype="int32", dimension_names=("y", "x"))
 
-    def write(self, place: Slices, labels: np.ndarray) -> None:
-        """Stores a window of working pixels."""
+    def write(self, place: Slices, labels: np.ndarray, *, over: bool = False) -> None:
+        """Stores a window of working pixels; where there is none, 0, or with ``over`` what is there stays."""
+        if over and not labels.any():
+            return
         place, labels = enlarge(place, labels, self.factor, self.array.shape, smooth=self.smooth)
-        self.array[place] = labels
+        self.array[place] = np.where(labels, labels, np.asarray(self.array[place])) if over else labels
 
     def relabel(self, numbers: np.ndarray) -> None:
         """Replaces label ``k`` by ``numbers[k]``, chunk by chunk."""

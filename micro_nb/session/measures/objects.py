@@ -16,13 +16,14 @@ from ...errors import EvidenceError, UnitsError
 from ...models.wording import plural
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
-from .eyes import FLOOR, everything, made_by
+from .evaluation import selection
+from .eyes import FLOOR, everything, load, made_by
 from .measurement import Fact, Measurement
 from .quantities import TELL, box, convert, named, plain_quantity, plain_unit, robust_deviation, statistic
 from .registry import measurement
 from .results import Found
 from .scene import ANYWHERE, Place, Scene, pixel_box
-from .selection import TILES_ONLY, Selection, spread
+from .selection import Selection, spread
 
 _AREAS = ("px2", "um2", "mm2", "nm2", "cm2")
 _LISTED, _FEW, _SAID = 12, 4, 6
@@ -71,7 +72,7 @@ def share(objects: Selection, *, of: Selection) -> Found:
     if objects.drawn is not None and of.drawn is not None:
         made = of.drawn.mean(of.table, 100.0 * of.table.index.isin(objects.table.index))
         percent, interval = made.value, (max(made.low, 0.0), min(made.high, 100.0))
-        how |= spread(made, TILES_ONLY)
+        how |= spread(made, objects.between_tiles)
     numbers = ((f"number of {o.phrase()}", o.number.value, "count") for o in (objects, of))
     return Found.of(how, (f"share of {objects.phrase()}", percent, "%", interval), *numbers, whole=of.phrase())
 
@@ -89,7 +90,7 @@ def covered(objects: Selection, *, rest: bool = False, of: Selection | None = No
     if objects.drawn is not None:
         total, whole = objects.drawn.total(objects.table, objects.values("area", "px2")[0]), objects.drawn.area_px
         percent, low, high = (100 * v / whole for v in (total.value, total.low, total.high))
-        interval, how = (100 - high, 100 - low) if rest else (low, high), {**how, **spread(total, TILES_ONLY)}
+        interval, how = (100 - high, 100 - low) if rest else (low, high), {**how, **spread(total, objects.between_tiles)}
     else:
         ground = of.filled() if of is not None else objects.place.over(objects.image)
         percent = 100 * float((objects.filled() & ground).sum()) / max(int(ground.sum()), 1)
@@ -171,10 +172,12 @@ def kinds(scene: Scene, *, where: Place = ANYWHERE) -> Found:
     if eyes == FLOOR:
         why = "without a trained model I outline objects but cannot tell kinds apart"
         raise EvidenceError(f"{why}; use eyes='micro_d1' on a single plane")
-    found = everything(scene.image, eyes)
-    rows, how = found.table, {**made_by(eyes, found), "eyes": eyes}
+    found = everything(scene.image, scene.look)
+    rows, how = found.table, {**made_by(load(eyes), found), "eyes": eyes}
     rows = rows[where.holds(rows["centroid_y_px"].to_numpy(float), rows["centroid_x_px"].to_numpy(float))]
     counts = {str(n): int(k) for n, k in rows["name"].value_counts().head(_LISTED).items() if str(n) not in ("", "object")}
+    if scene.look.tiles is not None:  # the table is of some of the tiles
+        counts = {name: int(selection(name, scene).number.value) for name in counts}  # type: ignore[arg-type]
     measured = [Measurement("number of named objects", sum(counts.values()), "count", found=how)]
     for name, n in counts.items():
         told = {**how, "kind": name, "called": name if n == 1 else plural(name)}

@@ -21,12 +21,12 @@ from ...tiles.objects import Objects
 from ..language import Call
 from ..words.phrases import objects_phrase
 from ..words.tables import table
-from .eyes import METHOD, WIDE, Drawn, concept_of
+from .eyes import METHOD, WIDE, Drawn, concept_of, is_large
 from .measurement import Fact, Measurement, facts
 from .quantities import box, values_of
 from .scene import ANYWHERE, Place, Scene, place_words
 
-TILES_ONLY = "the draw of tiles; not the errors of the untrained segmentation"
+_PART = "ask about a part of it: Session(img.sel(region=...))"
 _REACH_PX = 2  # objects touch where at most one background pixel lies between them
 _LEAST_PIXELS = 3  # pairs of pixels that must meet, so that a single corner is no contact
 _OFFSETS = [(dy, dx) for dy in range(_REACH_PX + 1) for dx in range(-_REACH_PX, _REACH_PX + 1) if (dy, dx) > (0, 0)]
@@ -148,9 +148,11 @@ class Selection:
 
     def label_plane(self) -> np.ndarray:
         """The labels ``(y, x)`` of all objects they were chosen from."""
-        labels = self.objects.labels
+        labels, unseen = self.objects.labels, "it cannot be seen what lies in them, or which of them touch"
         if labels is None:
-            raise EvidenceError("the outlines were not kept, so it cannot be seen what lies in them, or which of them touch")
+            raise EvidenceError(f"the outlines were not kept, so {unseen}")
+        if is_large(self.image):
+            raise EvidenceError(f"this image is too large for all outlines at once, so {unseen}; {_PART}")
         return np.asarray((labels.isel(layer=0) if "layer" in labels.dims else labels).values)
 
     def filled(self) -> np.ndarray:
@@ -185,7 +187,7 @@ class Selection:
         if self.drawn is None:
             return Measurement(name, len(self), "count", found=self.found)
         total = self.drawn.total(self.table)
-        found = {**self.found, **spread(total, TILES_ONLY)}
+        found = {**self.found, **spread(total, self.between_tiles)}
         return Measurement(name, round(total.value), "count", (round(total.low), round(total.high)), found)
 
     def n(self, said: str = "", many: int | None = None) -> Fact:
@@ -195,14 +197,22 @@ class Selection:
     @property
     def between_objects(self) -> str:
         """What an interval over them covers, and what it leaves out."""
-        by = "model" if self.found.get("weights") else "untrained segmentation"
-        return f"the variation between objects; not the errors of the {by}"
+        return f"the variation between objects; not the errors of the {self._by}"
+
+    @property
+    def between_tiles(self) -> str:
+        """What an interval over a draw of tiles covers, and what it leaves out."""
+        return f"the draw of tiles; not the errors of the {self._by}"
+
+    @property
+    def _by(self) -> str:
+        return "model" if self.found.get("weights") else "untrained segmentation"
 
     def need_all(self, what: str) -> None:
         """Refuses a sample where only all objects can tell."""
         if self.drawn is not None and not self.drawn.complete:
             why = f"this image is so large that I looked at a sample of its tiles, which cannot tell {what}"
-            raise EvidenceError(f"{why}; ask about a part of it: Session(img.sel(region=...))")
+            raise EvidenceError(f"{why}; {_PART}, or have all of it looked at: ask(..., budget=math.inf)")
 
     def need_some(self, least: int = 1, what: str = "to measure that") -> None:
         """Refuses too few."""

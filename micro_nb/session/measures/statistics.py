@@ -22,7 +22,7 @@ from .quantities import STATISTIC_WORDS, named, plain_quantity, statistic
 from .registry import measurement
 from .results import Found, Result, Term
 from .scene import Scene
-from .selection import TILES_ONLY, Selection, spread
+from .selection import Selection, spread
 
 _LEAST = 5
 """Fewer objects than these have no distribution."""
@@ -64,7 +64,7 @@ def stat(
     words, implausible = statistic_phrase(name, plain), _implausible(objects)
     how = {**objects.found, **implausible}
     if estimate:
-        how |= spread(estimate, objects.between_objects if objects.drawn is None else TILES_ONLY)
+        how |= spread(estimate, objects.between_objects if objects.drawn is None else objects.between_tiles)
     if name[0] == "p" and name[1:].isdigit():
         how["percent"] = float(name[1:])
     value, interval = (estimate.value, estimate.interval) if estimate else (_value(measured, name, over, weight), None)
