@@ -18,7 +18,7 @@ from ...errors import EvidenceError
 from ..language import Call, Node
 from ..words.tables import listed, table
 from .evaluation import selection
-from .eyes import FLOOR, everything, load, made_by
+from .eyes import FLOOR, everything, made_by
 from .measurement import Measurement
 from .pixels import means, one_plane
 from .registry import measurement
@@ -137,7 +137,7 @@ def recognised(scene: Scene) -> dict[str, Measurement]:
     if eyes == FLOOR:
         return {}
     found = everything(scene.image, scene.look)
-    seen, how = found.made_by.get("recognised", {}), {**made_by(load(eyes), found), "eyes": eyes}
+    seen, how = found.made_by.get("recognised", {}), {**made_by(found), "eyes": eyes}
     return {k: Measurement(k, str(v["name"]), found={**how, "probability": float(v["probability"])}) for k, v in seen.items()}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -40,35 +40,14 @@ _SMALL_TILE = 512  # of images that could be looked at whole, when a question is
 _KEPT_PIXELS, _SAMPLE = 1 << 28, 1 << 23  # what is kept at most, and what a sample of tiles counts for
 _WEIGHTS = Path(__file__).parents[2] / "models" / "weights" / "nano" / "model.safetensors"
 _Found = TypeVar("_Found", bound="Drawn | Objects")
-_given: dict[str, Eyes] = {}
+_given: dict[str, Any] = {}
 _lock = threading.Lock()
 _kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 
 
-class Eyes(Protocol):
-    """What conversations need of a model that finds and names objects."""
-
-    @property
-    def concepts(self) -> Sequence[str]:
-        """Object concepts that it was trained to tell apart."""
-
-    @property
-    def threshold(self) -> float:
-        """The least probability at which it gives an object a name."""
-
-    def whole(self, img: MicroImage, channel: str | None) -> Objects:
-        """All whole objects; those it has no name for are named ``""``."""
-
-    def everything(self, img: MicroImage, channel: str | None) -> Objects:
-        """All objects it has a name for, in all layers; ``made_by["recognised"]`` says what kind of picture it is."""
-
-    def kind(self, img: MicroImage, concept: str, channel: str | None) -> Objects:
-        """Objects of one concept, in one layer, and a row of ``presence``."""
-
-
 @dataclass(frozen=True)
-class Trained:
-    """Eyes that are a Micro-D1 model; with a ``draw`` they may look at a part of the image alone."""
+class Eyes:
+    """A Micro-D1 model that looks; with a ``draw`` it may look at a part of the image alone."""
 
     model: Any
     draw: Any = None
@@ -77,13 +56,6 @@ class Trained:
     def concepts(self) -> tuple[str, ...]:
         """What it was trained to tell apart, and names it was fine-tuned on."""
         return (*self.model.calibration.get("object_concepts", ()), *(getattr(self.model.config, "extra_concepts", None) or {}))
-
-    @property
-    def threshold(self) -> float:
-        """The least probability at which it gives an object a name."""
-        from ...tasks.names import LEAST
-
-        return LEAST
 
     @cached_property
     def judges(self) -> bool:
@@ -198,10 +170,10 @@ def resolve(eyes: Any, img: MicroImage | None) -> str:
     eyes : ``"micro_d1"``, ``"floor"``, a folder or hub id, or a loaded model.
     """
     if not isinstance(eyes, str | os.PathLike):
-        if not (hasattr(eyes, "calibration") or hasattr(eyes, "kind")):
+        if not hasattr(eyes, "calibration"):
             raise EvidenceError(f"eyes={eyes!r} must be 'micro_d1', 'floor', a model folder or what load_model gives")
-        name = str(getattr(eyes, "weights_id", type(eyes).__name__))
-        _given[name] = eyes if hasattr(eyes, "kind") else Trained(eyes)
+        name = str(eyes.weights_id)
+        _given[name] = Eyes(eyes)
     else:
         name = os.fspath(eyes)
     if name == FLOOR or img is None or (name == MICRO_D1 and not _WEIGHTS.is_file()):
@@ -219,7 +191,7 @@ def load(name: str) -> Eyes:
         raise EvidenceError(
             f"the model with weights {name[:12]} is not loaded here; make a Session(img, eyes=model) with it first"
         )
-    return Trained(load_model("nano" if name == MICRO_D1 else name))
+    return Eyes(load_model("nano" if name == MICRO_D1 else name))
 
 
 def is_kind(name: str, concept: str) -> bool:
@@ -249,11 +221,15 @@ def named(table: pd.DataFrame, concept: str) -> np.ndarray:
     return np.array([is_kind(str(name), concept) for name in table["name"]], bool)
 
 
-def made_by(eyes: Eyes, found: Objects) -> Mapping[str, Any]:
+def made_by(found: Objects) -> Mapping[str, Any]:
     """How a model found objects, as JSON values for evidence."""
-    scale, how = dict(found.made_by.get("scale") or {}), found.made_by
+    from ...tasks.names import LEAST
+
+    how = found.made_by
     told = {key: how[key] for key in ("grey_bounds", "tile_px") if key in how}
-    return {"method": "Micro-D1", "weights": how.get("weights"), "scale": scale, "score_threshold": eyes.threshold} | told
+    return {
+        "method": "Micro-D1", "weights": how.get("weights"), "scale": dict(how.get("scale") or {}), "score_threshold": LEAST, **told,
+    }  # fmt: skip
 
 
 def find(img: MicroImage, kind: str, look: Look, channel: str | None = None) -> Objects:
@@ -296,20 +272,20 @@ def draw(img: MicroImage, kind: str, look: Look, region: Region | None, channel:
     return _remembered(img, (channel, of, tiles, look.eyes, kind if look.eyes != FLOOR else ""), made)
 
 
-def _drawing(look: Look, place: Region | None) -> Trained:
+def _drawing(look: Look, place: Region | None) -> Eyes:
     """Eyes that look at as many tiles as are to be looked at, drawn at random."""
     from ...tasks.look.seen import Draw
 
-    return replace(load(look.eyes), draw=Draw(look.tiles or _TILES, place, _SEED))  # type: ignore[type-var]
+    return replace(load(look.eyes), draw=Draw(look.tiles or _TILES, place, _SEED))
 
 
 def is_seen(eyes: str, img: MicroImage) -> bool:
     """Whether a model looked at all of an image before."""
-    if eyes == FLOOR or not isinstance(model := load(eyes), Trained):
-        return eyes != FLOOR
+    if eyes == FLOOR:
+        return False
     from ...tasks.look.looking import is_kept
 
-    return is_kept(img, model.model)
+    return is_kept(img, load(eyes).model)
 
 
 def is_large(img: MicroImage) -> bool:
@@ -373,7 +349,7 @@ def _of_kind(img: MicroImage, kind: str, looking: Eyes, channel: str | None) -> 
     if labels is not None and len(found) and not is_large(img):  # those that are meant alone
         own = np.isin(labels.values, found.table["label"].to_numpy(int))
         labels = labels.copy(data=np.where(own, labels.values, 0))
-    return replace(found, labels=labels, made_by={**made_by(looking, found), **told})
+    return replace(found, labels=labels, made_by={**made_by(found), **told})
 
 
 def _wide(whole: Objects, concept: str) -> tuple[Objects, str]:

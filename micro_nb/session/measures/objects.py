@@ -17,7 +17,7 @@ from ...models.wording import plural
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
 from .evaluation import selection
-from .eyes import FLOOR, everything, load, made_by
+from .eyes import FLOOR, everything, made_by
 from .measurement import Fact, Measurement
 from .quantities import TELL, box, convert, named, plain_quantity, plain_unit, robust_deviation, statistic
 from .registry import measurement
@@ -173,11 +173,13 @@ def kinds(scene: Scene, *, where: Place = ANYWHERE) -> Found:
         why = "without a trained model I outline objects but cannot tell kinds apart"
         raise EvidenceError(f"{why}; use eyes='micro_d1' on a single plane")
     found = everything(scene.image, scene.look)
-    rows, how = found.table, {**made_by(load(eyes), found), "eyes": eyes}
+    rows, how = found.table, {**made_by(found), "eyes": eyes}
     rows = rows[where.holds(rows["centroid_y_px"].to_numpy(float), rows["centroid_x_px"].to_numpy(float))]
     counts = {str(n): int(k) for n, k in rows["name"].value_counts().head(_LISTED).items() if str(n) not in ("", "object")}
     if scene.look.tiles is not None:  # the table is of some of the tiles
-        counts = {name: int(selection(name, scene).number.value) for name in counts}  # type: ignore[arg-type]
+        estimates = [selection(name, scene).number for name in counts]
+        counts = {name: int(n.value) for name, n in zip(counts, estimates, strict=True)}  # type: ignore[arg-type]
+        how |= {k: v for n in estimates for k, v in n.found.items() if k.startswith("tiles_")}
     measured = [Measurement("number of named objects", sum(counts.values()), "count", found=how)]
     for name, n in counts.items():
         told = {**how, "kind": name, "called": name if n == 1 else plural(name)}
