@@ -85,7 +85,8 @@ def parse(
 
     Raises
     ------
-    PlanError : ``tile`` below 1, an empty prompt, or several prompts for a segmenter that knows no words.
+    PlanError : ``tile`` below 1, an empty prompt, several prompts for a segmenter that knows no words, or an image in memory that
+        the workers of ``client`` cannot open.
     WriteError : ``out`` exists.
 
     Examples

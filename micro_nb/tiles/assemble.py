@@ -52,12 +52,12 @@ class TiledMaps:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _bytes: int = field(default=0, init=False, repr=False)
 
-    def read(self, place: Slices, which: slice = slice(None)) -> np.ndarray:
-        """``(k, h, w)`` maps of any window inside the plane; all, or those meant by ``which``."""
+    def read(self, place: Slices) -> np.ndarray:
+        """``(k, h, w)`` maps of any window inside the plane."""
         rows, cols = place
         out: np.ndarray | None = None
         for tile in self._meeting(place):
-            part, (cy, cx) = self._tile(tile)[which], tile.core
+            part, (cy, cx) = self._tile(tile), tile.core
             y0, y1 = max(rows.start, cy.start), min(rows.stop, cy.stop)
             x0, x1 = max(cols.start, cx.start), min(cols.stop, cx.stop)
             if out is None:
@@ -139,11 +139,15 @@ class Window:
 
     def edges(self) -> dict[str, np.ndarray]:
         """Side -> ``(2, length)`` numbers on the last line inside and the first line outside, 0 where there is none."""
-        rows, cols = self.tile.within_read
+        (rows, cols), labels = self.tile.within_read, self.labels
         ends = {
-            "top": self.labels[max(rows.start - 1, 0) : rows.start + 1, cols], "bottom": self.labels[rows.stop - 1 : rows.stop + 1, cols],
-            "left": self.labels[rows, max(cols.start - 1, 0) : cols.start + 1].T, "right": self.labels[rows, cols.stop - 1 : cols.stop + 1].T,
-        }  # fmt: skip
+            "top": labels[max(rows.start - 1, 0) : rows.start + 1, cols],
+            "bottom": labels[rows.stop - 1 : rows.stop + 1, cols],
+        }
+        ends |= {
+            "left": labels[rows, max(cols.start - 1, 0) : cols.start + 1].T,
+            "right": labels[rows, cols.stop - 1 : cols.stop + 1].T,
+        }
         return {side: lines for side, lines in ends.items() if len(lines) == 2}
 
 

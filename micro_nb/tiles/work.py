@@ -202,5 +202,15 @@ def on_cluster(client: Any, fn: Callable[[Any, T], R], job: Any, items: list[T])
         client.cancel(tasks)
 
 
+def must_travel(source: Any) -> None:
+    """PlanError where the workers of a cluster could not open an image."""
+    while hasattr(source, "base"):
+        source = source.base
+    try:
+        source.__reduce__()
+    except TypeError as error:
+        raise PlanError(f"the workers of a cluster cannot open this image: {error}") from None
+
+
 def _run_here(data: str, job: Job, blocks: list[Block]) -> list[Done]:
     return list(run_blocks(job, blocks, BlockWriter(Path(data)), threads=1))

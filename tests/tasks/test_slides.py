@@ -1,4 +1,4 @@
-"""Planes of many windows: a look that was interrupted goes on, glass is passed over, a draw stands for the whole, a cluster looks."""
+"""Planes of many windows: a look that was interrupted goes on, glass is passed over, a draw stands for all, a cluster looks."""
 
 import subprocess
 import sys
@@ -10,11 +10,14 @@ import pytest
 from conftest import ROOT
 
 import micro_nb as mnb
+from micro_nb.errors import PlanError
 from micro_nb.progress import Progress, watched
-from micro_nb.tasks.look import cache, looking, network, parts, seen
+from micro_nb.tasks.look import cache, looking, network, seen
 from micro_nb.tasks.look.looking import look_at
 from micro_nb.tasks.look.network import TileMaps
+from micro_nb.tasks.look.parts import fill
 from micro_nb.tasks.look.seen import Draw
+from micro_nb.tiles.kept import Kept
 
 WINDOWS = 25
 
@@ -79,16 +82,17 @@ def test_a_look_that_was_killed_goes_on_where_it_was(tmp_path, slide, looked):
     mnb.save_image(slide, tmp_path / "slide.ome.zarr")
     script = f"""
         import os, signal, numpy as np, micro_nb as mnb
-        from micro_nb.tasks.look import cache, network, parts, seen
+        from micro_nb.tasks.look import cache, network, seen
+        from micro_nb.tiles.kept import Kept
         cache._ON_DISK_PX = 1 << 10
         network.WINDOW = seen.WINDOW = 64
-        keep = parts.Parts.__setitem__
+        keep = Kept.__setitem__
 
         def die(self, index, part):
             keep(self, index, part)
             index < 6 or os.kill(os.getpid(), signal.SIGKILL)
 
-        parts.Parts.__setitem__ = die
+        Kept.__setitem__ = die
         mnb.settings.threads = 1
         mnb.parse({str(tmp_path / "slide.ome.zarr")!r}, "nucleus", diameter_px=22)
     """
@@ -137,19 +141,22 @@ def test_objects_of_all_drawn_windows_are_those_of_the_whole(slide):
     model = mnb.load_model()
     _, whole = look_at(slide, model, diameter_px=22)
     maps = TileMaps(model, slide, 2, whole.bounds)
-    kept = parts.Parts(None)
-    kept.fill(maps, maps.grid)
+    kept = Kept(None)
+    fill(kept, maps, maps.grid)
     for name in whole.layers:
         numbers, count = seen._owned(name, maps.grid, kept)
         assert abs(count - len(whole.layers[name])) <= 0.02 * count
         assert sorted(k for own in numbers for k in own if k) == list(range(1, count + 1))
 
 
-def test_the_workers_of_a_cluster_see_the_same(slide, monkeypatch):
+def test_the_workers_of_a_cluster_see_the_same(slide, tmp_path, monkeypatch):
     from distributed import Client
 
-    here = parsed(slide)
+    mnb.save_image(slide, tmp_path / "slide.ome.zarr")
+    here = parsed(tmp_path / "slide.ome.zarr")
     looking._CACHE.clear()
     monkeypatch.setattr(looking, "_REVISION", -1)
     with Client(processes=False, n_workers=1, threads_per_worker=2, dashboard_address=None) as client:
-        assert_same(here, parsed(slide, client=client))
+        assert_same(here, parsed(tmp_path / "slide.ome.zarr", client=client))
+        with pytest.raises(PlanError, match="memory"):
+            parsed(slide, client=client)

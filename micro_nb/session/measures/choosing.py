@@ -182,7 +182,11 @@ def _by_picture(
 ) -> Found:
     from ...tasks.classify import classify
 
-    model, known = load(eyes).model, ontology()  # type: ignore[attr-defined]
+    if scene.look.tiles is not None:
+        raise EvidenceError(
+            "this image is so large that I looked at a sample of its tiles only; ask(..., budget=math.inf) looks at all"
+        )
+    model, known = load(eyes).model, ontology()
     trained = [t for k in ("image_concepts", "object_concepts") for t in model.calibration.get(k, ()) if t in known]
     pairs = zip(choices, concepts, strict=True)
     unknown = [c for c, concept in pairs if concept is None or not any(is_kind(t, concept) for t in trained)]

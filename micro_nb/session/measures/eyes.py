@@ -36,7 +36,6 @@ WHOLE_PIXELS = 1 << 26
 WIDE = ("object", "particle", "spot", "grain", "cell", "thing")
 """Concepts that people use for whatever there is."""
 _TILES, _TILE, _SEED = 32, 768, 0
-_SMALL_TILE = 512  # of images that could be looked at whole, when a question is given little time
 _KEPT_PIXELS, _SAMPLE = 1 << 28, 1 << 23  # what is kept at most, and what a sample of tiles counts for
 _WEIGHTS = Path(__file__).parents[2] / "models" / "weights" / "nano" / "model.safetensors"
 _Found = TypeVar("_Found", bound="Drawn | Objects")
@@ -225,11 +224,8 @@ def made_by(found: Objects) -> Mapping[str, Any]:
     """How a model found objects, as JSON values for evidence."""
     from ...tasks.names import LEAST
 
-    how = found.made_by
-    told = {key: how[key] for key in ("grey_bounds", "tile_px") if key in how}
-    return {
-        "method": "Micro-D1", "weights": how.get("weights"), "scale": dict(how.get("scale") or {}), "score_threshold": LEAST, **told,
-    }  # fmt: skip
+    told = {key: found.made_by[key] for key in ("weights", "scale", "grey_bounds", "tile_px") if key in found.made_by}
+    return {"method": "Micro-D1", "score_threshold": LEAST, **told}
 
 
 def find(img: MicroImage, kind: str, look: Look, channel: str | None = None) -> Objects:
@@ -252,7 +248,7 @@ def draw(img: MicroImage, kind: str, look: Look, region: Region | None, channel:
 
     def made() -> Drawn | Objects:
         if look.eyes == FLOOR:
-            sample = sample_objects(img, tiles=tiles, tile=_edge(img), region=region, channel=channel, seed=_SEED)
+            sample = sample_objects(img, tiles=tiles, tile=_TILE, region=region, channel=channel, seed=_SEED)
             told = {"method": METHOD, **_json(sample.recipe.to_dict())}
         else:
             eyes = _drawing(look, place)
@@ -295,12 +291,7 @@ def is_large(img: MicroImage) -> bool:
 
 def tiles_of(img: MicroImage) -> int:
     """How many tiles a sample is drawn from."""
-    return -(-img.plane_shape[0] // _edge(img)) * -(-img.plane_shape[1] // _edge(img))
-
-
-def _edge(img: MicroImage) -> int:
-    """The edge of the tiles that are drawn, in pixels."""
-    return _TILE if is_large(img) else _SMALL_TILE
+    return -(-img.plane_shape[0] // _TILE) * -(-img.plane_shape[1] // _TILE)
 
 
 def _remembered(img: MicroImage, of: tuple[Any, ...], made: Callable[[], _Found]) -> _Found:

@@ -31,7 +31,7 @@ HALO = 64
 CHANNELS = GEOMETRY.index("boundary")
 """Maps of a layer that objects are made of; boundaries and seeds are learned beside them, and not asked."""
 _BLANK, _POOLED, _PIECE = 0.04, 8, 128
-"""A window is blank where grey values, 0 to 1, averaged over so many network pixels are this near to each other; a piece's edge."""
+"""A window is blank where grey values, 0 to 1, means over so many network pixels, are this near to each other; a piece's edge."""
 _TURN = threading.Lock()  # one window at a time: the network has all threads, and the memory
 _COARSE, _WHOLE = 1 << 19, 1 << 24
 _ACROSS, _SIDE = 6, 256
@@ -178,5 +178,5 @@ def plane_bounds(plane: MicroImage) -> tuple[float, float]:
 
 
 def _coded(embedding: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    unit = embedding.abs().amax((1, 2)).clamp(min=1e-6) / 127
-    return (embedding / unit[:, None, None]).round().to(torch.int8).numpy(), unit.numpy()
+    unit = torch.stack([channel.abs().max() for channel in embedding]).clamp(min=1e-6) / 127
+    return np.stack([(c / u).round().to(torch.int8).numpy() for c, u in zip(embedding, unit, strict=True)]), unit.numpy()

@@ -6,11 +6,8 @@ by one, so that an interrupted look goes on where it was.
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterable
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +15,12 @@ import torch
 from numcodecs.blosc import Blosc
 from scipy import sparse
 
-from ...data.atomic import writing_file
 from ...progress import Progress
 from ...settings import settings
 from ...tiles.assemble import Window, ordered
-from ...tiles.plan import Tile
-from ...tiles.work import on_cluster
+from ...tiles.kept import Kept
+from ...tiles.plan import Tile, TileGrid
+from ...tiles.work import must_travel, on_cluster
 from .decode import Decoding, objects_of
 from .network import CHANNELS, Tiled, TileMaps
 
@@ -31,52 +28,23 @@ DECODING = Decoding()
 TILE = 256
 """Map pixels along a tile that has an embedding of its own."""
 Part = dict[str, np.ndarray]
-"""Of each layer its ``labels`` (compressed), ``first``, and ``sums (n, D + 2)`` of embeddings, foreground and pixels; of the tiles
+"""Of each layer ``labels`` (compressed), ``first``, and ``sums (n, D + 2)`` of embeddings, foreground and pixels; of the tiles
 ``sums`` and ``squares (t, D)`` of embeddings, ``cells (t,)``, and ``boxes (t, 4)``: y0, x0, y1, x1 in pixels of level 0."""
 
 
-class Parts:
-    """What was seen, by window: in memory, or in files of a folder."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self.folder, self._kept = folder, dict[int, Part]()
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-
-    def __contains__(self, index: int) -> bool:
-        return index in self._kept if self.folder is None else zipfile.is_zipfile(self._file(index))
-
-    def __getitem__(self, index: int) -> Part:
-        if self.folder is None:
-            return self._kept[index]
-        with np.load(self._file(index), allow_pickle=False) as arrays:
-            return dict(arrays)
-
-    def __setitem__(self, index: int, part: Part) -> None:
-        if self.folder is None:
-            self._kept[index] = part
-            return
-        with writing_file(self._file(index)) as partial_file, partial_file.open("wb") as file:
-            np.savez(file, **part)  # type: ignore[arg-type]
-
-    def _file(self, index: int) -> Path:
-        assert self.folder is not None
-        return self.folder / f"{index}.npz"
-
-    def fill(self, maps: TileMaps, windows: Iterable[Tile], client: Any = None) -> None:
-        """Looks at the windows that are not there yet, here or on the workers of a ``dask.distributed.Client``."""
-        missing = [tile for tile in windows if tile.index not in self]
-        if not missing:
-            return
-        if client is None:
-            work = (part for _, part in ordered(partial(part_of, maps), missing, threads=settings.threads))
-        else:
-            work = on_cluster(client, part_of, maps, missing)
-        megapixels = np.mean([np.prod([s.stop - s.start for s in t.core]) for t in missing]) * maps.pitch**2 / 1e6
-        with Progress("looking", len(missing), "windows", scale=megapixels, rate_unit="MPx") as progress, closing(work):
-            for index, part in work:
-                self[index] = part
-                progress.advance()
+def fill(parts: Kept, maps: TileMaps, windows: TileGrid, client: Any = None) -> None:
+    """Looks at the windows that are not kept yet, here or on the workers of a ``dask.distributed.Client``."""
+    missing = [tile for tile in windows if tile.index not in parts]
+    if client is None:
+        work = (part for _, part in ordered(partial(part_of, maps), missing, threads=settings.threads))
+    else:
+        must_travel(maps.plane.source)
+        work = on_cluster(client, part_of, maps, missing)
+    megapixels = np.prod(maps.plane.plane_shape) / 1e6 / (windows.rows * windows.cols)
+    with Progress("looking", len(missing), "windows", scale=megapixels, rate_unit="MPx") as progress, closing(work):
+        for index, part in work:
+            parts[index] = part
+            progress.advance()
 
 
 def part_of(maps: TileMaps, tile: Tile) -> tuple[int, Part]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import ndimage as ndi
 from zarr.abc.store import Store
 from zarr.storage import LocalStore, MemoryStore
 
@@ -18,10 +19,11 @@ from ...data.region import Region
 from ...models.micro_d1 import MicroD1Model
 from ...models.micro_d1.processing_micro_d1 import normalise, three_channels
 from ...tiles.assemble import Joined
+from ...tiles.kept import Kept
 from ...tiles.labels import ZarrLabels
 from ...tiles.plan import TileGrid
 from .network import HALO, WINDOW, TileMaps, plane_bounds
-from .parts import Parts, window_of
+from .parts import fill, window_of
 from .scale import Scale, find_scale, pitch_for
 
 _THUMBNAIL = 1 << 20
@@ -129,8 +131,8 @@ class Look:
         if drawn is not None and 2 * len(drawn) >= drawn.rows * drawn.cols:
             return None
         windows = maps.grid if drawn is None else replace(maps.grid, chosen=drawn.chosen)
-        parts = Parts(self.folder and self.folder / f"parts {scale.pitch}")
-        parts.fill(maps, windows, self.client)
+        parts = Kept(self.folder and self.folder / f"parts {scale.pitch}")
+        fill(parts, maps, windows, self.client)
         layers = {name: self.layer(name, windows, parts, maps) for name in self.model.config.layers}
         return Seen(
             layers, scale, *_moments(parts, windows), thumbnail, self.bounds, self.model.weights_id, self.plane.content_id,
@@ -147,7 +149,7 @@ class Look:
         """The plane as the network sees it at a pitch."""
         return TileMaps(self.model, self.plane, pitch, self.bounds)
 
-    def layer(self, name: str, windows: TileGrid, parts: Parts, maps: TileMaps) -> Layer:
+    def layer(self, name: str, windows: TileGrid, parts: Kept, maps: TileMaps) -> Layer:
         """Objects of a layer: joined across seams, or, of drawn windows, those whose middle lies in one."""
         whole = windows.chosen is None
         numbers, count = (_joined if whole else _owned)(name, windows, parts)
@@ -183,7 +185,7 @@ def _shrunk(image: np.ndarray, largest: int = 2048) -> np.ndarray:
     return image[..., ::step, ::step]
 
 
-def _joined(name: str, windows: TileGrid, parts: Parts) -> tuple[list[np.ndarray], int]:
+def _joined(name: str, windows: TileGrid, parts: Kept) -> tuple[list[np.ndarray], int]:
     """Of each window the final numbers of its objects, 0 first; and how many objects there are."""
     joined = Joined(windows)
     starts = [joined.add(window_of(parts[tile.index], name, tile)) for tile in windows]
@@ -192,27 +194,23 @@ def _joined(name: str, windows: TileGrid, parts: Parts) -> tuple[list[np.ndarray
     return [np.concatenate([numbers[:1], numbers[a + 1 : b + 1]]) for a, b in zip(starts, ends, strict=True)], count
 
 
-def _owned(name: str, windows: TileGrid, parts: Parts) -> tuple[list[np.ndarray], int]:
+def _owned(name: str, windows: TileGrid, parts: Kept) -> tuple[list[np.ndarray], int]:
     """The same of windows that are not joined: an object is that of the window that its middle lies in."""
     numbers, count = [], 0
     for tile in windows:
-        seen = window_of(parts[tile.index], name, tile)
-        y, x = np.nonzero(seen.labels)
-        own = np.ones(len(seen.first) + 1, bool)
-        own[0] = False
-        for at, read, core in zip((y, x), tile.read, tile.core, strict=True):
-            label = seen.labels[y, x]
-            middle = read.start + np.bincount(label, at, len(own)) / np.maximum(np.bincount(label, minlength=len(own)), 1)
-            own &= (middle >= core.start - 0.5) & (middle < core.stop - 0.5)
+        seen, core = window_of(parts[tile.index], name, tile), tile.within_read
+        middles = np.reshape(ndi.center_of_mass(seen.labels > 0, seen.labels, range(1, len(seen.first) + 1)), (-1, 2))
+        low, high = ([getattr(s, end) - 0.5 for s in core] for end in ("start", "stop"))
+        own = np.concatenate([[False], ((middles >= low) & (middles < high)).all(1)])
         numbers.append(((np.cumsum(own) + count) * own).astype(np.int32))
         count += int(own.sum())
     return numbers, count
 
 
-def _moments(parts: Parts, windows: TileGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _moments(parts: Kept, windows: TileGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean and deviation of the embeddings of what was seen ``(2 D,)``, of its tiles ``(T, 2 D)``, and their boxes ``(T, 4)``."""
-    each = [parts[tile.index] for tile in windows]
-    sums, squares, cells, boxes = (np.concatenate([p[f"tiles/{k}"] for p in each]) for k in ("sums", "squares", "cells", "boxes"))
+    each = [[part[f"tiles/{k}"] for k in ("sums", "squares", "cells", "boxes")] for part in (parts[t.index] for t in windows)]
+    sums, squares, cells, boxes = map(np.concatenate, zip(*each, strict=True))
     return _spread(sums.sum(0), squares.sum(0), cells.sum()), _spread(sums, squares, cells[:, None]), boxes
 
 
