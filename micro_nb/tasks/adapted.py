@@ -146,8 +146,7 @@ def parse_adapted(
     joined, sums = Joined(grid), [np.zeros((1, 2))]
     with Progress(f"finding objects by {segmenter.name}", len(grid), "windows") as progress:
         for _, (window, scored) in ordered(partial(_decided, segmenter, source), grid, threads=settings.threads):
-            start, core = joined.add(window), window.core
-            sink.write(window.tile.core, np.where(core > 0, core + start, 0).astype(np.int32))
+            joined.write(window, sink)
             sums.append(scored)
             progress.advance()
     numbers, count = joined.numbers()

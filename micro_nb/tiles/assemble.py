@@ -140,14 +140,9 @@ class Window:
     def edges(self) -> dict[str, np.ndarray]:
         """Side -> ``(2, length)`` numbers on the last line inside and the first line outside, 0 where there is none."""
         (rows, cols), labels = self.tile.within_read, self.labels
-        ends = {
-            "top": labels[max(rows.start - 1, 0) : rows.start + 1, cols],
-            "bottom": labels[rows.stop - 1 : rows.stop + 1, cols],
-        }
-        ends |= {
-            "left": labels[rows, max(cols.start - 1, 0) : cols.start + 1].T,
-            "right": labels[rows, cols.stop - 1 : cols.stop + 1].T,
-        }
+        y, x = ((slice(max(s.start - 1, 0), s.start + 1), slice(s.stop - 1, s.stop + 1)) for s in (rows, cols))
+        ends = {"top": labels[y[0], cols], "left": labels[rows, x[0]].T}
+        ends |= {"bottom": labels[y[1], cols], "right": labels[rows, x[1]].T}
         return {side: lines for side, lines in ends.items() if len(lines) == 2}
 
 
@@ -160,7 +155,6 @@ def assemble(
     window: int = 1024,
     margin: int = 128,
     threads: int = 1,
-    what: str = "finding objects",
 ) -> int:
     """Decodes the objects of a plane window by window and writes their labels to ``sink``.
 
@@ -180,10 +174,9 @@ def assemble(
     """
     grid = TileGrid(shape, tile=window, halo=margin)
     joined, megapixels = Joined(grid), shape[0] * shape[1] / 1e6
-    with Progress(what, len(grid), "windows", scale=megapixels / len(grid), rate_unit="MPx") as progress:
+    with Progress("finding objects", len(grid), "windows", scale=megapixels / len(grid), rate_unit="MPx") as progress:
         for _, seen in ordered(lambda t: Window.of(decode(read(t.read)), t, shape[1]), _strips(grid), threads=threads):
-            start, core = joined.add(seen), seen.core
-            sink.write(seen.tile.core, np.where(core > 0, core + start, 0).astype(np.int32))
+            joined.write(seen, sink)
             progress.advance()
     numbers, count = joined.numbers()
     sink.relabel(numbers)
@@ -265,6 +258,11 @@ class Joined:
         for a, b in self.seams.meet(seen.tile, {side: np.where(e > 0, e + start, 0) for side, e in seen.edges().items()}):
             self.join(a, b)
         return start
+
+    def write(self, seen: Window, sink: LabelSink) -> None:
+        """Takes in a window and writes its core under provisional numbers, by which ``numbers`` gives the final ones."""
+        start, core = self.add(seen), seen.core
+        sink.write(seen.tile.core, np.where(core > 0, core + start, 0).astype(np.int32))
 
     def find(self, k: int) -> int:
         while self.root[k] != k:

@@ -164,7 +164,7 @@ class TileGrid:
         return replace(self, chosen=tuple(keep))
 
     def sample(self, n: int, *, seed: int = 0) -> TileGrid:
-        """``n`` tiles drawn without replacement, in grid order, those of smaller draws among them; all where there are no more."""
+        """``n`` tiles drawn without replacement, in grid order, smaller draws among them; all where there are no more."""
         if n >= len(self):
             return self
         drawn = np.random.default_rng(seed).permutation(len(self))[:n]

@@ -234,7 +234,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--shards", type=Path, nargs="+", default=[Path("work/nano/shards")])
     parser.add_argument("--out", type=Path, default=Path("work/nano/run"))
     parser.add_argument("--initial", type=Path, default=NANO, help="safetensors that are begun with")
-    parser.add_argument("--widths", type=int, nargs=3, default=Sizes().decoder_widths, help="channels of the decoder at strides 16, 8, 4")
+    parser.add_argument(
+        "--widths", type=int, nargs=3, default=Sizes().decoder_widths, help="channels of the decoder at strides 16, 8, 4"
+    )
     parser.add_argument("--steps", type=int, default=40000)
     parser.add_argument("--until", type=int, default=10**9, help="wait at this step; the rates are those of the whole run")
     parser.add_argument("--minutes", type=float, default=0.0, help="end after so many minutes of training in all")

@@ -183,9 +183,7 @@ def _by_picture(
     from ...tasks.classify import classify
 
     if scene.look.tiles is not None:
-        raise EvidenceError(
-            "this image is so large that I looked at a sample of its tiles only; ask(..., budget=math.inf) looks at all"
-        )
+        raise EvidenceError("of this large image I looked at a sample, which cannot tell; ask(..., budget=math.inf) looks at all")
     model, known = load(eyes).model, ontology()
     trained = [t for k in ("image_concepts", "object_concepts") for t in model.calibration.get(k, ()) if t in known]
     pairs = zip(choices, concepts, strict=True)

@@ -25,7 +25,6 @@ from .registry import measurement
 from .results import Found
 from .scene import ANYWHERE, Place, Scene, is_place, pixel_box
 from .selecting import channel_named, colour_channel, hue_of
-from .selection import spread
 
 NAMES = ("black", "grey", "white", "red", "orange", "brown", "yellow", "green", "cyan", "blue", "purple", "magenta", "pink")
 PLAIN = NAMES[:3]
@@ -269,7 +268,7 @@ def compartments(scene: Scene, first: Call | str = "", second: Call | str = "", 
         raise EvidenceError("no nucleus with cytoplasm around it was found, so the two cannot be compared")
     made = bootstrap(ratios, np.median) if len(ratios) > 1 else None
     how = {**nuclei.found, "signal": measured_in, "nuclear": stain, "ring_share_of_diameter": _RING, "brighter_above": _NUCLEAR}
-    how |= spread(made, nuclei.between_objects) if made is not None else {}
+    how |= nuclei.spread(made) if made is not None else {}
     middle, interval = float(np.median(ratios)), made.interval if made is not None else None
     verdict = "mainly nuclear" if middle >= _NUCLEAR else "mainly cytoplasmic" if middle <= _EQUAL else "shared evenly"
     return Found.of(

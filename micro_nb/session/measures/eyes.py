@@ -78,11 +78,8 @@ class Eyes:
         table["name"], table["score"] = names[at], found.certainty[at]
         return Objects(table, labels, None, img.pixel_size, img.content_id, seen.to_dict())
 
-    def everything(self, img: MicroImage, channel: str | None) -> Objects:
-        """Everything that has a name."""
-        return self._parsed(img, None, channel)
-
-    def _parsed(self, img: MicroImage, prompts: Sequence[str] | None, channel: str | None) -> Objects:
+    def parsed(self, img: MicroImage, prompts: Sequence[str] | None, channel: str | None) -> Objects:
+        """What prompts mean; without, everything that has a name."""
         from ...tasks.look.looking import look_at
         from ...tasks.parse import parse_seen
 
@@ -91,11 +88,11 @@ class Eyes:
     def kind(self, img: MicroImage, concept: str, channel: str | None) -> Objects:
         """What the prompt means; where presence cannot be judged, what the model names so."""
         own = [name for name in self.concepts if is_kind(name, concept)]
-        found = self._parsed(img, [concept] if concept in own else own or [concept], channel)
+        found = self.parsed(img, [concept] if concept in own else own or [concept], channel)
         found = replace(found, presence=_likeliest(found.presence))
         if len(found) or found.presence is None or not found.presence["count"].iloc[0]:
             return _one_layer(found, img)
-        everything = self.everything(img, channel)
+        everything = self.parsed(img, None, channel)
         table = everything.table[named(everything.table, concept)]
         in_layer = everything.table[everything.table["layer"] == table["layer"].mode().iloc[0]] if len(table) else table
         if self.judges and 2 * len(table) < max(len(in_layer), 1):
@@ -125,18 +122,11 @@ class Drawn:
     Attributes
     ----------
     sample : the tiles and the objects in them.
-    region : the place it stands for; None for the whole plane, ``shape (y, x)``.
     made_by : how it was drawn and what looked at it, JSON values.
     """
 
     sample: ObjectSample
-    region: Region | None
-    shape: tuple[int, int]
     made_by: dict[str, Any]
-
-    def total(self, table: pd.DataFrame, weights: np.ndarray | None = None) -> Estimate:
-        """Objects of ``table`` (or the sum of their weights) in all tiles, with its interval."""
-        return self.sample.total(table, weights)
 
     def mean(self, table: pd.DataFrame, values: np.ndarray) -> Estimate:
         """Mean over all objects from those of the drawn tiles. Neighbours resemble each other: tiles were drawn, not objects."""
@@ -153,12 +143,6 @@ class Drawn:
     def complete(self) -> bool:
         """Whether every tile was looked at."""
         return len(self.sample.grid) == self.sample.whole[0]
-
-    @property
-    def area_px(self) -> float:
-        """Pixels of the place that the sample stands for."""
-        place = self.region or Region(0, 0, *self.shape)
-        return float((place.y1 - place.y0) * (place.x1 - place.x0))
 
 
 def resolve(eyes: Any, img: MicroImage | None) -> str:
@@ -187,9 +171,7 @@ def load(name: str) -> Eyes:
     from ...tasks.load import load_model
 
     if len(name) == 64 and not Path(name).exists():
-        raise EvidenceError(
-            f"the model with weights {name[:12]} is not loaded here; make a Session(img, eyes=model) with it first"
-        )
+        raise EvidenceError(f"the model with weights {name[:12]} is not loaded; make a Session(img, eyes=model) with it first")
     return Eyes(load_model("nano" if name == MICRO_D1 else name))
 
 
@@ -238,7 +220,7 @@ def find(img: MicroImage, kind: str, look: Look, channel: str | None = None) -> 
 def everything(img: MicroImage, look: Look, channel: str | None = None) -> Objects:
     """Everything that the model has a name for, in all layers; of a large image in the drawn tiles."""
     eyes = load(look.eyes) if look.tiles is None else _drawing(look, None)
-    return _remembered(img, (channel, look, "everything", None), lambda: eyes.everything(img, channel))
+    return _remembered(img, (channel, look, "everything", None), lambda: eyes.parsed(img, None, channel))
 
 
 def draw(img: MicroImage, kind: str, look: Look, region: Region | None, channel: str | None) -> Drawn | Objects:
@@ -262,7 +244,7 @@ def draw(img: MicroImage, kind: str, look: Look, region: Region | None, channel:
             among = full.within(place) if place else full
             sample = drawn_of(table, plane, find_recipe(plane), among, eyes.draw.of(full), place)
         told |= {"seed": _SEED, "tiles_drawn": len(sample.grid), "tiles_in_all": sample.whole[0]}
-        return Drawn(sample, region, img.plane_shape, told)
+        return Drawn(sample, told)
 
     of = (place.box, place.polygon) if place else None
     return _remembered(img, (channel, of, tiles, look.eyes, kind if look.eyes != FLOOR else ""), made)

@@ -17,13 +17,13 @@ from ...models.wording import plural
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
 from .evaluation import selection
-from .eyes import FLOOR, everything, made_by
+from .eyes import FLOOR, everything, is_large, made_by
 from .measurement import Fact, Measurement
 from .quantities import TELL, box, convert, named, plain_quantity, plain_unit, robust_deviation, statistic
 from .registry import measurement
 from .results import Found
 from .scene import ANYWHERE, Place, Scene, pixel_box
-from .selection import Selection, spread
+from .selection import Selection
 
 _AREAS = ("px2", "um2", "mm2", "nm2", "cm2")
 _LISTED, _FEW, _SAID = 12, 4, 6
@@ -72,7 +72,7 @@ def share(objects: Selection, *, of: Selection) -> Found:
     if objects.drawn is not None and of.drawn is not None:
         made = of.drawn.mean(of.table, 100.0 * of.table.index.isin(objects.table.index))
         percent, interval = made.value, (max(made.low, 0.0), min(made.high, 100.0))
-        how |= spread(made, objects.between_tiles)
+        how |= objects.spread(made)
     numbers = ((f"number of {o.phrase()}", o.number.value, "count") for o in (objects, of))
     return Found.of(how, (f"share of {objects.phrase()}", percent, "%", interval), *numbers, whole=of.phrase())
 
@@ -88,9 +88,11 @@ def covered(objects: Selection, *, rest: bool = False, of: Selection | None = No
     """That share as a fact."""
     name, how, interval = f"area {'free of' if rest else 'covered by'} {objects.phrase()}", objects.found, None
     if objects.drawn is not None:
-        total, whole = objects.drawn.total(objects.table, objects.values("area", "px2")[0]), objects.drawn.area_px
+        total, whole = objects.drawn.sample.total(objects.table, objects.values("area", "px2")[0]), objects.area_px
         percent, low, high = (100 * v / whole for v in (total.value, total.low, total.high))
-        interval, how = (100 - high, 100 - low) if rest else (low, high), {**how, **spread(total, objects.between_tiles)}
+        interval, how = (100 - high, 100 - low) if rest else (low, high), {**how, **objects.spread(total)}
+    elif of is None and objects.place.mask is None and is_large(objects.image):
+        percent = 100 * float(objects.values("area", "px2")[0].sum()) / objects.area_px
     else:
         ground = of.filled() if of is not None else objects.place.over(objects.image)
         percent = 100 * float((objects.filled() & ground).sum()) / max(int(ground.sum()), 1)

@@ -147,8 +147,8 @@ class Scene:
         """What results depend on beside the expression; equal states give equal results."""
         img = self.open_image
         scale = tuple(sorted(img.pixel_size.items())) if img is not None and img.pixel_size else None
-        tiles = self.look.tiles if img is not None else None
-        return self.about, self.plane, self.standing, tiles, scale, self.marked, id(self.given.get(self.about or ""))
+        tiles, given = self.look.tiles if img is not None else None, id(self.given.get(self.about or ""))
+        return self.about, self.plane, self.standing, tiles, scale, self.marked, given
 
 
 def need_planes(img: MicroImage, axis: str) -> None:

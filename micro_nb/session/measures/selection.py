@@ -24,7 +24,7 @@ from ..words.tables import table
 from .eyes import METHOD, WIDE, Drawn, concept_of, is_large
 from .measurement import Fact, Measurement, facts
 from .quantities import box, values_of
-from .scene import ANYWHERE, Place, Scene, place_words
+from .scene import ANYWHERE, Place, Scene, pixel_box, place_words
 
 _PART = "ask about a part of it: Session(img.sel(region=...))"
 _REACH_PX = 2  # objects touch where at most one background pixel lies between them
@@ -186,27 +186,27 @@ class Selection:
         name = f"number of {self.many}"
         if self.drawn is None:
             return Measurement(name, len(self), "count", found=self.found)
-        total = self.drawn.total(self.table)
-        found = {**self.found, **spread(total, self.between_tiles)}
+        total = self.drawn.sample.total(self.table)
+        found = {**self.found, **self.spread(total)}
         return Measurement(name, round(total.value), "count", (round(total.low), round(total.high)), found)
 
     def n(self, said: str = "", many: int | None = None) -> Fact:
         """How many of them were looked at, as a fact: "number of nuclei measured"."""
         return f"number of {self.many} {said}".strip(), len(self) if many is None else many, "count"
 
-    @property
-    def between_objects(self) -> str:
-        """What an interval over them covers, and what it leaves out."""
-        return f"the variation between objects; not the errors of the {self._by}"
+    def spread(self, estimate: Estimate) -> dict[str, Any]:
+        """What evidence says of an interval over them: how sure, how made, what it covers and what it leaves out."""
+        over = "the variation between objects" if self.drawn is None else "the draw of tiles"
+        covers = f"{over}; not the errors of the {'model' if self.found.get('weights') else 'untrained segmentation'}"
+        return {
+            "confidence_percent": round(100 * estimate.confidence), "interval_by": estimate.method, "interval_covers": covers,
+        }  # fmt: skip
 
     @property
-    def between_tiles(self) -> str:
-        """What an interval over a draw of tiles covers, and what it leaves out."""
-        return f"the draw of tiles; not the errors of the {self._by}"
-
-    @property
-    def _by(self) -> str:
-        return "model" if self.found.get("weights") else "untrained segmentation"
+    def area_px(self) -> float:
+        """Pixels of the box they were looked for in."""
+        rows, cols = pixel_box(self.image, self.place.region)
+        return float((rows.stop - rows.start) * (cols.stop - cols.start))
 
     def need_all(self, what: str) -> None:
         """Refuses a sample where only all objects can tell."""
@@ -227,11 +227,6 @@ class Selection:
     def as_objects(self) -> Objects:
         """The objects as a layer to draw."""
         return replace(self.objects, table=self.table.reset_index(drop=True))
-
-
-def spread(estimate: Estimate, covers: str) -> dict[str, Any]:
-    """What evidence says of an interval: how sure, how made, and what it leaves out."""
-    return {"confidence_percent": round(100 * estimate.confidence), "interval_by": estimate.method, "interval_covers": covers}
 
 
 def touching_pairs(labels: np.ndarray) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ from .seen import Layer, Seen
 
 _IN_MEMORY, _NOTE = 6, "seen.json"
 _ON_DISK_PX, _LARGE_PX = 1 << 22, 1 << 26
-"""Planes of more pixels are kept window by window while they are looked at, with labels on disk; those above the second always."""
+"""Planes of more pixels are kept window by window while they are looked at, labels on disk; those above the second always."""
 
 
 def cache_folder() -> Path:

@@ -28,7 +28,7 @@ def look_at(
 ) -> tuple[MicroImage, Seen]:  # fmt: skip
     """The plane of an image that is looked at, and what is seen there; from the cache where it has been looked at before.
 
-    With a ``draw`` some windows are looked at, or all where it is half of them; with a ``dask.distributed.Client`` its workers look.
+    With a ``draw`` some windows are looked at, all where it is half of them; with a ``dask.distributed.Client`` its workers look.
     """
     plane, name = segmented_plane(img, channel, project)
     key = _key(plane, name, model, diameter_px)
