@@ -135,7 +135,7 @@ class Session:
         region : the place that is "this".
         budget : seconds to spend on looking for objects. Counts and statistics are then estimated from a random sample of tiles
             (two at least), with an interval; asked again, from twice as many, until the image was looked at whole, as with
-            ``math.inf``. Of an image above 64 megapixels that was not, a few tiles are looked at where no budget is given.
+            ``math.inf``. Above 64 megapixels 32 tiles are looked at where no budget is given, until all were.
         calls : what the question means, where that is known: a reading that was chosen, or an object that was pointed at.
         """
         question = str(question)
@@ -342,9 +342,8 @@ class Session:
         if budget is None or img is None or tiles_of(img) < _LEAST_TILES or is_seen(self.looks_with, img):
             return None
         key = f"{img.content_id} {self.looks_with}"
-        if key in self._tiles:
-            tiles = 2 * self._tiles[key]
-        else:
+        tiles = 2 * self._tiles.get(key, 0)
+        if not tiles:
             start = time.perf_counter()
             selection("object", replace(self._scene, tiles=_PILOT))
             tiles = max(int(min(budget / max((time.perf_counter() - start) / _PILOT, 1e-6), tiles_of(img))), _PILOT)

@@ -124,9 +124,8 @@ class Window:
     def of(cls, labels: np.ndarray, tile: Tile, width: int) -> Window:
         """The window of what was decoded, in a plane ``width`` pixels wide."""
         (cy, cx), core = tile.core, labels[tile.within_read]
-        flat = core.ravel()
-        inside = np.flatnonzero(flat)
-        present, at = np.unique(flat[inside], return_index=True)
+        inside = np.flatnonzero(core)
+        present, at = np.unique(core.ravel()[inside], return_index=True)
         numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
         numbers[present] = np.arange(1, present.size + 1)
         row, col = np.divmod(inside[at], core.shape[1])
