@@ -10,13 +10,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import zarr
-from numcodecs.blosc import Blosc
 
 from ...data.atomic import writing_file
+from .parts import packed, unpacked
 from .scale import Scale
 from .seen import Layer, Seen
 
@@ -99,7 +98,7 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
         arrays |= {f"{name}/pooled": layer.pooled, f"{name}/certainty": layer.certainty}
         if not large:
             shapes[name] = layer.labels.shape
-            arrays[f"{name}/labels"] = np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(layer.labels)), np.uint8)
+            arrays[f"{name}/labels"] = packed(layer.labels)
     note = {
         "scale": seen.scale.to_dict(), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
         "coloured": seen.coloured,
@@ -134,11 +133,12 @@ def _load(folder: Path) -> Seen | None:
 
 
 def _layer(folder: Path, name: str, shapes: dict[str, list[int]], arrays: np.lib.npyio.NpzFile) -> Layer:
-    labels: Any
-    if name in shapes:
-        labels = np.frombuffer(Blosc().decode(arrays[f"{name}/labels"].tobytes()), np.int32).reshape(shapes[name])
-    else:
-        labels = zarr.open_array(folder / f"{name}.zarr", path="0", mode="r")
+    small = name in shapes
+    labels = (
+        unpacked(arrays[f"{name}/labels"], shapes[name])
+        if small
+        else zarr.open_array(folder / f"{name}.zarr", path="0", mode="r")
+    )
     return Layer(labels, arrays[f"{name}/pooled"], arrays[f"{name}/certainty"])
 
 

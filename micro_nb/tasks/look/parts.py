@@ -6,6 +6,7 @@ by one, so that an interrupted look goes on where it was.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -54,17 +55,25 @@ def part_of(maps: TileMaps, tile: Tile) -> tuple[int, Part]:
     for k, name in enumerate(maps.model.config.layers):
         geometry = seen.geometry[CHANNELS * k : CHANNELS * (k + 1)].astype(np.float32)
         window = Window.of(objects_of(geometry, DECODING), tile, maps.shape[1])
-        packed = np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(window.labels)), np.uint8)
         sums = _sums(seen, window, geometry[0][tile.within_read])
-        found |= {f"{name}/labels": packed, f"{name}/first": window.first, f"{name}/sums": sums}
+        found |= {f"{name}/labels": packed(window.labels), f"{name}/first": window.first, f"{name}/sums": sums}
     return tile.index, found
 
 
 def window_of(part: Part, layer: str, tile: Tile) -> Window:
     """The labels of a layer of a window."""
-    shape = [s.stop - s.start for s in tile.read]
-    labels = np.frombuffer(Blosc().decode(part[f"{layer}/labels"].tobytes()), np.int32).reshape(shape)
+    labels = unpacked(part[f"{layer}/labels"], [s.stop - s.start for s in tile.read])
     return Window(tile, labels, part[f"{layer}/first"])
+
+
+def packed(labels: np.ndarray) -> np.ndarray:
+    """Labels ``int32``, compressed: ``(n,) uint8``."""
+    return np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(labels)), np.uint8)
+
+
+def unpacked(labels: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """What :func:`packed` compressed."""
+    return np.frombuffer(Blosc().decode(labels.tobytes()), np.int32).reshape(shape)
 
 
 def _tiles(seen: Tiled, tile: Tile, maps: TileMaps) -> Part:

@@ -26,7 +26,7 @@ from .network import HALO, WINDOW, TileMaps, plane_bounds
 from .parts import fill, window_of
 from .scale import Scale, find_scale, pitch_for
 
-_THUMBNAIL = 1 << 20
+_THUMBNAIL, _LARGEST, _BAND = 1 << 20, 2048, 1024
 
 
 @dataclass(frozen=True)
@@ -172,17 +172,17 @@ class Look:
         return LocalStore(self.folder / f"{name}.zarr")
 
     def thumbnail(self) -> np.ndarray:
-        """``(M, 1280)``."""
-        image = self.plane.read(self.plane.level_for(_THUMBNAIL))
-        small = three_channels(normalise(_shrunk(image), self.bounds))
+        """``(M, 1280)``: of a level that is small, or of every so many pixels of the last one, read in bands."""
+        level = self.plane.level_for(_THUMBNAIL)
+        height, width = self.plane.info.levels[level].shape[-2:]
+        step = max(1, -(-max(height, width) // _LARGEST))
+        band, lead = step * max(1, _BAND // step), (slice(None),) * (len(self.plane.axes) - 2)
+        places = ((*lead, slice(y, min(y + band, height)), slice(0, width)) for y in range(0, height, band))
+        image = np.concatenate([self.plane.read(level, place)[..., ::step, ::step] for place in places], axis=-2)
+        small = torch.from_numpy(three_channels(normalise(image, self.bounds)))
         with torch.inference_mode():
-            seen = self.model.thumb.look(self.model.processor.thumbnail(torch.from_numpy(small)[None]))
+            seen = self.model.thumb.look(self.model.processor.thumbnail(small[None]))
         return np.asarray(seen[0].numpy().astype(np.float16), np.float32)  # as it is kept in the cache
-
-
-def _shrunk(image: np.ndarray, largest: int = 2048) -> np.ndarray:
-    step = max(1, -(-max(image.shape[-2:]) // largest))
-    return image[..., ::step, ::step]
 
 
 def _joined(name: str, windows: TileGrid, parts: Kept) -> tuple[list[np.ndarray], int]:
