@@ -39,7 +39,7 @@ _TILES, _TILE, _SEED = 32, 768, 0
 _KEPT_PIXELS, _SAMPLE = 1 << 28, 1 << 23  # what is kept at most, and what a sample of tiles counts for
 _WEIGHTS = Path(__file__).parents[2] / "models" / "weights" / "nano" / "model.safetensors"
 _Found = TypeVar("_Found", bound="Drawn | Objects")
-_given: dict[str, Any] = {}
+_given: dict[str, Eyes] = {}
 _lock = threading.Lock()
 _kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 

@@ -92,14 +92,13 @@ class TileMaps:
         pixels, (rows, cols) = self.pixels(tile.read), tile.within_read
         half = slice(rows.start // 2, -(-rows.stop // 2)), slice(cols.start // 2, -(-cols.stop // 2))
         with _TURN:
-            if is_blank(pixels):
-                shape = [s.stop - s.start for s in half]
-                _, embedding = run(self.model, pixels[..., :_PIECE, :_PIECE])
-                embedding = embedding.mean((1, 2), keepdim=True).expand(-1, *shape)
-                geometry = np.zeros((CHANNELS * len(self.model.config.layers), *(n // 2 for n in pixels.shape[2:])), np.float16)
-                return Tiled(geometry, *_coded(embedding))
-            geometry, embedding = run(self.model, pixels)
-            return Tiled(geometry.half().numpy(), *_coded(embedding[(slice(None), *half)]))
+            if not is_blank(pixels):
+                geometry, embedding = run(self.model, pixels)
+                return Tiled(geometry.half().numpy(), *_coded(embedding[(slice(None), *half)]))
+            _, embedding = run(self.model, pixels[..., :_PIECE, :_PIECE])
+        embedding = embedding.mean((1, 2), keepdim=True).expand(-1, *(s.stop - s.start for s in half))
+        shape = CHANNELS * len(self.model.config.layers), *(n // 2 for n in pixels.shape[2:])
+        return Tiled(np.zeros(shape, np.float16), *_coded(embedding))
 
     def pixels(self, place: Slices, level: int = 0) -> torch.Tensor:
         """``(1, 3, 2 h, 2 w)`` network pixels of map pixels ``place``, from a level; what leaves the plane repeats its rim."""

@@ -127,7 +127,7 @@ class Look:
         self.bounds = plane_bounds(self.plane)
         scale = self.scale()
         maps, thumbnail = self.maps_at(scale.pitch), self.thumbnail()
-        drawn = self.draw and self.draw.of(TileGrid(self.plane.plane_shape, tile=WINDOW * scale.pitch))
+        drawn = self.draw.of(TileGrid(self.plane.plane_shape, tile=WINDOW * scale.pitch)) if self.draw is not None else None
         if drawn is not None and 2 * len(drawn) >= drawn.rows * drawn.cols:
             return None
         windows = maps.grid if drawn is None else replace(maps.grid, chosen=drawn.chosen)
