@@ -118,9 +118,18 @@ def sample_objects(
         for found in pool.map(lambda t: _objects(img, t, find or by_segment), drawn):
             tables.append(found)
             progress.advance()
-    table = _within(pd.concat(tables, ignore_index=True), place)
+    return drawn_of(pd.concat(tables, ignore_index=True), plane, recipe, grid, drawn, place)
+
+
+def drawn_of(
+    table: pd.DataFrame, plane: MicroImage, recipe: Recipe, grid: TileGrid, drawn: TileGrid, place: Region | None
+) -> ObjectSample:
+    """What objects of the ``drawn`` tiles of a ``grid`` over a plane, or over a place in it (in px), say about all of them."""
     sizes = {t.index: size for t, size in zip(grid, _sizes(plane, recipe, grid, place), strict=True)}
     whole = len(grid), sum(sizes.values())
+    if place is not None:
+        inside = place.contains(table["centroid_y_px"].to_numpy(), table["centroid_x_px"].to_numpy())
+        table = table[inside].reset_index(drop=True)
     return ObjectSample(table, drawn, recipe, tuple(sizes[t.index] for t in drawn), whole)
 
 
@@ -143,15 +152,6 @@ def _objects(img: MicroImage, tile: Tile, find: Callable[[MicroImage], Objects])
     (cy, cx) = tile.core
     inside = (y >= cy.start) & (y < cy.stop) & (x >= cx.start) & (x < cx.stop)
     kept: pd.DataFrame = table[inside].assign(tile=tile.index)
-    return kept
-
-
-def _within(table: pd.DataFrame, place: Region | None) -> pd.DataFrame:
-    """The objects whose centroid lies in a place; all without one."""
-    if place is None:
-        return table
-    inside = place.contains(table["centroid_y_px"].to_numpy(), table["centroid_x_px"].to_numpy())
-    kept: pd.DataFrame = table[inside].reset_index(drop=True)
     return kept
 
 

@@ -20,7 +20,7 @@ from ..data.view import Projection
 from ..errors import AxesError, PlanError
 from ..settings import settings
 from ..tiles.assemble import LabelSink, TiledMaps, assemble
-from ..tiles.labels import MEMORY_BOUND, MemoryLabels, ZarrLabels, label_array, open_labels
+from ..tiles.labels import MEMORY_BOUND, MemoryLabels, ZarrLabels, layer_array, open_labels
 from ..tiles.plan import Slices, TileGrid
 from .foreground import maps, shrink
 from .scale import TUNING, Recipe, find_recipe, spread_samples
@@ -109,7 +109,7 @@ class _Job:
     def in_memory(self, found: dict[str, Any]) -> xr.DataArray:
         sink = MemoryLabels(self.plane.plane_shape, factor=self.recipe.reduction)
         count = self.run(sink)
-        return label_array(sink.labels, pixel_size=self.plane.pixel_size, attrs={**found, "objects": count})
+        return layer_array(sink.labels, (), pixel_size=self.plane.pixel_size).assign_attrs({**found, "objects": count})
 
     def on_disk(self, out: str | os.PathLike[str], found: dict[str, Any]) -> xr.DataArray:
         target = Location.of(out)

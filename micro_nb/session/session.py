@@ -24,7 +24,7 @@ from .llm.assistant import Asked, assistant
 from .log.book import Choice, LoggedSession, Writer, latest, load, new_id
 from .log.verify import album_of
 from .measures.evaluation import check, evaluate, selection
-from .measures.eyes import MICRO_D1, resolve, tiles_of
+from .measures.eyes import MICRO_D1, is_seen, resolve, tiles_of
 from .measures.quantities import Length, convert
 from .measures.results import Result
 from .measures.scene import Scene
@@ -50,8 +50,8 @@ class Session:
         (``{"control": [...], "treated": [...]}``), which are compared image by image; None for questions that need none.
     objects : objects of the first image that were found or corrected before; they are taken as they are.
     eyes : what finds the objects: ``"micro_d1"``, the built-in model; ``"floor"``, segmentation without trained weights; a model
-        folder, or what :func:`micro_nb.load_model` gave. The floor also serves where the weights are missing, the image is too
-        large to be looked at whole, or it has several planes.
+        folder, or what :func:`micro_nb.load_model` gave. The floor also serves where the weights are missing, or the image has
+        several planes.
     index : a :class:`micro_nb.Index`, for "find pictures with ..." and "others like this".
     llm : a language model that may write expressions and word answers, and is held to the same law: a transformers model (a
         folder, a hub id, or ``(model, tokenizer)``), an OpenAI-compatible server (``"http://localhost:11434/v1#model"``, or
@@ -134,7 +134,8 @@ class Session:
         said before.
         region : the place that is "this".
         budget : seconds to spend on looking for objects. Counts and statistics are then estimated from a random sample of tiles
-            (two at least), with an interval; asked again, from twice as many, until the image was looked at whole.
+            (two at least), with an interval; asked again, from twice as many, until the image was looked at whole, as with
+            ``math.inf``. Above 64 megapixels 32 tiles are looked at where no budget is given, until all were.
         calls : what the question means, where that is known: a reading that was chosen, or an object that was pointed at.
         """
         question = str(question)
@@ -363,17 +364,16 @@ class Session:
     def _affordable(self, budget: float | None) -> int | None:
         """How many tiles fit into a budget of seconds, after the time that a few of them take; twice as many when asked again."""
         img = self.img
-        if budget is None or img is None or tiles_of(img) < _LEAST_TILES:
+        if budget is None or img is None or tiles_of(img) < _LEAST_TILES or is_seen(self.looks_with, img):
             return None
         key = f"{img.content_id} {self.looks_with}"
-        if key in self._tiles:
-            tiles = 2 * self._tiles[key]
-        else:
+        tiles = 2 * self._tiles.get(key, 0)
+        if not tiles:
             start = time.perf_counter()
             selection("object", replace(self._scene, tiles=_PILOT))
-            tiles = max(int(budget / max((time.perf_counter() - start) / _PILOT, 1e-6)), _PILOT)
+            tiles = max(int(min(budget / max((time.perf_counter() - start) / _PILOT, 1e-6), tiles_of(img))), _PILOT)
         self._tiles[key] = min(tiles, tiles_of(img))
-        return None if self._tiles[key] >= tiles_of(img) else self._tiles[key]
+        return self._tiles[key]
 
     def _in_words(self, question: str, understood: Understood, base: Answer) -> Answer:
         """The composed answer, or what a language model makes of it, verified."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ from ..data.image import MicroImage
 from ..errors import PlanError
 from ..models.adapters import Segmenter
 from ..models.micro_d1.processing_micro_d1 import normalise
+from ..progress import Progress
 from ..settings import settings
-from ..tiles.assemble import TiledMaps, assemble
+from ..tiles.assemble import Joined, Window, ordered
 from ..tiles.labels import MemoryLabels, enlarge, layer_array
 from ..tiles.objects import Objects
-from ..tiles.plan import Slices, TileGrid
+from ..tiles.plan import Slices, Tile, TileGrid
 from .look.network import plane_bounds
 from .presence import Presence
 
@@ -107,50 +108,16 @@ class Pixels:
         return labels[half :: self.working.zoom, half :: self.working.zoom]
 
 
-@dataclass
-class _Deciding:
-    """The segmenter on windows; keeps the scores of a window until its labels are written, and their sums for good."""
-
-    segmenter: Segmenter
-    pixels: TiledMaps
-    source: Pixels
-    sink: Any
-    _waiting: dict[tuple[int, int], np.ndarray] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-    _sums: list[np.ndarray] = field(default_factory=list)
-    scores: np.ndarray = field(default_factory=lambda: np.zeros(0))
-
-    def read(self, place: Slices) -> np.ndarray:
-        """``(1, h, w)`` labels of a window; :func:`~micro_nb.tiles.assemble.assemble` takes them as its map."""
-        found = self.segmenter.segment(self.source.magnified(self.pixels.read(place)))
-        labels = self.source.reduced(found.labels)
-        expected = tuple(s.stop - s.start for s in place)
-        if labels.shape != expected:
-            raise ValueError(f"{self.segmenter.name} gave labels {found.labels.shape} of a window of {expected} working pixels")
-        with self._lock:
-            self._waiting[place[0].start, place[1].start] = np.concatenate([[0.0], found.scores])[labels]
-        return labels[None]
-
-    def write(self, place: Slices, labels: np.ndarray) -> None:
-        """Stores a core, and what its objects scored."""
-        margin = self.source.working.margin
-        corner = max(0, place[0].start - margin), max(0, place[1].start - margin)
-        with self._lock:
-            score = self._waiting.pop(corner)
-        top, left = place[0].start - corner[0], place[1].start - corner[1]
-        score = score[top : top + labels.shape[0], left : left + labels.shape[1]]
-        present, where = np.unique(labels, return_inverse=True)
-        total, size = np.bincount(where.ravel(), score.ravel()), np.bincount(where.ravel())
-        self._sums.append(np.column_stack([present, total, size])[present > 0])
-        self.sink.write(place, labels)
-
-    def relabel(self, numbers: np.ndarray) -> None:
-        """Joins objects across seams; an object's score is the mean over its pixels."""
-        self.sink.relabel(numbers)
-        total = np.zeros((int(numbers.max(initial=0)) + 1, 2))
-        for part in self._sums:
-            np.add.at(total, numbers[part[:, 0].astype(int)], part[:, 1:])
-        self.scores = (total[:, 0] / np.maximum(total[:, 1], 1))[1:]
+def _decided(segmenter: Segmenter, source: Pixels, tile: Tile) -> tuple[Window, np.ndarray]:
+    """What a segmenter finds in a window; of each object of its core the sum of its score over its pixels, and how many."""
+    found = segmenter.segment(source.magnified(source.read(tile.read)))
+    labels = source.reduced(found.labels)
+    expected = tuple(s.stop - s.start for s in tile.read)
+    if labels.shape != expected:
+        raise ValueError(f"{segmenter.name} gave labels {found.labels.shape} of a window of {expected} working pixels")
+    score, window = np.concatenate([[0.0], found.scores])[labels][tile.within_read], Window.of(labels, tile, source.shape[1])
+    numbers, n = window.core.ravel(), len(window.first) + 1
+    return window, np.column_stack([np.bincount(numbers, score.ravel(), n), np.bincount(numbers, minlength=n)])[1:]
 
 
 def parse_adapted(
@@ -174,17 +141,22 @@ def parse_adapted(
             "shown objects, such as SamSegmenter(..., prompts='objects'): Micro-D1 then names them"
         )
     source = Pixels.of(plane, Working.of(plane, segmenter, diameter_px))
-    grid = TileGrid(source.shape, tile=max(1, tile // source.working.reduction))
-    k = source.working.reduction
+    k, grid = source.working.reduction, TileGrid(source.shape, tile=source.working.window, halo=source.working.margin)
     sink = MemoryLabels(plane.plane_shape, factor=k) if folder is None else _Stored(stored(plane, folder), k)
-    deciding = _Deciding(segmenter, TiledMaps(grid, source.read), source, sink)
-    assemble(
-        deciding.read, source.shape, lambda maps: maps[0], deciding, window=source.working.window, margin=source.working.margin,
-        threads=settings.threads, what=f"finding objects by {segmenter.name}",
-    )  # fmt: skip
+    joined, sums = Joined(grid), [np.zeros((1, 2))]
+    with Progress(f"finding objects by {segmenter.name}", len(grid), "windows") as progress:
+        for _, (window, scored) in ordered(partial(_decided, segmenter, source), grid, threads=settings.threads):
+            joined.write(window, sink)
+            sums.append(scored)
+            progress.advance()
+    numbers, count = joined.numbers()
+    sink.relabel(numbers)
+    total = np.zeros((count + 1, 2))
+    np.add.at(total, numbers, np.concatenate(sums))
+    scores = (total[:, 0] / np.maximum(total[:, 1], 1))[1:]  # the mean over an object's pixels
     name = prompts[0] if prompts else "object"
-    unjudged = Presence(name, "not trained on this", None, None, len(deciding.scores))
-    return measured(plane, sink.labels, [name] * len(deciding.scores), deciding.scores, made_by(segmenter, source, prompts),
+    unjudged = Presence(name, "not trained on this", None, None, count)
+    return measured(plane, sink.labels, [name] * count, scores, made_by(segmenter, source, prompts),
                     presence=pd.DataFrame([asdict(unjudged)]) if prompts else None, tile=tile)  # fmt: skip
 
 

@@ -75,8 +75,8 @@ def explain(
     shrink = max(1, int(np.ceil(np.sqrt(height * width / _CELLS))))
     out = np.zeros((-(-height // shrink), -(-width // shrink)), np.float32)
     for tile in maps.grid:
-        y, x = (s.start // 2 for s in tile.core)
-        part = _probable(maps.at(tile.core).embedding, maps.at(tile.core).unit, words, model)[::shrink, ::shrink]
+        seen_here, (y, x) = maps.look(tile), (s.start // 2 for s in tile.core)
+        part = _probable(seen_here.embedding, seen_here.unit, words, model)[::shrink, ::shrink]
         rows, cols = slice(y // shrink, y // shrink + part.shape[0]), slice(x // shrink, x // shrink + part.shape[1])
         out[rows, cols] = part[: out[rows, cols].shape[0], : out[rows, cols].shape[1]]
     step = 2 * seen.scale.pitch * shrink

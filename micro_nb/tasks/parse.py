@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 import zarr
 from scipy.special import expit
+from zarr.storage import MemoryStore
 
 from .. import __version__
 from ..analysis.measure import measure
@@ -40,6 +41,7 @@ from .refine import refine
 from .text import encode_text
 
 _BLOCK = 2048
+_LAZY_PX = 1 << 24  # of planes as large as this labels are kept compressed
 
 
 def parse(
@@ -52,6 +54,7 @@ def parse(
     channel: int | str | None = None,
     diameter_px: float | None = None,
     project: Projection | None = None,
+    client: Any = None,
 ) -> Objects:
     """Finds what prompts name, on a plane of any size; without prompts, everything, and names it.
 
@@ -72,6 +75,7 @@ def parse(
     diameter_px : typical object diameter in pixels of level 0. Where it is not given, glances tell it; a pixel size of the image
         then leaves only sizes that such objects have.
     project : ``"max"`` or ``"mean"`` over a longer z or t.
+    client : a ``dask.distributed.Client`` whose workers look with Micro-D1, at the image where it lies; the result is the same.
 
     Returns
     -------
@@ -81,7 +85,8 @@ def parse(
 
     Raises
     ------
-    PlanError : ``tile`` below 1, an empty prompt, or several prompts for a segmenter that knows no words.
+    PlanError : ``tile`` below 1, an empty prompt, several prompts for a segmenter that knows no words, or an image in memory that
+        the workers of ``client`` cannot open.
     WriteError : ``out`` exists.
 
     Examples
@@ -92,7 +97,7 @@ def parse(
     ['present']
     """
     asked = _checked(prompts, tile, out)
-    plane, run = _ready(open_image(img), asked, model or load_model(), tile, channel, diameter_px, project)
+    plane, run = _ready(open_image(img), asked, model or load_model(), tile, channel, diameter_px, project, client)
     if out is None:
         _check_room(plane)
         return run()
@@ -115,13 +120,13 @@ def _checked(prompts: str | Sequence[str] | None, tile: int, out: str | os.PathL
 
 def _ready(
     img: MicroImage, asked: Sequence[str] | None, model: MicroD1Model | Segmenter, tile: int, channel: int | str | None,
-    diameter_px: float | None, project: Projection | None,
+    diameter_px: float | None, project: Projection | None, client: Any,
 ) -> tuple[MicroImage, Callable[..., Objects]]:  # fmt: skip
     """The plane that is looked at, and what finds objects in it, with ``folder=`` for labels on disk."""
     if isinstance(model, Segmenter):
         plane, _ = segmented_plane(img, channel, project)
         return plane, partial(_adapted, plane, asked, model, tile=tile, diameter_px=diameter_px)
-    plane, seen = look_at(img, model, channel=channel, diameter_px=diameter_px, project=project)
+    plane, seen = look_at(img, model, channel=channel, diameter_px=diameter_px, project=project, client=client)
     return plane, partial(parse_seen, plane, seen, asked, model, tile=tile)
 
 
@@ -261,12 +266,12 @@ def best_layer(
 
 def _labels(plane: MicroImage, seen: Seen, chosen: _Chosen, layers: Sequence[str], folder: Path | None) -> xr.DataArray:
     """Labels ``(layer, y, x)`` of the chosen objects, which keep their numbers."""
-    shape = (len(layers), *plane.plane_shape)
-    if folder is None:
+    shape, (height, width) = (len(layers), *plane.plane_shape), plane.plane_shape
+    if folder is None and height * width < _LAZY_PX:
         labels: Any = np.zeros(shape, np.int32)
     else:
-        chunks = (1, *(min(_BLOCK, n) for n in plane.plane_shape))
-        labels = zarr.create_array(folder / "labels.zarr", shape=shape, chunks=chunks, dtype="int32")
+        store = MemoryStore() if folder is None else folder / "labels.zarr"
+        labels = zarr.create_array(store, shape=shape, chunks=(1, min(_BLOCK, height), min(_BLOCK, width)), dtype="int32")
     for k, layer in enumerate(layers):
         wanted = chosen.name[layer] != ""
         numbers = np.concatenate([[0], np.where(wanted, np.arange(1, len(wanted) + 1), 0)]).astype(np.int32)

@@ -12,6 +12,7 @@ import numpy as np
 from ..data.image import MicroImage
 from ..models.adapters import Prompts, Segmenter
 from ..progress import track
+from ..tiles.labels import enlarge
 from ..tiles.objects import Objects
 from ..tiles.plan import Slices, TileGrid
 from .adapted import Pixels, Working, made_by, measured, stored
@@ -77,18 +78,13 @@ def _windows(boxes: np.ndarray, source: Pixels) -> Iterator[_Window]:
         mine = np.flatnonzero((at[:, 0] == core[0].start // working.window) & (at[:, 1] == core[1].start // working.window))
         if not mine.size:
             continue
-        room = [np.ceil((small[mine, k + 2] - small[mine, k]).max() * _ROOM) + 1 for k in (0, 1)]
-        yield _Window(
-            (
-                _around(core[0], small[mine, 0].min() - room[0], small[mine, 2].max() + room[0], working.margin, shape[0]),
-                _around(core[1], small[mine, 1].min() - room[1], small[mine, 3].max() + room[1], working.margin, shape[1]),
-            ),
-            mine,
-        )
+        place = [_around(core[k], small[mine, k], small[mine, k + 2], working.margin, shape[k]) for k in (0, 1)]
+        yield _Window((place[0], place[1]), mine)
 
 
-def _around(core: slice, low: float, high: float, margin: int, n: int) -> slice:
-    start, stop = min(core.start - margin, int(low)), max(core.stop + margin, int(np.ceil(high)))
+def _around(core: slice, starts: np.ndarray, ends: np.ndarray, margin: int, n: int) -> slice:
+    room = np.ceil((ends - starts).max() * _ROOM) + 1
+    start, stop = min(core.start - margin, int(starts.min() - room)), max(core.stop + margin, int(np.ceil(ends.max() + room)))
     return slice(max(0, start), min(n, stop))
 
 
@@ -102,13 +98,9 @@ def _write(labels: Any, window: _Window, source: Pixels, segmenter: Segmenter, b
         rows, cols = (_within(box[i], box[i + 2], n) for i, n in enumerate(kept.shape))
         part = found.labels[rows, cols] == k + 1
         kept[rows, cols][part] = window.objects[k] + 1
-    small = source.reduced(kept).repeat(working.reduction, 0).repeat(working.reduction, 1)
-    rows, cols = (
-        slice(s.start * working.reduction, min(s.stop * working.reduction, n))
-        for s, n in zip(window.place, source.plane.plane_shape, strict=True)
-    )
-    before = np.asarray(labels[0, rows, cols])
-    labels[0, rows, cols] = np.where(before == 0, small[: before.shape[0], : before.shape[1]], before)
+    place, outlines = enlarge(window.place, source.reduced(kept), working.reduction, source.plane.plane_shape)
+    before = np.asarray(labels[(0, *place)])
+    labels[(0, *place)] = np.where(before == 0, outlines, before)
 
 
 def _within(low: float, high: float, n: int) -> slice:

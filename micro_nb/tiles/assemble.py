@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -19,9 +19,6 @@ import numpy as np
 
 from ..progress import Progress
 from .plan import Slices, Tile, TileGrid
-
-Decode = Callable[[np.ndarray], np.ndarray]
-"""Maps of a window ``(k, h, w)`` -> labels ``(h, w) int32``, 0 is background."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -55,12 +52,12 @@ class TiledMaps:
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _bytes: int = field(default=0, init=False, repr=False)
 
-    def read(self, place: Slices, which: slice = slice(None)) -> np.ndarray:
-        """``(k, h, w)`` maps of any window inside the plane; all, or those meant by ``which``."""
+    def read(self, place: Slices) -> np.ndarray:
+        """``(k, h, w)`` maps of any window inside the plane."""
         rows, cols = place
         out: np.ndarray | None = None
         for tile in self._meeting(place):
-            part, (cy, cx) = self._tile(tile)[which], tile.core
+            part, (cy, cx) = self._tile(tile), tile.core
             y0, y1 = max(rows.start, cy.start), min(rows.stop, cy.stop)
             x0, x1 = max(cols.start, cx.start), min(cols.stop, cx.stop)
             if out is None:
@@ -109,31 +106,54 @@ class TiledMaps:
 
 
 @dataclass(frozen=True)
-class _Window:
-    """Labels of one window: its core, and both sides of its seams as this window sees them.
+class Window:
+    """Labels of one window, and where it lies.
 
     Attributes
     ----------
-    core : ``(h, w) int32``, consecutive numbers from 1.
-    first : raster position in the plane of each number's first pixel, ``(n,) int64``.
-    edges : side -> ``(2, length)`` numbers on the last line inside and the first line outside, 0 where there is none.
+    tile : its core, and what was read around it.
+    labels : ``(h, w) int32`` of what was read; objects that reach into the core are numbered from 1, others are 0.
+    first : raster position in the plane of each number's first pixel in the core, ``(n,) int64``.
     """
 
-    core: np.ndarray
+    tile: Tile
+    labels: np.ndarray
     first: np.ndarray
-    edges: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, labels: np.ndarray, tile: Tile, width: int) -> Window:
+        """The window of what was decoded, in a plane ``width`` pixels wide."""
+        (cy, cx), core = tile.core, labels[tile.within_read]
+        inside = np.flatnonzero(core)
+        present, at = np.unique(core.ravel()[inside], return_index=True)
+        numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
+        numbers[present] = np.arange(1, present.size + 1)
+        row, col = np.divmod(inside[at], core.shape[1])
+        return cls(tile, numbers[labels], (row + cy.start).astype(np.int64) * width + col + cx.start)
+
+    @property
+    def core(self) -> np.ndarray:
+        """Labels of the core."""
+        return self.labels[self.tile.within_read]
+
+    def edges(self) -> dict[str, np.ndarray]:
+        """Side -> ``(2, length)`` numbers on the last line inside and the first line outside, 0 where there is none."""
+        (rows, cols), labels = self.tile.within_read, self.labels
+        y, x = ((slice(max(s.start - 1, 0), s.start + 1), slice(s.stop - 1, s.stop + 1)) for s in (rows, cols))
+        ends = {"top": labels[y[0], cols], "left": labels[rows, x[0]].T}
+        ends |= {"bottom": labels[y[1], cols], "right": labels[rows, x[1]].T}
+        return {side: lines for side, lines in ends.items() if len(lines) == 2}
 
 
 def assemble(
     read: Callable[[Slices], np.ndarray],
     shape: tuple[int, int],
-    decode: Decode,
+    decode: Callable[[np.ndarray], np.ndarray],
     sink: LabelSink,
     *,
     window: int = 1024,
     margin: int = 128,
     threads: int = 1,
-    what: str = "finding objects",
 ) -> int:
     """Decodes the objects of a plane window by window and writes their labels to ``sink``.
 
@@ -141,7 +161,8 @@ def assemble(
     ----------
     read : maps of any window of the plane, e.g. :meth:`TiledMaps.read`.
     shape : ``(y, x)`` of the plane.
-    decode : called once a window; must depend on nothing but its argument.
+    decode : maps of a window ``(k, h, w)`` -> labels ``(h, w) int32``, 0 is background; called once a window, it must depend on
+        nothing but its argument.
     window, margin : the algorithm's own grid: edge of a window's core, and what it sees around it. An object narrower than
         ``margin`` is seen whole by every window it touches; a larger one is joined across seams.
     threads : windows decoded at the same time.
@@ -150,45 +171,15 @@ def assemble(
     -------
     Number of objects; labels run from 1 to it, in raster order of each object's first pixel.
     """
-    return assemble_layers(read, shape, [decode], [sink], window=window, margin=margin, threads=threads, what=what)[0]
-
-
-def assemble_layers(
-    read: Callable[[Slices], np.ndarray],
-    shape: tuple[int, int],
-    decode: Sequence[Decode],
-    sinks: Sequence[LabelSink],
-    *,
-    window: int = 1024,
-    margin: int = 128,
-    threads: int = 1,
-    area: float = 1.0,
-    what: str = "finding objects",
-) -> list[int]:
-    """The same for layers that may lie over each other: each has its ``decode`` and its sink, and maps are read once for all.
-
-    Parameters
-    ----------
-    area : pixels of the image in one of the plane, for the rate that is shown.
-
-    Returns
-    -------
-    Number of objects of each layer.
-    """
     grid = TileGrid(shape, tile=window, halo=margin)
-    layers = [_Layer(grid, sink) for sink in sinks]
-
-    def job(tile: Tile) -> list[_Window]:
-        maps = read(tile.read)
-        return [_look(found(maps), tile, shape) for found in decode]
-
-    megapixels = shape[0] * shape[1] * area / 1e6
-    with Progress(what, len(grid), "windows", scale=megapixels / len(grid), rate_unit="MPx") as progress:
-        for tile, seen in ordered(job, _strips(grid), threads=threads):
-            for layer, labels in zip(layers, seen, strict=True):
-                layer.take(tile, labels)
+    joined, megapixels = Joined(grid), shape[0] * shape[1] / 1e6
+    with Progress("finding objects", len(grid), "windows", scale=megapixels / len(grid), rate_unit="MPx") as progress:
+        for _, seen in ordered(lambda t: Window.of(decode(read(t.read)), t, shape[1]), _strips(grid), threads=threads):
+            joined.write(seen, sink)
             progress.advance()
-    return [layer.finish() for layer in layers]
+    numbers, count = joined.numbers()
+    sink.relabel(numbers)
+    return count
 
 
 def ordered(fn: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterator[tuple[T, R]]:
@@ -215,50 +206,6 @@ def _strips(grid: TileGrid, width: int = 8) -> Iterator[Tile]:
         for row in range(grid.rows):
             for col in range(left, min(left + width, grid.cols)):
                 yield grid.at(row * grid.cols + col)
-
-
-def _look(labels: np.ndarray, tile: Tile, shape: tuple[int, int]) -> _Window:
-    (ry, rx), (cy, cx) = tile.read, tile.core
-    y0, x0 = cy.start - ry.start, cx.start - rx.start
-    y1, x1 = y0 + cy.stop - cy.start, x0 + cx.stop - cx.start
-    core = labels[y0:y1, x0:x1]
-    flat = core.ravel()
-    inside = np.flatnonzero(flat)
-    present, at = np.unique(flat[inside], return_index=True)
-    numbers = np.zeros(int(labels.max(initial=0)) + 1, np.int32)
-    numbers[present] = np.arange(1, present.size + 1)
-    row, col = np.divmod(inside[at], core.shape[1])
-    first = (row + cy.start).astype(np.int64) * shape[1] + col + cx.start
-    edges = {}
-    if cy.start > 0:
-        edges["top"] = numbers[labels[y0 - 1 : y0 + 1, x0:x1]]
-    if cx.start > 0:
-        edges["left"] = numbers[labels[y0:y1, x0 - 1 : x0 + 1].T]
-    if cy.stop < shape[0]:
-        edges["bottom"] = numbers[labels[y1 - 1 : y1 + 1, x0:x1]]
-    if cx.stop < shape[1]:
-        edges["right"] = numbers[labels[y0:y1, x1 - 1 : x1 + 1].T]
-    return _Window(numbers[core], first, edges)
-
-
-class _Layer:
-    """Windows of one layer, numbered through, joined across seams and passed on to its sink."""
-
-    def __init__(self, grid: TileGrid, sink: LabelSink) -> None:
-        self.sink, self.joins, self.seams = sink, _Joins(), _Seams(grid)
-
-    def take(self, tile: Tile, seen: _Window) -> None:
-        """Takes in the next window."""
-        start = self.joins.add(seen.first)
-        self.sink.write(tile.core, np.where(seen.core > 0, seen.core + start, 0).astype(np.int32))
-        for a, b in self.seams.meet(tile, {side: np.where(e > 0, e + start, 0) for side, e in seen.edges.items()}):
-            self.joins.join(a, b)
-
-    def finish(self) -> int:
-        """Numbers the objects finally; how many there are."""
-        numbers, count = self.joins.numbers()
-        self.sink.relabel(numbers)
-        return count
 
 
 class _Seams:
@@ -294,19 +241,27 @@ def _matches(mine: np.ndarray, other: np.ndarray) -> Iterator[tuple[int, int]]:
             yield a, b
 
 
-class _Joins:
-    """Union-find over provisional labels, each with the place of its first pixel."""
+class Joined:
+    """Objects of the windows of a plane, numbered through and joined across seams: union-find over provisional labels."""
 
-    def __init__(self) -> None:
+    def __init__(self, grid: TileGrid) -> None:
+        self.seams = _Seams(grid)
         self.root: list[int] = [0]
         self.first: list[np.ndarray] = [np.zeros(1, np.int64)]
 
-    def add(self, first: np.ndarray) -> int:
-        """Takes in new objects; returns what to add to their numbers."""
+    def add(self, seen: Window) -> int:
+        """Takes in a window, in any order; returns what to add to its numbers."""
         start = len(self.root) - 1
-        self.root.extend(range(start + 1, start + 1 + first.size))
-        self.first.append(first)
+        self.root.extend(range(start + 1, start + 1 + seen.first.size))
+        self.first.append(seen.first)
+        for a, b in self.seams.meet(seen.tile, {side: np.where(e > 0, e + start, 0) for side, e in seen.edges().items()}):
+            self.join(a, b)
         return start
+
+    def write(self, seen: Window, sink: LabelSink) -> None:
+        """Takes in a window and writes its core under provisional numbers, by which ``numbers`` gives the final ones."""
+        start, core = self.add(seen), seen.core
+        sink.write(seen.tile.core, np.where(core > 0, core + start, 0).astype(np.int32))
 
     def find(self, k: int) -> int:
         while self.root[k] != k:

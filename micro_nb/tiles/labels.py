@@ -28,13 +28,13 @@ _FOUND = "found"
 class MemoryLabels:
     """Labels in one array."""
 
-    def __init__(self, shape: tuple[int, int], *, factor: int = 1, smooth: bool = False) -> None:
-        self.labels, self.factor, self.smooth = np.zeros(shape, np.int32), factor, smooth
+    def __init__(self, shape: tuple[int, int], *, factor: int = 1) -> None:
+        self.labels, self.factor = np.zeros(shape, np.int32), factor
 
     def write(self, place: Slices, labels: np.ndarray) -> None:
         """Stores a window of working pixels; where there is none, 0 stays."""
         if labels.any():
-            place, labels = enlarge(place, labels, self.factor, self.labels.shape, smooth=self.smooth)
+            place, labels = enlarge(place, labels, self.factor, self.labels.shape)
             self.labels[place] = labels
 
     def relabel(self, numbers: np.ndarray) -> None:
@@ -51,10 +51,12 @@ class ZarrLabels:
         chunk = tuple(min(_CHUNK, n) for n in shape)
         self.array = zarr.create_array(store, name="0", shape=shape, chunks=chunk, dtype="int32", dimension_names=("y", "x"))
 
-    def write(self, place: Slices, labels: np.ndarray) -> None:
-        """Stores a window of working pixels."""
+    def write(self, place: Slices, labels: np.ndarray, *, over: bool = False) -> None:
+        """Stores a window of working pixels; where there is none, 0, or with ``over`` what is there stays."""
+        if over and not labels.any():
+            return
         place, labels = enlarge(place, labels, self.factor, self.array.shape, smooth=self.smooth)
-        self.array[place] = labels
+        self.array[place] = np.where(labels, labels, np.asarray(self.array[place])) if over else labels
 
     def relabel(self, numbers: np.ndarray) -> None:
         """Replaces label ``k`` by ``numbers[k]``, chunk by chunk."""
@@ -68,13 +70,6 @@ class ZarrLabels:
         attributes = label_attributes(label_info(self.array, pixel_size), paths=["0"], factor=2, name=name, layers=())
         attributes["ome"]["image-label"] = {}
         put_group(self.store, "", attributes | {_FOUND: dict(attrs)})
-
-
-def label_array(labels: Any, *, pixel_size: Mapping[str, float] | None, attrs: Mapping[str, Any] | None = None) -> xr.DataArray:
-    """Labels ``(y, x)`` as a DataArray named ``labels`` with pixel-centre coordinates; a zarr array stays lazy."""
-    out = layer_array(labels, (), pixel_size=pixel_size)
-    out.attrs = dict(attrs or {})
-    return out
 
 
 def layer_array(labels: Any, layers: Sequence[str], *, pixel_size: Mapping[str, float] | None) -> xr.DataArray:

@@ -47,6 +47,12 @@ class Tile:
         y, x = cy.start - ry.start + top, cx.start - rx.start + left
         return slice(y, y + cy.stop - cy.start), slice(x, x + cx.stop - cx.start)
 
+    @property
+    def within_read(self) -> Slices:
+        """Slices of the core inside ``read``."""
+        (cy, cx), (ry, rx) = self.core, self.read
+        return slice(cy.start - ry.start, cy.stop - ry.start), slice(cx.start - rx.start, cx.stop - rx.start)
+
 
 @dataclass(frozen=True)
 class Block:
@@ -158,10 +164,10 @@ class TileGrid:
         return replace(self, chosen=tuple(keep))
 
     def sample(self, n: int, *, seed: int = 0) -> TileGrid:
-        """``n`` tiles drawn without replacement, in grid order; all of them where there are no more."""
+        """``n`` tiles drawn without replacement, in grid order, smaller draws among them; all where there are no more."""
         if n >= len(self):
             return self
-        drawn = np.random.default_rng(seed).choice(len(self), size=n, replace=False)
+        drawn = np.random.default_rng(seed).permutation(len(self))[:n]
         return replace(self, chosen=tuple(self.indices[i] for i in sorted(drawn)))
 
     def blocks(self, *, shape: tuple[int, int] = (1, 8), lane: int | None = None) -> Iterator[Block]:

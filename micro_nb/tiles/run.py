@@ -27,7 +27,7 @@ from .bands import Box, Plane
 from .identity import identity, name
 from .normalise import Kind, Normalisation, fix
 from .stitch import shift
-from .work import Job, MemoryWriter, evaluate, run_blocks, run_on_cluster
+from .work import Job, MemoryWriter, evaluate, must_travel, run_blocks, run_on_cluster
 from .workfolder import BlockWriter, Layout, WorkFolder
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def map_tiles(
         raise WriteError(f"{target.uri}: map_tiles writes to a local folder; write there, then copy it with fsspec")
     path = target.path.absolute()
     if client is not None:
-        _must_travel(plane)
+        must_travel(plane.source)
     parameters = _parameters(job, norm, dtype, key)
     folder = WorkFolder(path, parameters, overwrite=overwrite)
     if not folder.finished:
@@ -198,17 +198,6 @@ def _bytes(n: float) -> str:
             return f"{n:.3g} {unit}"
         n /= 1000
     return f"{n:,.3g} TB"
-
-
-def _must_travel(plane: Plane) -> None:
-    """PlanError where the workers of a cluster could not open the image."""
-    source = plane.source
-    while hasattr(source, "base"):
-        source = source.base
-    try:
-        source.__reduce__()
-    except TypeError as error:
-        raise PlanError(f"the workers of a cluster cannot open this image: {error}") from None
 
 
 def _lazy(path: Path) -> Any:

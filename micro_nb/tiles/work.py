@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +21,9 @@ from .normalise import Normalisation
 from .plan import Block, Tile, TileGrid
 from .stitch import shift, trim, where
 from .workfolder import BlockWriter, Layout
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -176,18 +181,36 @@ def _settled(futures: list[Future[Done | None]]) -> Iterator[Done]:
 
 def run_on_cluster(client: Any, job: Job, blocks: list[Block], data: Path) -> Generator[Done, None, None]:
     """The same on the workers of a ``dask.distributed.Client``; each task is a run of blocks, so that chunks are shared."""
-    from distributed import as_completed
-
     slots = max(1, sum(client.nthreads().values()))
     per_task = max(1, -(-len(blocks) // (4 * slots)))
     runs = [blocks[i : i + per_task] for i in range(0, len(blocks), per_task)]
-    tasks = [client.submit(_run_here, job, run, str(data), pure=False) for run in runs]
+    with closing(on_cluster(client, partial(_run_here, str(data)), job, runs)) as work:
+        for result in work:
+            yield from result
+
+
+def on_cluster(client: Any, fn: Callable[[Any, T], R], job: Any, items: list[T]) -> Generator[R, None, None]:
+    """``fn(job, item)`` of every item on the workers of a cluster, as each is done; closing it calls off the rest."""
+    from distributed import as_completed
+
+    there = client.scatter(job, broadcast=True, hash=False)  # sent once to each worker
+    tasks = [client.submit(fn, there, item, pure=False) for item in items]
     try:
         for _, result in as_completed(tasks, with_results=True):  # type: ignore[no-untyped-call]
-            yield from result
+            yield result
     finally:
         client.cancel(tasks)
 
 
-def _run_here(job: Job, blocks: list[Block], data: str) -> list[Done]:
+def must_travel(source: Any) -> None:
+    """PlanError where the workers of a cluster could not open an image."""
+    while hasattr(source, "base"):
+        source = source.base
+    try:
+        source.__reduce__()
+    except TypeError as error:
+        raise PlanError(f"the workers of a cluster cannot open this image: {error}") from None
+
+
+def _run_here(data: str, job: Job, blocks: list[Block]) -> list[Done]:
     return list(run_blocks(job, blocks, BlockWriter(Path(data)), threads=1))

@@ -13,6 +13,7 @@ from micro_nb.tasks.look import network, seen
 from micro_nb.tasks.look.network import TileMaps, plane_bounds
 from micro_nb.tasks.look.scale import LARGE, glances, pitch_for, possible, said, telling
 from micro_nb.tasks.look.seen import Look
+from micro_nb.tiles.plan import Tile
 
 
 class Sizes(torch.nn.Module):
@@ -84,18 +85,17 @@ def test_an_empty_large_plane_is_looked_at_all_the_same() -> None:
 def test_a_large_plane_goes_through_the_network_once_for_all_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "WINDOW", 64)
     monkeypatch.setattr(seen, "WINDOW", 64)
-    monkeypatch.setattr(network, "_KEPT", 16)  # of 25 windows
-    monkeypatch.setattr(seen, "_KEEP_BYTES", 16 * 12 * 64 * 64 * 2)
-    looked: list[tuple[slice, slice]] = []
+    looked: list[Tile] = []
     look = TileMaps.look
 
-    def counted(self: TileMaps, core: tuple[slice, slice]) -> network.Tiled:
-        looked.append(core)
-        return look(self, core)
+    def counted(self: TileMaps, tile: Tile) -> network.Tiled:
+        looked.append(tile)
+        return look(self, tile)
 
     monkeypatch.setattr(TileMaps, "look", counted)
     plane = open_image(np.random.default_rng(0).integers(0, 255, (610, 620)).astype(np.uint8))
     found = Look(load_model(), plane, 22.0).run()
+    assert found is not None
     assert found.scale.pitch == 2
     assert len(looked) == len(TileMaps(load_model(), plane, 2, plane_bounds(plane)).grid) == 25
 

@@ -182,7 +182,9 @@ def _by_picture(
 ) -> Found:
     from ...tasks.classify import classify
 
-    model, known = load(eyes).model, ontology()  # type: ignore[attr-defined]
+    if scene.look.tiles is not None:
+        raise EvidenceError("of this large image I looked at a sample, which cannot tell; ask(..., budget=math.inf) looks at all")
+    model, known = load(eyes).model, ontology()
     trained = [t for k in ("image_concepts", "object_concepts") for t in model.calibration.get(k, ()) if t in known]
     pairs = zip(choices, concepts, strict=True)
     unknown = [c for c, concept in pairs if concept is None or not any(is_kind(t, concept) for t in trained)]

@@ -26,7 +26,6 @@ from .registry import measurement
 from .results import Found
 from .scene import ANYWHERE, Place, Scene, is_place, pixel_box
 from .selecting import channel_named, colour_channel, hue_of
-from .selection import spread
 
 NAMES = ("black", "grey", "white", "red", "orange", "brown", "yellow", "green", "cyan", "blue", "purple", "magenta", "pink")
 PLAIN = NAMES[:3]
@@ -137,8 +136,8 @@ def recognised(scene: Scene) -> dict[str, Measurement]:
     eyes = scene.look.eyes
     if eyes == FLOOR:
         return {}
-    found = everything(scene.image, eyes)
-    seen, how = found.made_by.get("recognised", {}), made_by(eyes, found)
+    found = everything(scene.image, scene.look)
+    seen, how = found.made_by.get("recognised", {}), {**made_by(found), "eyes": eyes}
     return {k: Measurement(k, str(v["name"]), found={**how, "probability": float(v["probability"])}) for k, v in seen.items()}
 
 
@@ -270,7 +269,7 @@ def compartments(scene: Scene, first: Call | str = "", second: Call | str = "", 
         raise EvidenceError("no nucleus with cytoplasm around it was found, so the two cannot be compared")
     made = bootstrap(ratios, np.median) if len(ratios) > 1 else None
     how = {**nuclei.found, "signal": measured_in, "nuclear": stain, "ring_share_of_diameter": _RING, "brighter_above": _NUCLEAR}
-    how |= spread(made, nuclei.between_objects) if made is not None else {}
+    how |= nuclei.spread(made) if made is not None else {}
     middle, interval = float(np.median(ratios)), made.interval if made is not None else None
     verdict = "mainly nuclear" if middle >= _NUCLEAR else "mainly cytoplasmic" if middle <= _EQUAL else "shared evenly"
     return Found.of(

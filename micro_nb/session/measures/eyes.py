@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from ...analysis.measure import measure
-from ...analysis.sampling import ObjectSample, sample_objects
-from ...analysis.segment import segment
+from ...analysis.sampling import ObjectSample, drawn_of, sample_objects
+from ...analysis.scale import find_recipe
+from ...analysis.segment import segment, segmented_plane
 from ...analysis.statistics import Estimate, bootstrap, estimate_total
 from ...data.image import MicroImage
 from ...data.region import Region
@@ -25,62 +26,35 @@ from ...errors import EvidenceError
 from ...models.ontology import ontology
 from ...tiles.labels import layer_array
 from ...tiles.objects import Objects
+from ...tiles.plan import TileGrid
 from .measurement import plain_value
 
 FLOOR, MICRO_D1 = "floor", "micro_d1"
 METHOD = "weight-free segmentation"
 WHOLE_PIXELS = 1 << 26
-"""Larger planes are looked at through a random sample of their tiles, without weights."""
+"""Of larger planes a random sample of the tiles is looked at, unless all of it was, or is wanted."""
 WIDE = ("object", "particle", "spot", "grain", "cell", "thing")
 """Concepts that people use for whatever there is."""
 _TILES, _TILE, _SEED = 32, 768, 0
-_SMALL_TILE = 512  # of images that could be looked at whole, when a question is given little time
 _KEPT_PIXELS, _SAMPLE = 1 << 28, 1 << 23  # what is kept at most, and what a sample of tiles counts for
 _WEIGHTS = Path(__file__).parents[2] / "models" / "weights" / "nano" / "model.safetensors"
-_Found = TypeVar("_Found", Objects, "Drawn")
+_Found = TypeVar("_Found", bound="Drawn | Objects")
 _given: dict[str, Eyes] = {}
 _lock = threading.Lock()
 _kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
 
 
-class Eyes(Protocol):
-    """What conversations need of a model that finds and names objects."""
-
-    @property
-    def concepts(self) -> Sequence[str]:
-        """Object concepts that it was trained to tell apart."""
-
-    @property
-    def threshold(self) -> float:
-        """The least probability at which it gives an object a name."""
-
-    def whole(self, img: MicroImage, channel: str | None) -> Objects:
-        """All whole objects; those it has no name for are named ``""``."""
-
-    def everything(self, img: MicroImage, channel: str | None) -> Objects:
-        """All objects it has a name for, in all layers; ``made_by["recognised"]`` says what kind of picture it is."""
-
-    def kind(self, img: MicroImage, concept: str, channel: str | None) -> Objects:
-        """Objects of one concept, in one layer, and a row of ``presence``."""
-
-
 @dataclass(frozen=True)
-class Trained:
-    """Eyes that are a Micro-D1 model."""
+class Eyes:
+    """A Micro-D1 model that looks; with a ``draw`` it may look at a part of the image alone."""
 
     model: Any
+    draw: Any = None
 
     @cached_property
     def concepts(self) -> tuple[str, ...]:
         """What it was trained to tell apart, and names it was fine-tuned on."""
         return (*self.model.calibration.get("object_concepts", ()), *(getattr(self.model.config, "extra_concepts", None) or {}))
-
-    @property
-    def threshold(self) -> float:
-        """The least probability at which it gives an object a name."""
-        from ...tasks.names import LEAST
-
-        return LEAST
 
     @cached_property
     def judges(self) -> bool:
@@ -94,9 +68,9 @@ class Trained:
         from ...tasks.look.looking import look_at, object_vectors
         from ...tasks.names import Vocabulary
 
-        _, seen = look_at(img, self.model, channel=channel)
+        _, seen = look_at(img, self.model, channel=channel, draw=self.draw)
         found = seen.layers["object"]
-        labels = layer_array(np.asarray(found.labels), (), pixel_size=img.pixel_size)
+        labels = layer_array(found.labels if is_large(img) else np.asarray(found.labels), (), pixel_size=img.pixel_size)
         table = measure(img, labels)
         vocabulary, vectors = Vocabulary.of(self.model, coloured=seen.coloured), object_vectors(seen, "object", self.model)
         names = np.array(vocabulary.names(vectors, "object")[0], object)
@@ -104,22 +78,21 @@ class Trained:
         table["name"], table["score"] = names[at], found.certainty[at]
         return Objects(table, labels, None, img.pixel_size, img.content_id, seen.to_dict())
 
-    def everything(self, img: MicroImage, channel: str | None) -> Objects:
-        """Everything that has a name."""
-        from ...tasks.parse import parse
+    def parsed(self, img: MicroImage, prompts: Sequence[str] | None, channel: str | None) -> Objects:
+        """What prompts mean; without, everything that has a name."""
+        from ...tasks.look.looking import look_at
+        from ...tasks.parse import parse_seen
 
-        return parse(img, None, model=self.model, channel=channel)
+        return parse_seen(*look_at(img, self.model, channel=channel, draw=self.draw), prompts, self.model)
 
     def kind(self, img: MicroImage, concept: str, channel: str | None) -> Objects:
         """What the prompt means; where presence cannot be judged, what the model names so."""
-        from ...tasks.parse import parse
-
         own = [name for name in self.concepts if is_kind(name, concept)]
-        found = parse(img, [concept] if concept in own else own or [concept], model=self.model, channel=channel)
+        found = self.parsed(img, [concept] if concept in own else own or [concept], channel)
         found = replace(found, presence=_likeliest(found.presence))
         if len(found) or found.presence is None or not found.presence["count"].iloc[0]:
             return _one_layer(found, img)
-        everything = self.everything(img, channel)
+        everything = self.parsed(img, None, channel)
         table = everything.table[named(everything.table, concept)]
         in_layer = everything.table[everything.table["layer"] == table["layer"].mode().iloc[0]] if len(table) else table
         if self.judges and 2 * len(table) < max(len(in_layer), 1):
@@ -134,6 +107,13 @@ class Look:
     eyes: str = FLOOR
     tiles: int | None = None
 
+    @classmethod
+    def of(cls, eyes: Any, img: MicroImage, tiles: int | None) -> Look:
+        """The eyes that can look at an image; of a large one at a sample, unless all of it was looked at before."""
+        name = resolve(eyes, img)
+        whole = not is_large(img) if tiles is None else name == FLOOR and not is_large(img) and tiles >= tiles_of(img)
+        return cls(name, None if whole or (tiles is None and is_seen(name, img)) else tiles or _TILES)
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -142,23 +122,11 @@ class Drawn:
     Attributes
     ----------
     sample : the tiles and the objects in them.
-    region : the place it stands for; None for the whole plane, ``shape (y, x)``.
     made_by : how it was drawn and what looked at it, JSON values.
     """
 
     sample: ObjectSample
-    region: Region | None
-    shape: tuple[int, int]
     made_by: dict[str, Any]
-
-    @property
-    def recipe(self) -> dict[str, Any]:
-        """How objects were found, JSON values."""
-        return _json(self.sample.recipe.to_dict())
-
-    def total(self, table: pd.DataFrame, weights: np.ndarray | None = None) -> Estimate:
-        """Objects of ``table`` (or the sum of their weights) in all tiles, with its interval."""
-        return self.sample.total(table, weights)
 
     def mean(self, table: pd.DataFrame, values: np.ndarray) -> Estimate:
         """Mean over all objects from those of the drawn tiles. Neighbours resemble each other: tiles were drawn, not objects."""
@@ -176,12 +144,6 @@ class Drawn:
         """Whether every tile was looked at."""
         return len(self.sample.grid) == self.sample.whole[0]
 
-    @property
-    def area_px(self) -> float:
-        """Pixels of the place that the sample stands for."""
-        place = self.region or Region(0, 0, *self.shape)
-        return float((place.y1 - place.y0) * (place.x1 - place.x0))
-
 
 def resolve(eyes: Any, img: MicroImage | None) -> str:
     """The name of the eyes that can look at an image: what was asked for, or the floor.
@@ -191,15 +153,15 @@ def resolve(eyes: Any, img: MicroImage | None) -> str:
     eyes : ``"micro_d1"``, ``"floor"``, a folder or hub id, or a loaded model.
     """
     if not isinstance(eyes, str | os.PathLike):
-        if not (hasattr(eyes, "calibration") or hasattr(eyes, "kind")):
+        if not hasattr(eyes, "calibration"):
             raise EvidenceError(f"eyes={eyes!r} must be 'micro_d1', 'floor', a model folder or what load_model gives")
-        name = str(getattr(eyes, "weights_id", type(eyes).__name__))
-        _given[name] = eyes if hasattr(eyes, "kind") else Trained(eyes)
+        name = str(eyes.weights_id)
+        _given[name] = Eyes(eyes)
     else:
         name = os.fspath(eyes)
     if name == FLOOR or img is None or (name == MICRO_D1 and not _WEIGHTS.is_file()):
         return FLOOR
-    return FLOOR if is_large(img) or any(axis in img.axes for axis in "tz") else name
+    return FLOOR if any(axis in img.axes for axis in "tz") else name
 
 
 def load(name: str) -> Eyes:
@@ -209,10 +171,8 @@ def load(name: str) -> Eyes:
     from ...tasks.load import load_model
 
     if len(name) == 64 and not Path(name).exists():
-        raise EvidenceError(
-            f"the model with weights {name[:12]} is not loaded here; make a Session(img, eyes=model) with it first"
-        )
-    return Trained(load_model("nano" if name == MICRO_D1 else name))
+        raise EvidenceError(f"the model with weights {name[:12]} is not loaded; make a Session(img, eyes=model) with it first")
+    return Eyes(load_model("nano" if name == MICRO_D1 else name))
 
 
 def is_kind(name: str, concept: str) -> bool:
@@ -242,38 +202,68 @@ def named(table: pd.DataFrame, concept: str) -> np.ndarray:
     return np.array([is_kind(str(name), concept) for name in table["name"]], bool)
 
 
-def made_by(eyes: str, found: Objects) -> Mapping[str, Any]:
+def made_by(found: Objects) -> Mapping[str, Any]:
     """How a model found objects, as JSON values for evidence."""
-    scale, how = dict(found.made_by.get("scale") or {}), found.made_by
-    grey = {"grey_bounds": how["grey_bounds"]} if "grey_bounds" in how else {}
-    return {"method": "Micro-D1", "weights": how.get("weights"), "scale": scale, "score_threshold": load(eyes).threshold} | grey
+    from ...tasks.names import LEAST
+
+    told = {key: found.made_by[key] for key in ("weights", "scale", "grey_bounds", "tile_px") if key in found.made_by}
+    return {"method": "Micro-D1", "score_threshold": LEAST, **told}
 
 
 def find(img: MicroImage, kind: str, look: Look, channel: str | None = None) -> Objects:
     """Objects that a kind means; ``made_by["kind"]`` says which concept was taken for it."""
     if look.eyes == FLOOR:
         return _remembered(img, (channel, FLOOR), lambda: _floor(img, channel))
-    return _remembered(img, (channel, look.eyes, kind), lambda: _of_kind(img, kind, look.eyes, channel))
+    return _remembered(img, (channel, look.eyes, kind), lambda: _of_kind(img, kind, load(look.eyes), channel))
 
 
-def everything(img: MicroImage, eyes: str, channel: str | None = None) -> Objects:
-    """Everything that the model has a name for, in all layers."""
-    return _remembered(img, (channel, eyes, "everything", None), lambda: load(eyes).everything(img, channel))
+def everything(img: MicroImage, look: Look, channel: str | None = None) -> Objects:
+    """Everything that the model has a name for, in all layers; of a large image in the drawn tiles."""
+    eyes = load(look.eyes) if look.tiles is None else _drawing(look, None)
+    return _remembered(img, (channel, look, "everything", None), lambda: eyes.parsed(img, None, channel))
 
 
-def draw(img: MicroImage, kind: str, look: Look, region: Region | None, channel: str | None) -> Drawn:
-    """Objects of a random sample of the tiles; large images are looked at without weights."""
-    eyes, tiles = FLOOR if is_large(img) else look.eyes, look.tiles or _TILES
-    by_eyes: dict[str, Any] = {"find": lambda part: _of_kind(part, kind, eyes, channel), "threads": 1} if eyes != FLOOR else {}
+def draw(img: MicroImage, kind: str, look: Look, region: Region | None, channel: str | None) -> Drawn | Objects:
+    """Objects of a random sample of the tiles, or all objects, where half of the tiles or more would have been drawn."""
+    place = region.to("px", img.pixel_size).clip(img.plane_shape) if region else None
+    tiles = look.tiles or _TILES
 
-    def made() -> Drawn:
-        sample = sample_objects(img, tiles=tiles, tile=_edge(img), region=region, channel=channel, seed=_SEED, **by_eyes)
-        method = {"method": METHOD} if eyes == FLOOR else {"method": "Micro-D1, tile by tile", "weights": eyes}
-        told = method | {"seed": _SEED, "tiles_drawn": len(sample.grid), "tiles_in_all": sample.whole[0]}
-        return Drawn(sample, region, img.plane_shape, told)
+    def made() -> Drawn | Objects:
+        if look.eyes == FLOOR:
+            sample = sample_objects(img, tiles=tiles, tile=_TILE, region=region, channel=channel, seed=_SEED)
+            told = {"method": METHOD, **_json(sample.recipe.to_dict())}
+        else:
+            eyes = _drawing(look, place)
+            found = _of_kind(img, kind, eyes, channel)
+            if "tile_px" not in found.made_by:
+                return found
+            plane, told = segmented_plane(img, channel, None)[0], dict(found.made_by)
+            full = TileGrid(img.plane_shape, tile=told.pop("tile_px"))
+            y, x = (found.table[f"centroid_{axis}_px"].to_numpy() for axis in "yx")
+            table = found.table.assign(tile=(y // full.tile * full.cols + x // full.tile).astype(int))
+            among = full.within(place) if place else full
+            sample = drawn_of(table, plane, find_recipe(plane), among, eyes.draw.of(full), place)
+        told |= {"seed": _SEED, "tiles_drawn": len(sample.grid), "tiles_in_all": sample.whole[0]}
+        return Drawn(sample, told)
 
-    place = (region.box, region.polygon) if region else None
-    return _remembered(img, (channel, place, tiles, eyes, kind if eyes != FLOOR else ""), made)
+    of = (place.box, place.polygon) if place else None
+    return _remembered(img, (channel, of, tiles, look.eyes, kind if look.eyes != FLOOR else ""), made)
+
+
+def _drawing(look: Look, place: Region | None) -> Eyes:
+    """Eyes that look at as many tiles as are to be looked at, drawn at random."""
+    from ...tasks.look.seen import Draw
+
+    return replace(load(look.eyes), draw=Draw(look.tiles or _TILES, place, _SEED))
+
+
+def is_seen(eyes: str, img: MicroImage) -> bool:
+    """Whether a model looked at all of an image before."""
+    if eyes == FLOOR:
+        return False
+    from ...tasks.look.looking import is_kept
+
+    return is_kept(img, load(eyes).model)
 
 
 def is_large(img: MicroImage) -> bool:
@@ -283,12 +273,7 @@ def is_large(img: MicroImage) -> bool:
 
 def tiles_of(img: MicroImage) -> int:
     """How many tiles a sample is drawn from."""
-    return -(-img.plane_shape[0] // _edge(img)) * -(-img.plane_shape[1] // _edge(img))
-
-
-def _edge(img: MicroImage) -> int:
-    """The edge of the tiles that are drawn, in pixels."""
-    return _TILE if is_large(img) else _SMALL_TILE
+    return -(-img.plane_shape[0] // _TILE) * -(-img.plane_shape[1] // _TILE)
 
 
 def _remembered(img: MicroImage, of: tuple[Any, ...], made: Callable[[], _Found]) -> _Found:
@@ -309,7 +294,7 @@ def _remembered(img: MicroImage, of: tuple[Any, ...], made: Callable[[], _Found]
 def _weight(found: Objects | Drawn) -> int:
     if isinstance(found, Drawn):
         return _SAMPLE
-    return int(found.labels.size) if found.labels is not None else 0
+    return int(found.labels.size) if found.labels is not None and found.labels.size <= WHOLE_PIXELS else _SAMPLE  # on disk
 
 
 def _floor(img: MicroImage, channel: str | None) -> Objects:
@@ -319,13 +304,13 @@ def _floor(img: MicroImage, channel: str | None) -> Objects:
     return Objects(measure(img, labels), labels, pixel_size=img.pixel_size, image_id=img.content_id, made_by=told)
 
 
-def _of_kind(img: MicroImage, kind: str, eyes: str, channel: str | None) -> Objects:
+def _of_kind(img: MicroImage, kind: str, looking: Eyes, channel: str | None) -> Objects:
     """Objects that a kind names, as a model sees them.
 
     A wide word ("objects", "particles", "cells") means all whole objects, or, where some of these are of that very concept,
     those. Cells are nuclei where nuclei are what shows. A word of which the model knows no kind also means all of them.
     """
-    looking, concept = load(eyes), concept_of(kind)
+    concept = concept_of(kind)
     if concept is not None and concept not in WIDE and knows(looking, kind):
         found = looking.kind(img, concept, channel)
         told = {"kind": concept, **_presence(found)}
@@ -334,10 +319,10 @@ def _of_kind(img: MicroImage, kind: str, eyes: str, channel: str | None) -> Obje
         known = concept in WIDE or kind in WIDE or knows(looking, kind)
         told = {"kind": taken} | ({} if known else {"not_learned": kind, "mostly": _mostly(found)})
     labels = found.labels
-    if labels is not None and len(found):  # those that are meant alone
+    if labels is not None and len(found) and not is_large(img):  # those that are meant alone
         own = np.isin(labels.values, found.table["label"].to_numpy(int))
         labels = labels.copy(data=np.where(own, labels.values, 0))
-    return replace(found, labels=labels, made_by={**made_by(eyes, found), **told})
+    return replace(found, labels=labels, made_by={**made_by(found), **told})
 
 
 def _wide(whole: Objects, concept: str) -> tuple[Objects, str]:

@@ -16,13 +16,14 @@ from ...errors import EvidenceError, UnitsError
 from ...models.wording import plural
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
-from .eyes import FLOOR, everything, made_by
+from .evaluation import selection
+from .eyes import FLOOR, everything, is_large, made_by
 from .measurement import Fact, Measurement
 from .quantities import TELL, box, convert, named, plain_quantity, plain_unit, robust_deviation, statistic
 from .registry import measurement
 from .results import Found
 from .scene import ANYWHERE, Place, Scene, pixel_box
-from .selection import TILES_ONLY, Selection, spread
+from .selection import Selection
 
 _AREAS = ("px2", "um2", "mm2", "nm2", "cm2")
 _LISTED, _FEW, _SAID = 12, 4, 6
@@ -71,7 +72,7 @@ def share(objects: Selection, *, of: Selection) -> Found:
     if objects.drawn is not None and of.drawn is not None:
         made = of.drawn.mean(of.table, 100.0 * of.table.index.isin(objects.table.index))
         percent, interval = made.value, (max(made.low, 0.0), min(made.high, 100.0))
-        how |= spread(made, TILES_ONLY)
+        how |= objects.spread(made)
     numbers = ((f"number of {o.phrase()}", o.number.value, "count") for o in (objects, of))
     return Found.of(how, (f"share of {objects.phrase()}", percent, "%", interval), *numbers, whole=of.phrase())
 
@@ -87,9 +88,11 @@ def covered(objects: Selection, *, rest: bool = False, of: Selection | None = No
     """That share as a fact."""
     name, how, interval = f"area {'free of' if rest else 'covered by'} {objects.phrase()}", objects.found, None
     if objects.drawn is not None:
-        total, whole = objects.drawn.total(objects.table, objects.values("area", "px2")[0]), objects.drawn.area_px
+        total, whole = objects.drawn.sample.total(objects.table, objects.values("area", "px2")[0]), objects.area_px
         percent, low, high = (100 * v / whole for v in (total.value, total.low, total.high))
-        interval, how = (100 - high, 100 - low) if rest else (low, high), {**how, **spread(total, TILES_ONLY)}
+        interval, how = (100 - high, 100 - low) if rest else (low, high), {**how, **objects.spread(total)}
+    elif of is None and objects.place.mask is None and is_large(objects.image):
+        percent = 100 * float(objects.values("area", "px2")[0].sum()) / objects.area_px
     else:
         ground = of.filled() if of is not None else objects.place.over(objects.image)
         percent = 100 * float((objects.filled() & ground).sum()) / max(int(ground.sum()), 1)
@@ -171,10 +174,14 @@ def kinds(scene: Scene, *, where: Place = ANYWHERE) -> Found:
     if eyes == FLOOR:
         why = "without a trained model I outline objects but cannot tell kinds apart"
         raise EvidenceError(f"{why}; use eyes='micro_d1' on a single plane")
-    found = everything(scene.image, eyes)
-    rows, how = found.table, {**made_by(eyes, found), "eyes": eyes}
+    found = everything(scene.image, scene.look)
+    rows, how = found.table, {**made_by(found), "eyes": eyes}
     rows = rows[where.holds(rows["centroid_y_px"].to_numpy(float), rows["centroid_x_px"].to_numpy(float))]
     counts = {str(n): int(k) for n, k in rows["name"].value_counts().head(_LISTED).items() if str(n) not in ("", "object")}
+    if scene.look.tiles is not None:  # the table is of some of the tiles
+        estimates = [selection(name, scene).number for name in counts]
+        counts = {name: int(n.value) for name, n in zip(counts, estimates, strict=True)}  # type: ignore[arg-type]
+        how |= {k: v for n in estimates for k, v in n.found.items() if k.startswith("tiles_")}
     measured = [Measurement("number of named objects", sum(counts.values()), "count", found=how)]
     for name, n in counts.items():
         told = {**how, "kind": name, "called": name if n == 1 else plural(name)}

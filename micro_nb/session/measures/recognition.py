@@ -94,7 +94,7 @@ def _pixel_um(scene: Scene) -> tuple[float, dict[str, Any]]:
     """The pixel size in µm: as known, or from the usual size of the commonest kind."""
     if scene.pixel_um is not None:
         return scene.pixel_um, {"from": "pixel size"}
-    names = everything(scene.image, scene.look.eyes).table["name"].value_counts().index[:1] if scene.look.eyes != FLOOR else ()
+    names = everything(scene.image, scene.look).table["name"].value_counts().index[:1] if scene.look.eyes != FLOOR else ()
     for name in map(str, names):
         usual = ontology().size_um(name) if name in ontology() else None
         if usual is not None:
@@ -293,7 +293,7 @@ def _a(noun: str) -> str:
 def _counted(scene: Scene) -> list[tuple[str, int]]:
     """Kinds and how many of each, as named with the whole picture in mind, else one by one; else all objects."""
     objects, eyes = selection("object", scene), scene.look.eyes
-    for rows in [objects.table] if eyes == FLOOR else [everything(scene.image, eyes).table, objects.table]:
+    for rows in [objects.table] if eyes == FLOOR else [everything(scene.image, scene.look).table, objects.table]:
         counts = rows["name"].astype(str).value_counts().to_dict() if "name" in rows else {}
         kinds = [(str(k), int(n)) for k, n in counts.items() if k not in ("", "object")][:_LISTED]
         if kinds:

@@ -17,7 +17,7 @@ from ...tiles.objects import Objects
 from ..language import Call, Node
 from ..words.phrases import place_phrase
 from ..words.tables import table
-from .eyes import FLOOR, Look, resolve
+from .eyes import FLOOR, Look
 from .quantities import pixel_um
 
 PLANES = {"z": ("slice", "slices"), "t": ("frame", "frames")}
@@ -43,7 +43,7 @@ class Scene:
     marked : the place that is "this".
     groups : conditions, each with the names of its images.
     standing : conditions that hold for all objects from now on, as ``having`` text.
-    tiles : how many tiles of the image are looked at; None for all.
+    tiles : how many tiles of the image are looked at; None for all, of large images for some.
     told : what the person said of the sample and the microscope.
     plane : the chosen slice and frame, ``(axis, index)``.
     kept : results of expressions, for the next time.
@@ -90,7 +90,7 @@ class Scene:
     @property
     def look(self) -> Look:
         """The eyes that can look at this image, and at how much of it."""
-        return Look(resolve(self.eyes, self.image), self.tiles)
+        return Look.of(self.eyes, self.image, self.tiles)
 
     def on(self, name: str) -> Scene:
         """The same, looking at another image."""
@@ -147,7 +147,8 @@ class Scene:
         """What results depend on beside the expression; equal states give equal results."""
         img = self.open_image
         scale = tuple(sorted(img.pixel_size.items())) if img is not None and img.pixel_size else None
-        return self.about, self.plane, self.standing, self.tiles, scale, self.marked, id(self.given.get(self.about or ""))
+        tiles, given = self.look.tiles if img is not None else None, id(self.given.get(self.about or ""))
+        return self.about, self.plane, self.standing, tiles, scale, self.marked, given
 
 
 def need_planes(img: MicroImage, axis: str) -> None:

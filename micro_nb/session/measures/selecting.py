@@ -21,7 +21,7 @@ from ..knowledge.notes import likenesses, nearest
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
 from ..words.tables import table
-from .eyes import FLOOR, concept_of, draw, everything, find, is_large, knows, load, named
+from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
 from .quantities import ALIASES, QUANTITIES, Length, column, statistic
 from .quantities import named as called
 from .results import Evaluate
@@ -100,14 +100,14 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None) 
         channel = colour_channel(img, condition.name) if isinstance(condition, Color) else None
     told: dict[str, Any] = {"channel": channel} if channel else {}
     given = scene.given.get(scene.about or "")
-    if given is None and (is_large(img) or look.tiles is not None):
-        drawn = draw(img, kind, look, place.region, channel)
-        objects = Objects(drawn.sample.table, pixel_size=img.pixel_size, image_id=img.content_id, made_by=drawn.made_by)
-        found = {**drawn.made_by, **drawn.recipe, **told}
-        return Selection(scene, call, kind, objects.table, objects, found, place, channel, drawn)
-    objects = _given(given, kind) if given is not None else find(img, kind, look, channel)
-    _refuse_unlearned(objects, kind, img)
     eyes = {} if look.eyes == FLOOR else {"eyes": look.eyes}
+    drawn = draw(img, kind, look, place.region, channel) if given is None and look.tiles is not None else None
+    if isinstance(drawn, Drawn):
+        objects = Objects(drawn.sample.table, pixel_size=img.pixel_size, image_id=img.content_id, made_by=drawn.made_by)
+        _refuse_unlearned(objects, kind, img)
+        return Selection(scene, call, kind, objects.table, objects, {**drawn.made_by, **told, **eyes}, place, channel, drawn)
+    objects = drawn or (_given(given, kind) if given is not None else find(img, kind, look, channel))
+    _refuse_unlearned(objects, kind, img)
     found = {**objects.made_by, "objects_in_image": len(objects), **told, **eyes}
     every = Selection(scene, call, kind, objects.table, objects, found, place, channel)
     return every if place.everywhere else every.rows(place.holds(*every.centres))
@@ -150,6 +150,7 @@ def _refuse_unlearned(objects: Objects, kind: str, img: MicroImage) -> None:
         raise EvidenceError(f"what I see here are {plural(mostly)}; {unknown}, so I cannot tell whether there are any")
     across, size = column(objects.table, "equivalent_diameter"), img.pixel_size or {"y": 1.0, "x": 1.0}
     field = img.plane_shape[0] * size["y"] * img.plane_shape[1] * size["x"]
+    field *= objects.made_by.get("tiles_drawn", 1) / objects.made_by.get("tiles_in_all", 1)
     covered = float(np.sum(np.pi / 4 * across**2)) / field
     if len(across) < 2 or covered < _FILLS or float(np.std(across)) > _UNIFORM * float(np.mean(across)):
         raise EvidenceError(f"{unknown}, and what is outlined here is not plainly one kind of thing, so I would only guess")
@@ -427,7 +428,7 @@ def _of_state(found: Selection, text: str) -> np.ndarray:
         if concept is None or eyes == FLOOR or not knows(load(eyes), name):
             continue
         own = named(found.table, concept)
-        return own if own.any() else _overlapping(found, concept, eyes)
+        return own if own.any() else _overlapping(found, concept)
     why = f"I cannot tell which {found.many} are {text}: that is neither a shape nor a brightness, and I have not learned it"
     raise EvidenceError(
         f"{why}. A condition that can be measured would do, for example larger, brighter or rounder than something"
@@ -454,9 +455,9 @@ def by_look(kind: str, *said: str) -> str:
     return list(looks.values())[best] if likeness[at, best] >= _NEAR else ""
 
 
-def _overlapping(found: Selection, concept: str, eyes: str) -> np.ndarray:
+def _overlapping(found: Selection, concept: str) -> np.ndarray:
     """Which objects hold the centre of something the model names so, or lie where it sees it."""
-    seen = everything(found.image, eyes, found.channel)
+    seen = everything(found.image, found.scene.look, found.channel)
     rows = seen.table[named(seen.table, concept)]
     y, x = (rows[f"centroid_{a}_px"].to_numpy(float) for a in "yx")
     return np.isin(found.own, at_points(found.label_plane(), y, x))

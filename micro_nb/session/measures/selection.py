@@ -21,12 +21,12 @@ from ...tiles.objects import Objects
 from ..language import Call
 from ..words.phrases import objects_phrase
 from ..words.tables import table
-from .eyes import METHOD, WIDE, Drawn, concept_of
+from .eyes import METHOD, WIDE, Drawn, concept_of, is_large
 from .measurement import Fact, Measurement, facts
 from .quantities import box, values_of
-from .scene import ANYWHERE, Place, Scene, place_words
+from .scene import ANYWHERE, Place, Scene, pixel_box, place_words
 
-TILES_ONLY = "the draw of tiles; not the errors of the untrained segmentation"
+_PART = "ask about a part of it: Session(img.sel(region=...))"
 _REACH_PX = 2  # objects touch where at most one background pixel lies between them
 _LEAST_PIXELS = 3  # pairs of pixels that must meet, so that a single corner is no contact
 _OFFSETS = [(dy, dx) for dy in range(_REACH_PX + 1) for dx in range(-_REACH_PX, _REACH_PX + 1) if (dy, dx) > (0, 0)]
@@ -149,9 +149,11 @@ class Selection:
 
     def label_plane(self) -> np.ndarray:
         """The labels ``(y, x)`` of all objects they were chosen from."""
-        labels = self.objects.labels
+        labels, unseen = self.objects.labels, "it cannot be seen what lies in them, or which of them touch"
         if labels is None:
-            raise EvidenceError("the outlines were not kept, so it cannot be seen what lies in them, or which of them touch")
+            raise EvidenceError(f"the outlines were not kept, so {unseen}")
+        if is_large(self.image):
+            raise EvidenceError(f"this image is too large for all outlines at once, so {unseen}; {_PART}")
         return np.asarray((labels.isel(layer=0) if "layer" in labels.dims else labels).values)
 
     def filled(self) -> np.ndarray:
@@ -185,25 +187,33 @@ class Selection:
         name = f"number of {self.many}"
         if self.drawn is None:
             return Measurement(name, len(self), "count", found=self.found)
-        total = self.drawn.total(self.table)
-        found = {**self.found, **spread(total, TILES_ONLY)}
+        total = self.drawn.sample.total(self.table)
+        found = {**self.found, **self.spread(total)}
         return Measurement(name, round(total.value), "count", (round(total.low), round(total.high)), found)
 
     def n(self, said: str = "", many: int | None = None) -> Fact:
         """How many of them were looked at, as a fact: "number of nuclei measured"."""
         return f"number of {self.many} {said}".strip(), len(self) if many is None else many, "count"
 
+    def spread(self, estimate: Estimate) -> dict[str, Any]:
+        """What evidence says of an interval over them: how sure, how made, what it covers and what it leaves out."""
+        over = "the variation between objects" if self.drawn is None else "the draw of tiles"
+        covers = f"{over}; not the errors of the {'model' if self.found.get('weights') else 'untrained segmentation'}"
+        return {
+            "confidence_percent": round(100 * estimate.confidence), "interval_by": estimate.method, "interval_covers": covers,
+        }  # fmt: skip
+
     @property
-    def between_objects(self) -> str:
-        """What an interval over them covers, and what it leaves out."""
-        by = "model" if self.found.get("weights") else "untrained segmentation"
-        return f"the variation between objects; not the errors of the {by}"
+    def area_px(self) -> float:
+        """Pixels of the box they were looked for in."""
+        rows, cols = pixel_box(self.image, self.place.region)
+        return float((rows.stop - rows.start) * (cols.stop - cols.start))
 
     def need_all(self, what: str) -> None:
         """Refuses a sample where only all objects can tell."""
         if self.drawn is not None and not self.drawn.complete:
             why = f"this image is so large that I looked at a sample of its tiles, which cannot tell {what}"
-            raise EvidenceError(f"{why}; ask about a part of it: Session(img.sel(region=...))")
+            raise EvidenceError(f"{why}; {_PART}, or have all of it looked at: ask(..., budget=math.inf)")
 
     def need_some(self, least: int = 1, what: str = "to measure that") -> None:
         """Refuses too few."""
@@ -218,11 +228,6 @@ class Selection:
     def as_objects(self) -> Objects:
         """The objects as a layer to draw."""
         return replace(self.objects, table=self.table.reset_index(drop=True))
-
-
-def spread(estimate: Estimate, covers: str) -> dict[str, Any]:
-    """What evidence says of an interval: how sure, how made, and what it leaves out."""
-    return {"confidence_percent": round(100 * estimate.confidence), "interval_by": estimate.method, "interval_covers": covers}
 
 
 def touching_pairs(labels: np.ndarray) -> list[tuple[int, int]]:

@@ -22,7 +22,7 @@ from .quantities import STATISTIC_WORDS, named, plain_quantity, statistic
 from .registry import measurement
 from .results import Found, Result, Term
 from .scene import Scene
-from .selection import TILES_ONLY, Selection, spread
+from .selection import Selection
 
 _LEAST = 5
 """Fewer objects than these have no distribution."""
@@ -64,7 +64,7 @@ def stat(
     words, implausible = statistic_phrase(name, plain), _implausible(objects)
     how = {**objects.found, **implausible}
     if estimate:
-        how |= spread(estimate, objects.between_objects if objects.drawn is None else TILES_ONLY)
+        how |= objects.spread(estimate)
     if name[0] == "p" and name[1:].isdigit():
         how["percent"] = float(name[1:])
     value, interval = (estimate.value, estimate.interval) if estimate else (_value(measured, name, over, weight), None)
@@ -99,7 +99,7 @@ def _value(measured: np.ndarray, name: str, over: Selection, weight: Weight) -> 
 def _estimate(over: Selection, measured: np.ndarray, name: str) -> Estimate | None:
     """The statistic with its interval, where it has one: a mean or median, or a sum over a sample of the tiles."""
     if name == "sum" and over.drawn is not None:
-        return over.drawn.total(over.table, measured)
+        return over.drawn.sample.total(over.table, measured)
     if len(measured) < 3 or name not in ("mean", "median") or len(np.unique(measured)) < 4:
         return None
     if over.drawn is not None:

@@ -10,19 +10,18 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numcodecs.blosc import Blosc
+import zarr
 
 from ...data.atomic import writing_file
-from ...tiles.labels import open_labels
+from .parts import packed, unpacked
 from .scale import Scale
 from .seen import Layer, Seen
 
-_IN_MEMORY = 6
-_ON_DISK_PX = 1 << 26
-"""Planes of more pixels keep their labels on disk from the start."""
+_IN_MEMORY, _NOTE = 6, "seen.json"
+_ON_DISK_PX, _LARGE_PX = 1 << 22, 1 << 26
+"""Planes of more pixels are kept window by window while they are looked at, labels on disk; those above the second always."""
 
 
 def cache_folder() -> Path:
@@ -43,37 +42,52 @@ class SeenCache:
         self.kept: OrderedDict[Hashable, Seen] = OrderedDict()
         self.lock = threading.Lock()
 
-    def get(self, key: Hashable, look: Callable[[Path | None], Seen], shape: tuple[int, int]) -> Seen:
-        """The look of this key; where there is none, ``look(folder)`` is called, with a folder for labels that are too many."""
+    def get(
+        self, key: Hashable, look: Callable[[Path | None], Seen | None], shape: tuple[int, int], draw: Hashable = None
+    ) -> Seen | None:
+        """The look of this key; without one ``look(folder)`` is called, with a folder for what is too much for memory.
+
+        A ``draw`` of the windows is kept in memory under both, and what was seen in each of them in the folder.
+        """
+        name = key if draw is None else (key, draw)
         with self.lock:
-            if key in self.kept:
-                self.kept.move_to_end(key)
-                return self.kept[key]
-        folder = cache_folder() / "seen" / hashlib.sha256(repr(key).encode()).hexdigest()[:32]
-        seen = _load(folder) or self._look(folder, look, shape)
+            if name in self.kept:
+                self.kept.move_to_end(name)
+                return self.kept[name]
+        folder = _folder(key)
+        seen = (_load(folder) if draw is None else None) or self._look(folder, look, shape)
+        if seen is None:
+            return None
         with self.lock:
-            self.kept[key] = seen
+            self.kept[name] = seen
             while len(self.kept) > _IN_MEMORY:
                 self.kept.popitem(last=False)
         return seen
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self.kept or (_folder(key) / _NOTE).is_file()
 
     def clear(self) -> None:
         """Forgets what is in memory."""
         with self.lock:
             self.kept.clear()
 
-    def _look(self, folder: Path, look: Callable[[Path | None], Seen], shape: tuple[int, int]) -> Seen:
-        large = shape[0] * shape[1] > _ON_DISK_PX
+    def _look(self, folder: Path, look: Callable[[Path | None], Seen | None], shape: tuple[int, int]) -> Seen | None:
+        large = shape[0] * shape[1] > (_ON_DISK_PX if cache_limit() else _LARGE_PX)
         if large:
             folder.mkdir(parents=True, exist_ok=True)
         seen = look(folder if large else None)
-        if large or cache_limit():
+        if (large or cache_limit()) and seen is not None and seen.drawn is None:
             try:
                 _save(seen, folder, large)
                 _trim(folder.parent, keep=folder)
             except OSError:  # a full or read-only disk must not cost the answer
                 shutil.rmtree(folder, ignore_errors=not large)
         return seen
+
+
+def _folder(key: Hashable) -> Path:
+    return cache_folder() / "seen" / hashlib.sha256(repr(key).encode()).hexdigest()[:32]
 
 
 def _save(seen: Seen, folder: Path, large: bool) -> None:
@@ -84,7 +98,7 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
         arrays |= {f"{name}/pooled": layer.pooled, f"{name}/certainty": layer.certainty}
         if not large:
             shapes[name] = layer.labels.shape
-            arrays[f"{name}/labels"] = np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(layer.labels)), np.uint8)
+            arrays[f"{name}/labels"] = packed(layer.labels)
     note = {
         "scale": seen.scale.to_dict(), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
         "coloured": seen.coloured,
@@ -92,12 +106,14 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
     }  # fmt: skip
     with writing_file(folder / "arrays.npz") as partial, partial.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
-    with writing_file(folder / "seen.json") as partial:
+    with writing_file(folder / _NOTE) as partial:
         partial.write_text(json.dumps(note), encoding="utf-8")
+    for parts in folder.glob("parts *"):
+        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _load(folder: Path) -> Seen | None:
-    note_path = folder / "seen.json"
+    note_path = folder / _NOTE
     if not note_path.is_file():
         return None
     try:
@@ -117,11 +133,12 @@ def _load(folder: Path) -> Seen | None:
 
 
 def _layer(folder: Path, name: str, shapes: dict[str, list[int]], arrays: np.lib.npyio.NpzFile) -> Layer:
-    labels: Any
-    if name in shapes:
-        labels = np.frombuffer(Blosc().decode(arrays[f"{name}/labels"].tobytes()), np.int32).reshape(shapes[name])
-    else:
-        labels = open_labels(folder / f"{name}.zarr")
+    small = name in shapes
+    labels = (
+        unpacked(arrays[f"{name}/labels"], shapes[name])
+        if small
+        else zarr.open_array(folder / f"{name}.zarr", path="0", mode="r")
+    )
     return Layer(labels, arrays[f"{name}/pooled"], arrays[f"{name}/certainty"])
 
 

@@ -8,10 +8,9 @@ the caller's ``tile`` nor threads change them.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -23,7 +22,7 @@ from ...data.source import Level
 from ...models.micro_d1 import MicroD1Model
 from ...models.micro_d1.processing_micro_d1 import grey_bounds, normalise, padded, planes
 from ...models.tile_network import GEOMETRY, OFFSET_UNIT
-from ...tiles.plan import Slices, TileGrid
+from ...tiles.plan import Slices, Tile, TileGrid
 
 WINDOW = 768
 """Map pixels along a window's core."""
@@ -31,7 +30,9 @@ HALO = 64
 """Map pixels read around a core: 128 pixels of the network, beyond which a pixel changes the maps by less than their rounding."""
 CHANNELS = GEOMETRY.index("boundary")
 """Maps of a layer that objects are made of; boundaries and seeds are learned beside them, and not asked."""
-_KEPT = 24
+_BLANK, _POOLED, _PIECE = 0.04, 8, 128
+"""A window is blank where grey values, 0 to 1, means over so many network pixels, are this near to each other; a piece's edge."""
+_TURN = threading.Lock()  # one window at a time: the network has all threads, and the memory
 _COARSE, _WHOLE = 1 << 19, 1 << 24
 _ACROSS, _SIDE = 6, 256
 """Windows along each axis that stand for a large plane, and pixels of level 0 along one."""
@@ -39,12 +40,13 @@ _ACROSS, _SIDE = 6, 256
 
 @dataclass(frozen=True)
 class Tiled:
-    """What the network says of one window's core.
+    """What the network says of one window.
 
     Attributes
     ----------
-    geometry : ``(L * 4, h, w) float16``, layer by layer: probability of the foreground, distance, offsets y and x in map pixels.
-    embedding : ``(D, h / 2, w / 2) int8``; times ``unit (D,)`` it is the embedding.
+    geometry : ``(L * 4, h, w) float16`` of all that was read, layer by layer: probability of the foreground, distance, offsets y
+        and x in map pixels. What lies in the halo is less sure, the farther out.
+    embedding : ``(D, h / 2, w / 2) int8`` of the core; times ``unit (D,)`` it is the embedding.
     """
 
     geometry: np.ndarray
@@ -68,8 +70,6 @@ class TileMaps:
     plane: MicroImage
     pitch: int
     bounds: tuple[float, float]
-    _kept: OrderedDict[tuple[int, int], Tiled] = field(default_factory=OrderedDict, init=False, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -79,42 +79,26 @@ class TileMaps:
 
     @property
     def grid(self) -> TileGrid:
-        """The windows."""
-        return TileGrid(self.shape, tile=WINDOW)
-
-    def geometry(self, core: Slices) -> np.ndarray:
-        """``(L * 4, h, w)`` of one core, as :class:`~micro_nb.tiles.assemble.TiledMaps` asks for it."""
-        return self.at(core).geometry
-
-    def at(self, core: Slices) -> Tiled:
-        """One window; the last few are kept."""
-        key = (core[0].start, core[1].start)
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            self._kept[key] = found = self.look(core)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return found
+        """The windows, each with the halo that it is read with."""
+        return TileGrid(self.shape, tile=WINDOW, halo=HALO)
 
     def glance(self, place: Slices) -> np.ndarray:
         """``(352,)``: the texture of map pixels ``place``, which tells how large objects are."""
         with looking(self.pixels(place, self.coarse)) as ready:
             return np.asarray(self.model.eyes[0].glance(ready)[0].numpy())
 
-    def _around(self, core: Slices, halo: int) -> tuple[Slices, Slices]:
-        """A core with its halo, inside the plane, and where the core lies in that."""
-        reads = [slice(max(0, s.start - halo), min(n, s.stop + halo)) for s, n in zip(core, self.shape, strict=True)]
-        inner = [slice(c.start - r.start, c.stop - r.start) for c, r in zip(core, reads, strict=True)]
-        return (reads[0], reads[1]), (inner[0], inner[1])
-
-    def look(self, core: Slices, halo: int = HALO) -> Tiled:
-        """Runs the network on a core and its halo."""
-        reads, inner = self._around(core, halo)
-        geometry, embedding = run(self.model, self.pixels(reads))
-        half = tuple(slice(s.start // 2, -(-s.stop // 2)) for s in inner)
-        return Tiled(geometry[(slice(None), *inner)].half().numpy(), *_coded(embedding[(slice(None), *half)]))
+    def look(self, tile: Tile) -> Tiled:
+        """Runs the network on what a window reads; where that is blank, on a piece of it, which stands for all of it."""
+        pixels, (rows, cols) = self.pixels(tile.read), tile.within_read
+        half = slice(rows.start // 2, -(-rows.stop // 2)), slice(cols.start // 2, -(-cols.stop // 2))
+        with _TURN:
+            if not is_blank(pixels):
+                geometry, embedding = run(self.model, pixels)
+                return Tiled(geometry.half().numpy(), *_coded(embedding[(slice(None), *half)]))
+            _, embedding = run(self.model, pixels[..., :_PIECE, :_PIECE])
+        embedding = embedding.mean((1, 2), keepdim=True).expand(-1, *(s.stop - s.start for s in half))
+        shape = CHANNELS * len(self.model.config.layers), *(n // 2 for n in pixels.shape[2:])
+        return Tiled(np.zeros(shape, np.float16), *_coded(embedding))
 
     def pixels(self, place: Slices, level: int = 0) -> torch.Tensor:
         """``(1, 3, 2 h, 2 w)`` network pixels of map pixels ``place``, from a level; what leaves the plane repeats its rim."""
@@ -145,6 +129,12 @@ def resampled(image: torch.Tensor, pitch: int) -> torch.Tensor:
     if pitch == 1:
         return F.interpolate(image, size=size, mode="bilinear", align_corners=False)
     return image if pitch == 2 else F.interpolate(image, size=size, mode="area")
+
+
+def is_blank(pixels: torch.Tensor) -> bool:
+    """Whether network pixels ``(1, 3, H, W)`` show nothing, as glass and dark do."""
+    seen = F.avg_pool2d(pixels, _POOLED, ceil_mode=True, count_include_pad=False)
+    return bool((seen.amax((2, 3)) - seen.amin((2, 3))).max() < _BLANK)
 
 
 @contextmanager
@@ -187,5 +177,5 @@ def plane_bounds(plane: MicroImage) -> tuple[float, float]:
 
 
 def _coded(embedding: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    unit = embedding.abs().amax((1, 2)).clamp(min=1e-6) / 127
-    return (embedding / unit[:, None, None]).round().to(torch.int8).numpy(), unit.numpy()
+    unit = torch.stack([channel.abs().max() for channel in embedding]).clamp(min=1e-6) / 127
+    return np.stack([(c / u).round().to(torch.int8).numpy() for c, u in zip(embedding, unit, strict=True)]), unit.numpy()

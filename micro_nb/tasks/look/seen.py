@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import os
+import shutil
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from scipy import sparse
+from scipy import ndimage as ndi
+from zarr.abc.store import Store
+from zarr.storage import LocalStore, MemoryStore
 
-from ...data.atomic import writing
 from ...data.image import MicroImage
-from ...data.location import Location
+from ...data.region import Region
 from ...models.micro_d1 import MicroD1Model
 from ...models.micro_d1.processing_micro_d1 import normalise, three_channels
-from ...settings import settings
-from ...tiles.assemble import LabelSink, TiledMaps, assemble_layers
-from ...tiles.labels import MemoryLabels, ZarrLabels, open_labels
-from ...tiles.plan import Slices
-from .decode import Decoding, objects_of
-from .network import CHANNELS, HALO, WINDOW, Tiled, TileMaps, plane_bounds
+from ...tiles.assemble import Joined
+from ...tiles.kept import Kept
+from ...tiles.labels import ZarrLabels
+from ...tiles.plan import TileGrid
+from .network import HALO, WINDOW, TileMaps, plane_bounds
+from .parts import fill, window_of
 from .scale import Scale, find_scale, pitch_for
 
-_KEEP_BYTES = 340 << 20
-_THUMBNAIL = 1 << 20
-DECODING = Decoding()
-TILE = 256
-"""Map pixels along a tile that has an embedding of its own."""
+_THUMBNAIL, _LARGEST, _BAND = 1 << 20, 2048, 1024
 
 
 @dataclass(frozen=True)
@@ -40,7 +35,7 @@ class Layer:
 
     Attributes
     ----------
-    labels : ``(y, x) int32`` on the plane, an array or a lazy zarr array; objects are 1..N.
+    labels : ``(y, x) int32`` on the plane, a zarr array, or one in memory; objects are 1..N.
     pooled : ``(N, D) float32``, mean pixel embedding of each object.
     certainty : ``(N,) float32``, mean foreground probability of each object's pixels.
     """
@@ -67,6 +62,7 @@ class Seen:
     bounds : grey values that were 0 and 1 to the network.
     weights_id, image_id : whose weights, which image.
     coloured : whether it is a colour picture.
+    drawn : of a plane that was looked at in part the windows, in pixels of level 0.
     """
 
     layers: Mapping[str, Layer]
@@ -79,13 +75,28 @@ class Seen:
     weights_id: str
     image_id: str
     coloured: bool = False
+    drawn: TileGrid | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """How it was looked at, as JSON values, for evidence."""
         return {
             "model": "micro_d1", "weights": self.weights_id, "scale": self.scale.to_dict(), "grey_bounds": list(self.bounds),
             "window": WINDOW, "halo": HALO,
-        }  # fmt: skip
+        } | ({"tile_px": self.drawn.tile, "tiles_drawn": len(self.drawn)} if self.drawn is not None else {})  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Which windows of a plane are looked at, where it is not all of them: ``n``, drawn at random among those that meet a region
+    (in pixels; None for the whole plane)."""
+
+    n: int
+    region: Region | None = None
+    seed: int = 0
+
+    def of(self, grid: TileGrid) -> TileGrid:
+        """The windows of a plan in pixels of level 0."""
+        return (grid.within(self.region) if self.region is not None else grid).sample(self.n, seed=self.seed)
 
 
 @dataclass
@@ -96,22 +107,36 @@ class Look:
     ----------
     plane : ``(y, x)`` or a colour picture.
     diameter_px : object diameter in pixels of level 0, where it is known.
-    folder : labels are written there as zarr, where they should not be kept in memory.
+    folder : what is seen is written there, window by window, and labels as zarr; None keeps all in memory.
+    draw : looks at a part of the windows only.
+    client : a ``dask.distributed.Client`` whose workers look.
     """
 
     model: MicroD1Model
     plane: MicroImage
     diameter_px: float | None = None
     folder: Path | None = None
+    draw: Draw | None = None
+    client: Any = None
 
-    def run(self) -> Seen:
-        """Finds everything."""
+    def run(self) -> Seen | None:
+        """Finds everything; what was seen before, by a look that was interrupted or a draw, is not looked at again.
+
+        None where the draw is half of the windows or more: then all are worth a look.
+        """
         self.bounds = plane_bounds(self.plane)
         scale = self.scale()
-        maps, moments = self.maps_at(scale.pitch), _Moments(scale.pitch, self.plane.plane_shape)
+        maps, thumbnail = self.maps_at(scale.pitch), self.thumbnail()
+        drawn = self.draw.of(TileGrid(self.plane.plane_shape, tile=WINDOW * scale.pitch)) if self.draw is not None else None
+        if drawn is not None and 2 * len(drawn) >= drawn.rows * drawn.cols:
+            return None
+        windows = maps.grid if drawn is None else replace(maps.grid, chosen=drawn.chosen)
+        parts = Kept(self.folder and self.folder / f"parts {scale.pitch}")
+        fill(parts, maps, windows, self.client)
+        layers = {name: self.layer(name, windows, parts, maps) for name in self.model.config.layers}
         return Seen(
-            self.layers(maps, moments), scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id,
-            self.plane.content_id, self.plane.rgb,
+            layers, scale, *_moments(parts, windows), thumbnail, self.bounds, self.model.weights_id, self.plane.content_id,
+            self.plane.rgb, drawn,
         )  # fmt: skip
 
     def scale(self) -> Scale:
@@ -124,139 +149,71 @@ class Look:
         """The plane as the network sees it at a pitch."""
         return TileMaps(self.model, self.plane, pitch, self.bounds)
 
-    def layers(self, maps: TileMaps, moments: _Moments) -> dict[str, Layer]:
-        """Objects of all layers, found together: maps of a large plane are not kept, and are costly."""
-        names = self.model.config.layers
-        windows = TiledMaps(maps.grid, maps.geometry, keep_bytes=_KEEP_BYTES)
-        with ExitStack() as stack:
-            sinks = [self.sink(name, maps.pitch, stack) for name in names]
-            poolings = [_Pooling(sink, maps, CHANNELS * k, None if k else moments) for k, sink in enumerate(sinks)]
-            assemble_layers(
-                windows.read, maps.shape, [partial(_decoded, k) for k in range(len(names))], poolings, window=WINDOW, margin=HALO,
-                threads=settings.threads, area=maps.pitch**2, what="looking",
-            )  # fmt: skip
-            for name, sink in zip(names, sinks, strict=True):
-                if isinstance(sink, ZarrLabels):
-                    sink.finish(name, pixel_size=self.plane.pixel_size, attrs={})
-        found = {}
-        for name, sink, pooling in zip(names, sinks, poolings, strict=True):
-            labels = sink.labels if isinstance(sink, MemoryLabels) else open_labels(self.written(name))
-            found[name] = Layer(labels, *pooling.means())
-        return found
+    def layer(self, name: str, windows: TileGrid, parts: Kept, maps: TileMaps) -> Layer:
+        """Objects of a layer: joined across seams, or, of drawn windows, those whose middle lies in one."""
+        whole = windows.chosen is None
+        numbers, count = (_joined if whole else _owned)(name, windows, parts)
+        sink = ZarrLabels(self.store(name if whole else None), self.plane.plane_shape, factor=maps.pitch, smooth=True)
+        sums = np.zeros((count + 1, self.model.config.embed_dim + 2), np.float32)
+        for tile, own in zip(windows, numbers, strict=True):
+            part = parts[tile.index]
+            seen = window_of(part, name, tile)
+            sink.write(tile.core if whole else tile.read, own[seen.core if whole else seen.labels], over=not whole)
+            np.add.at(sums, own, np.concatenate([sums[:1], part[f"{name}/sums"]]))
+        sums = sums[1:]
+        sums[:, :-1] /= np.maximum(sums[:, -1:], 1)
+        return Layer(sink.array, sums[:, :-2], sums[:, -2])
 
-    def sink(self, name: str, pitch: int, stack: ExitStack) -> MemoryLabels | ZarrLabels:
-        """Where labels of a layer go: memory, or a store of the folder, which is whole once ``stack`` is left."""
-        shape = self.plane.plane_shape
-        if self.folder is None:
-            return MemoryLabels(shape, factor=pitch, smooth=True)
-        store = stack.enter_context(writing(Location.of(os.fspath(self.written(name))), overwrite=True))
-        return ZarrLabels(store, shape, factor=pitch, smooth=True, threads=settings.threads)
-
-    def written(self, name: str) -> Path:
-        """Where the labels of a layer are written."""
-        assert self.folder is not None
-        return self.folder / f"{name}.zarr"
+    def store(self, name: str | None) -> Store:
+        """Where labels go: memory, where they are compressed, or, of a layer by its name, the folder."""
+        if self.folder is None or name is None:
+            return MemoryStore()
+        shutil.rmtree(self.folder / f"{name}.zarr", ignore_errors=True)
+        return LocalStore(self.folder / f"{name}.zarr")
 
     def thumbnail(self) -> np.ndarray:
-        """``(M, 1280)``."""
-        image = self.plane.read(self.plane.level_for(_THUMBNAIL))
-        small = three_channels(normalise(_shrunk(image), self.bounds))
+        """``(M, 1280)``: of a level that is small, or of every so many pixels of the last one, read in bands."""
+        level = self.plane.level_for(_THUMBNAIL)
+        height, width = self.plane.info.levels[level].shape[-2:]
+        step = max(1, -(-max(height, width) // _LARGEST))
+        band, lead = step * max(1, _BAND // step), (slice(None),) * (len(self.plane.axes) - 2)
+        places = ((*lead, slice(y, min(y + band, height)), slice(0, width)) for y in range(0, height, band))
+        image = np.concatenate([self.plane.read(level, place)[..., ::step, ::step] for place in places], axis=-2)
+        small = torch.from_numpy(three_channels(normalise(image, self.bounds)))
         with torch.inference_mode():
-            seen = self.model.thumb.look(self.model.processor.thumbnail(torch.from_numpy(small)[None]))
+            seen = self.model.thumb.look(self.model.processor.thumbnail(small[None]))
         return np.asarray(seen[0].numpy().astype(np.float16), np.float32)  # as it is kept in the cache
 
 
-def _shrunk(image: np.ndarray, largest: int = 2048) -> np.ndarray:
-    step = max(1, -(-max(image.shape[-2:]) // largest))
-    return image[..., ::step, ::step]
+def _joined(name: str, windows: TileGrid, parts: Kept) -> tuple[list[np.ndarray], int]:
+    """Of each window the final numbers of its objects, 0 first; and how many objects there are."""
+    joined = Joined(windows)
+    starts = [joined.add(window_of(parts[tile.index], name, tile)) for tile in windows]
+    numbers, count = joined.numbers()
+    ends = [*starts[1:], len(numbers) - 1]
+    return [np.concatenate([numbers[:1], numbers[a + 1 : b + 1]]) for a, b in zip(starts, ends, strict=True)], count
 
 
-def _decoded(k: int, geometry: np.ndarray) -> np.ndarray:
-    """Objects of layer ``k`` of a window of maps."""
-    return objects_of(geometry[CHANNELS * k : CHANNELS * (k + 1)].astype(np.float32), DECODING)
+def _owned(name: str, windows: TileGrid, parts: Kept) -> tuple[list[np.ndarray], int]:
+    """The same of windows that are not joined: an object is that of the window that its middle lies in."""
+    numbers, count = [], 0
+    for tile in windows:
+        seen, core = window_of(parts[tile.index], name, tile), tile.within_read
+        middles = np.reshape(ndi.center_of_mass(seen.labels > 0, seen.labels, range(1, len(seen.first) + 1)), (-1, 2))
+        low, high = ([getattr(s, end) - 0.5 for s in core] for end in ("start", "stop"))
+        own = np.concatenate([[False], ((middles >= low) & (middles < high)).all(1)])
+        numbers.append(((np.cumsum(own) + count) * own).astype(np.int32))
+        count += int(own.sum())
+    return numbers, count
 
 
-class _Moments:
-    """Mean and deviation of the pixel embeddings of a plane and of its tiles."""
-
-    def __init__(self, pitch: int, shape: tuple[int, int]) -> None:
-        self.pitch, self.shape = pitch, shape
-        self.found: list[tuple[np.ndarray, np.ndarray, int]] = []
-        self.boxes: list[tuple[int, int, int, int]] = []
-
-    def add(self, place: Slices, seen: Tiled) -> None:
-        """Takes in a window, tile by tile."""
-        step, embedding = TILE // 2, torch.from_numpy(seen.embedding)  # (D, h / 2, w / 2)
-        for y in range(0, embedding.shape[1], step):
-            for x in range(0, embedding.shape[2], step):
-                cells = embedding[:, y : y + step, x : x + step].float()
-                sums, squares = cells.sum((1, 2)).double().numpy(), (cells * cells).sum((1, 2)).double().numpy()
-                self.found.append((sums * seen.unit, squares * seen.unit.astype(np.float64) ** 2, cells[0].numel()))
-                top, left = (place[0].start + 2 * y) * self.pitch, (place[1].start + 2 * x) * self.pitch
-                height, width = (2 * n * self.pitch for n in cells.shape[1:])
-                self.boxes.append((top, left, min(top + height, self.shape[0]), min(left + width, self.shape[1])))
-
-    def summary(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of the plane ``(2 D,)``, of the tiles ``(T, 2 D)``, and their boxes ``(T, 4)``."""
-        sums, squares, counts = zip(*self.found, strict=True)
-        tiles = np.stack([_spread(*part) for part in self.found])
-        return _spread(np.sum(sums, 0), np.sum(squares, 0), int(np.sum(counts))), tiles, np.array(self.boxes, np.int64)
+def _moments(parts: Kept, windows: TileGrid) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean and deviation of the embeddings of what was seen ``(2 D,)``, of its tiles ``(T, 2 D)``, and their boxes ``(T, 4)``."""
+    each = [[part[f"tiles/{k}"] for k in ("sums", "squares", "cells", "boxes")] for part in (parts[t.index] for t in windows)]
+    sums, squares, cells, boxes = map(np.concatenate, zip(*each, strict=True))
+    return _spread(sums.sum(0), squares.sum(0), cells.sum()), _spread(sums, squares, cells[:, None]), boxes
 
 
-def _spread(total: np.ndarray, squares: np.ndarray, count: int) -> np.ndarray:
+def _spread(total: np.ndarray, squares: np.ndarray, count: np.ndarray) -> np.ndarray:
     mean = total / count
-    return np.concatenate([mean, np.sqrt(np.maximum(squares / count - mean**2, 0))]).astype(np.float32)
-
-
-class _Pooling:
-    """A label sink that also pools the embeddings under each object before it passes the labels on."""
-
-    def __init__(self, sink: LabelSink, maps: TileMaps, foreground: int, moments: _Moments | None) -> None:
-        self.sink, self.maps, self.foreground, self.moments = sink, maps, foreground, moments
-        self.parts: list[tuple[np.ndarray, np.ndarray]] = []
-        self.total = np.zeros((0, maps.model.config.embed_dim + 2))
-
-    def write(self, place: Slices, labels: np.ndarray) -> None:
-        """Stores a window and the sums of its objects."""
-        self.sink.write(place, labels)
-        inside = np.flatnonzero(labels)
-        if inside.size == 0 and self.moments is None:
-            return
-        seen = self.maps.at(place)
-        if self.moments is not None:
-            self.moments.add(place, seen)
-        if inside.size:
-            numbers = labels.ravel()[inside]
-            least, row = int(numbers.min()), numbers - numbers.min()
-            count = np.bincount(row)
-            certain = np.bincount(row, seen.geometry[self.foreground].ravel()[inside].astype(np.float32))
-            sums = np.column_stack([_summed(seen, row, _cells(labels.shape)[inside]), certain, count])
-            self.parts.append((least + np.flatnonzero(count), sums[count > 0]))
-
-    def relabel(self, numbers: np.ndarray) -> None:
-        """Joins what lies on both sides of seams."""
-        self.sink.relabel(numbers)
-        self.total = np.zeros((int(numbers.max(initial=0)), self.total.shape[1]))
-        for present, sums in self.parts:
-            np.add.at(self.total, numbers[present] - 1, sums)
-
-    def means(self) -> tuple[np.ndarray, np.ndarray]:
-        """Pooled embeddings ``(N, D)`` and certainties ``(N,)``."""
-        means = self.total[:, :-1] / np.maximum(self.total[:, -1:], 1)
-        return means[:, :-1].astype(np.float32), means[:, -1].astype(np.float32)
-
-
-def _summed(seen: Tiled, row: np.ndarray, cell: np.ndarray) -> np.ndarray:
-    """``(N, D)`` sums of the embeddings of ``cell``, one a map pixel, for each ``row``."""
-    used = np.zeros(seen.embedding[0].size, bool)
-    used[cell] = True
-    weights = sparse.csr_array((np.ones(row.size, np.float32), (row, (np.cumsum(used) - 1)[cell])))
-    embedding = seen.embedding.reshape(len(seen.embedding), -1)[:, used]
-    summed: np.ndarray = (weights @ embedding.T.astype(np.float32)) * seen.unit
-    return summed
-
-
-def _cells(shape: tuple[int, ...]) -> np.ndarray:
-    """Which embedding cell each map pixel lies in."""
-    across = -(-shape[1] // 2)
-    return (np.arange(shape[0])[:, None] // 2 * across + np.arange(shape[1])[None] // 2).ravel()
+    return np.concatenate([mean, np.sqrt(np.maximum(squares / count - mean**2, 0))], axis=-1).astype(np.float32)
