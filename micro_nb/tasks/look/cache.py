@@ -9,6 +9,7 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ class SeenCache:
             try:
                 _save(seen, folder, large)
                 _trim(folder.parent, keep=folder)
+                return replace(seen, folder=folder)
             except OSError:  # a full or read-only disk must not cost the answer
                 shutil.rmtree(folder, ignore_errors=not large)
         return seen
@@ -107,7 +109,7 @@ def _load(folder: Path) -> Seen | None:
             scale = Scale(**note["scale"])
             seen = Seen(
                 layers, scale, arrays["detail"], arrays["tiles"], arrays["boxes"], arrays["thumbnail"].astype(np.float32),
-                tuple(note["bounds"]), note["weights_id"], note["image_id"], note["coloured"],
+                tuple(note["bounds"]), note["weights_id"], note["image_id"], note["coloured"], folder,
             )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged entry is looked at anew
         shutil.rmtree(folder, ignore_errors=True)

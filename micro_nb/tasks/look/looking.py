@@ -9,7 +9,7 @@ from ... import __version__
 from ...analysis.segment import segmented_plane
 from ...data.image import MicroImage
 from ...data.view import Projection
-from ...models.micro_d1 import MicroD1Model
+from ...models.network import MicroD1
 from .cache import SeenCache
 from .seen import DECODING, Look, Seen
 
@@ -19,7 +19,7 @@ _REVISION = 3
 
 
 def look_at(
-    img: MicroImage, model: MicroD1Model, *, channel: int | str | None = None, diameter_px: float | None = None,
+    img: MicroImage, model: MicroD1, *, channel: int | str | None = None, diameter_px: float | None = None,
     project: Projection | None = None,
 ) -> tuple[MicroImage, Seen]:  # fmt: skip
     """The plane of an image that is looked at, and what is seen there; from the cache where it has been looked at before."""
@@ -29,17 +29,18 @@ def look_at(
     return plane, _CACHE.get(key, lambda folder: Look(model, plane, diameter_px, folder).run(), plane.plane_shape)
 
 
-def object_vectors(seen: Seen, layer: str, model: MicroD1Model) -> np.ndarray:
-    """``(N, D)`` unit vectors of a layer's objects."""
-    pooled = torch.from_numpy(np.asarray(seen.layers[layer].pooled, np.float32))
-    if not len(pooled):
-        return np.zeros((0, model.config.embed_dim), np.float32)
-    with torch.inference_mode():
-        tokens = model.thumb(torch.from_numpy(seen.thumbnail)[None])
-        return np.asarray(model.joint.objects(pooled[None], tokens)[0].numpy())
+def object_vectors(seen: Seen, layer: str, model: MicroD1) -> np.ndarray:
+    """``(N, D)`` unit vectors of a layer's objects, worked out once a look."""
+    key = ("vectors", layer, model.weights_id)
+    if key not in seen.derived:
+        pooled = torch.from_numpy(np.asarray(seen.layers[layer].pooled, np.float32))
+        with torch.inference_mode():
+            tokens = model.thumb(torch.from_numpy(seen.thumbnail)[None])
+            seen.derived[key] = model.joint.objects(pooled[None], tokens)[0].numpy()
+    return np.asarray(seen.derived[key])
 
 
-def image_vector(seen: Seen, model: MicroD1Model) -> np.ndarray:
+def image_vector(seen: Seen, model: MicroD1) -> np.ndarray:
     """``(D,)`` unit vector of an image."""
     with torch.inference_mode():
         return np.asarray(
@@ -47,7 +48,7 @@ def image_vector(seen: Seen, model: MicroD1Model) -> np.ndarray:
         )
 
 
-def tile_vectors(seen: Seen, model: MicroD1Model) -> np.ndarray:
+def tile_vectors(seen: Seen, model: MicroD1) -> np.ndarray:
     """``(T, D)`` unit vectors of tiles."""
     with torch.inference_mode():
         return np.asarray(model.joint.images(None, torch.from_numpy(seen.tiles)).numpy())

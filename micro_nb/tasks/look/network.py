@@ -20,8 +20,8 @@ import torch.nn.functional as F
 
 from ...data.image import MicroImage
 from ...data.source import Level
-from ...models.micro_d1 import MicroD1Model
-from ...models.micro_d1.processing_micro_d1 import grey_bounds, normalise, padded, planes
+from ...models.network import MicroD1
+from ...models.pictures import grey_bounds, normalise, padded, planes
 from ...models.tile_network import GEOMETRY, OFFSET_UNIT
 from ...tiles.plan import Slices, TileGrid
 
@@ -64,7 +64,7 @@ class TileMaps:
     bounds : grey values that become 0 and 1.
     """
 
-    model: MicroD1Model
+    model: MicroD1
     plane: MicroImage
     pitch: int
     bounds: tuple[float, float]
@@ -155,7 +155,7 @@ def looking(pixels: torch.Tensor) -> Iterator[torch.Tensor]:
         yield padded(pixels).to(memory_format=torch.channels_last)
 
 
-def run(model: MicroD1Model, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def run(model: MicroD1, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Geometry ``(L * 4, h, w)``, foreground a probability, offsets in map pixels; embedding ``(D, h / 2, w / 2)``."""
     rows, cols = (n // 2 for n in pixels.shape[2:])
     with looking(pixels) as ready:

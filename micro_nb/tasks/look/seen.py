@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from scipy import sparse
 from ...data.atomic import writing
 from ...data.image import MicroImage
 from ...data.location import Location
-from ...models.micro_d1 import MicroD1Model
-from ...models.micro_d1.processing_micro_d1 import normalise, three_channels
+from ...models.network import MicroD1
+from ...models.pictures import normalise, three_channels
 from ...settings import settings
 from ...tiles.assemble import LabelSink, TiledMaps, assemble_layers
 from ...tiles.labels import MemoryLabels, ZarrLabels, open_labels
@@ -67,6 +67,8 @@ class Seen:
     bounds : grey values that were 0 and 1 to the network.
     weights_id, image_id : whose weights, which image.
     coloured : whether it is a colour picture.
+    folder : of the cache that holds it; None where it is in memory alone.
+    derived : what was worked out of it and does not depend on what is asked, by name.
     """
 
     layers: Mapping[str, Layer]
@@ -79,6 +81,8 @@ class Seen:
     weights_id: str
     image_id: str
     coloured: bool = False
+    folder: Path | None = None
+    derived: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """How it was looked at, as JSON values, for evidence."""
@@ -99,7 +103,7 @@ class Look:
     folder : labels are written there as zarr, where they should not be kept in memory.
     """
 
-    model: MicroD1Model
+    model: MicroD1
     plane: MicroImage
     diameter_px: float | None = None
     folder: Path | None = None

@@ -12,7 +12,7 @@ from scipy import sparse
 from micro_nb.learn.augment import recolour
 from micro_nb.learn.sample import Sample
 from micro_nb.models.micro_d1 import MicroD1Model
-from micro_nb.models.micro_d1.processing_micro_d1 import normalise
+from micro_nb.models.pictures import normalise
 from micro_nb.progress import Progress
 from micro_nb.tasks.look.decode import Decoding, objects_of
 from micro_nb.tasks.look.network import CHANNELS, resampled, run
