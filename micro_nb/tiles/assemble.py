@@ -180,13 +180,13 @@ def assemble_layers(
 
     def job(tile: Tile) -> list[_Window]:
         maps = read(tile.read)
-        return [_look(found(maps), tile, shape) for found in decode]
+        return list(hands.map(lambda found: _look(found(maps), tile, shape), decode))
 
     megapixels = shape[0] * shape[1] * area / 1e6
-    with Progress(what, len(grid), "windows", scale=megapixels / len(grid), rate_unit="MPx") as progress:
+    shown = Progress(what, len(grid), "windows", scale=megapixels / len(grid), rate_unit="MPx")
+    with shown as progress, ThreadPoolExecutor(max(1, threads)) as hands:  # layers side by side: a small plane is one window
         for tile, seen in ordered(job, _strips(grid), threads=threads):
-            for layer, labels in zip(layers, seen, strict=True):
-                layer.take(tile, labels)
+            list(hands.map(lambda layer, labels, tile=tile: layer.take(tile, labels), layers, seen))
             progress.advance()
     return [layer.finish() for layer in layers]
 

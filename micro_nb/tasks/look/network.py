@@ -31,7 +31,7 @@ HALO = 64
 """Map pixels read around a core: 128 pixels of the network, beyond which a pixel changes the maps by less than their rounding."""
 CHANNELS = GEOMETRY.index("boundary")
 """Maps of a layer that objects are made of; boundaries and seeds are learned beside them, and not asked."""
-_KEPT = 24
+_KEPT, _STRIP = 24, 16
 _COARSE, _WHOLE = 1 << 19, 1 << 24
 _ACROSS, _SIDE = 6, 256
 """Windows along each axis that stand for a large plane, and pixels of level 0 along one."""
@@ -163,7 +163,7 @@ def run(model: MicroD1, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
         maps = geometry[0, :, :CHANNELS, :rows, :cols].float()
         maps[:, 0] = torch.sigmoid(maps[:, 0])
         maps[:, 2:4] *= OFFSET_UNIT
-    return maps.flatten(0, 1), embedding[0, :, : -(-rows // 2), : -(-cols // 2)].float()
+    return maps.flatten(0, 1), embedding[0, :, : -(-rows // 2), : -(-cols // 2)]
 
 
 def windows(plane: MicroImage) -> list[tuple[tuple[float, float], np.ndarray]]:
@@ -187,5 +187,9 @@ def plane_bounds(plane: MicroImage) -> tuple[float, float]:
 
 
 def _coded(embedding: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    unit = embedding.abs().amax((1, 2)).clamp(min=1e-6) / 127
-    return (embedding / unit[:, None, None]).round().to(torch.int8).numpy(), unit.numpy()
+    """As int8 and its unit, a strip of rows at a time; channels stay beside each other in memory, as they are pooled by place."""
+    unit = torch.linalg.vector_norm(embedding, torch.inf, (1, 2)).float().clamp(min=1e-6) / 127
+    coded = torch.empty((*embedding.shape[1:], len(unit)), dtype=torch.int8)
+    for y in range(0, len(coded), _STRIP):
+        coded[y : y + _STRIP] = embedding[:, y : y + _STRIP].permute(1, 2, 0).float().div_(unit).round_()
+    return coded.permute(2, 0, 1).numpy(), unit.numpy()

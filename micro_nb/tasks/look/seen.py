@@ -18,7 +18,7 @@ from ...data.atomic import writing
 from ...data.image import MicroImage
 from ...data.location import Location
 from ...models.network import MicroD1
-from ...models.pictures import normalise, three_channels
+from ...models.pictures import normalise, planes
 from ...settings import settings
 from ...tiles.assemble import LabelSink, TiledMaps, assemble_layers
 from ...tiles.labels import MemoryLabels, ZarrLabels, open_labels
@@ -164,9 +164,9 @@ class Look:
     def thumbnail(self) -> np.ndarray:
         """``(M, 1280)``."""
         image = self.plane.read(self.plane.level_for(_THUMBNAIL))
-        small = three_channels(normalise(_shrunk(image), self.bounds))
+        small = torch.from_numpy(planes(normalise(_shrunk(image), self.bounds)))[None]
         with torch.inference_mode():
-            seen = self.model.thumb.look(self.model.processor.thumbnail(torch.from_numpy(small)[None]))
+            seen = self.model.thumb.look(self.model.processor.thumbnail(small).expand(-1, 3, -1, -1))
         return np.asarray(seen[0].numpy().astype(np.float16), np.float32)  # as it is kept in the cache
 
 
@@ -255,8 +255,8 @@ def _summed(seen: Tiled, row: np.ndarray, cell: np.ndarray) -> np.ndarray:
     used = np.zeros(seen.embedding[0].size, bool)
     used[cell] = True
     weights = sparse.csr_array((np.ones(row.size, np.float32), (row, (np.cumsum(used) - 1)[cell])))
-    embedding = seen.embedding.reshape(len(seen.embedding), -1)[:, used]
-    summed: np.ndarray = (weights @ embedding.T.astype(np.float32)) * seen.unit
+    embedding = seen.embedding.transpose(1, 2, 0).reshape(used.size, -1)[used]
+    summed: np.ndarray = (weights @ embedding.astype(np.float32)) * seen.unit
     return summed
 
 
