@@ -102,6 +102,11 @@ class SizeHead(nn.Module):
         return found
 
 
+def _mixing(width: int, heads: int) -> nn.TransformerEncoderLayer:
+    """Tokens ``(B, N, width)`` that come to know of each other."""
+    return nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True)
+
+
 class GlobalEncoder(nn.Module):
     """The whole image, small: 64 tokens that know of each other, and a summary."""
 
@@ -110,15 +115,7 @@ class GlobalEncoder(nn.Module):
         self.encoder = Encoder(len(STAGES))
         self.head = ConvNorm(320, SUMMARY, 1)
         self.token = nn.Linear(SUMMARY, config.embed_dim)
-        self.mix = nn.TransformerEncoderLayer(
-            config.embed_dim,
-            config.heads,
-            2 * config.embed_dim,
-            dropout=0.0,
-            activation="gelu",
-            batch_first=True,
-            norm_first=True,
-        )
+        self.mix = _mixing(config.embed_dim, config.heads)
 
     def look(self, thumbnail: torch.Tensor) -> torch.Tensor:  # (B, 3, T, T)
         """What of the thumbnail does not change while the joint space is trained: ``(B, (T/32)**2, 1280)``."""
@@ -136,9 +133,7 @@ class TextTower(nn.Module):
         super().__init__()
         width = config.text_width
         self.grams = nn.Embedding(config.text_buckets, width, padding_idx=0)
-        self.mix = nn.TransformerEncoderLayer(
-            width, config.heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
-        )
+        self.mix = _mixing(width, config.heads)
         self.out = nn.Sequential(nn.Linear(width, config.embed_dim), nn.GELU(), nn.Linear(config.embed_dim, config.embed_dim))
 
     def forward(self, input_ids: torch.Tensor) -> torch.Tensor:  # (P, W, G) int64, 0 where there is no n-gram

@@ -29,12 +29,8 @@ class Preparation:
     """
 
     def __init__(self, thumbnail_px: int = 256, text_buckets: int = 8192, text_grams: int = 24, text_words: int = 16) -> None:
-        self.thumbnail_px, self.text_buckets, self.text_grams, self.text_words = (
-            thumbnail_px,
-            text_buckets,
-            text_grams,
-            text_words,
-        )
+        self.thumbnail_px, self.text_buckets = thumbnail_px, text_buckets
+        self.text_grams, self.text_words = text_grams, text_words
 
     def thumbnail(self, planes: torch.Tensor) -> torch.Tensor:  # (B, 3, H, W) -> (B, 3, T, T)
         """The whole picture as a small square, by area averages."""

@@ -182,8 +182,7 @@ def assemble_layers(
         maps = read(tile.read)
         return list(hands.map(lambda found: _look(found(maps), tile, shape), decode))
 
-    megapixels = shape[0] * shape[1] * area / 1e6
-    shown = Progress(what, len(grid), "windows", scale=megapixels / len(grid), rate_unit="MPx")
+    shown = Progress(what, len(grid), "windows", scale=shape[0] * shape[1] * area / 1e6 / len(grid), rate_unit="MPx")
     with shown as progress, ThreadPoolExecutor(max(1, threads)) as hands:  # layers side by side: a small plane is one window
         for tile, seen in ordered(job, _strips(grid), threads=threads):
             list(hands.map(lambda layer, labels, tile=tile: layer.take(tile, labels), layers, seen))

@@ -122,26 +122,23 @@ def enlarge(
 
 def _rounded(labels: np.ndarray, factor: int) -> np.ndarray:
     """Each pixel takes the label that weighs most among the four working pixels around it, by bilinear weights."""
-    height, width = labels.shape
     padded = np.pad(labels, 1, mode="edge")
-    around = [padded[dy : height + 1 + dy, dx : width + 1 + dx] for dy in (0, 1) for dx in (0, 1)]
+    around = [padded[dy : dy - 1 or None, dx : dx - 1 or None] for dy in (0, 1) for dx in (0, 1)]
     y, x = np.nonzero((around[3] != around[1]) | (around[2] != around[0]) | (around[3] != around[2]))  # elsewhere all are equal
     four = np.stack([corner[y, x] for corner in around])
     alike = np.sum([(four[i] == four[j]) << k for k, (i, j) in enumerate(_PAIRS)], axis=0)
-    best: np.ndarray = labels.repeat(factor, axis=0).repeat(factor, axis=1)
+    best: np.ndarray = padded.repeat(factor, axis=0).repeat(factor, axis=1)
     before, heaviest = _heaviest(factor)
     for r, s in np.ndindex(factor, factor):
-        row, col, found = y - before[r], x - before[s], four[heaviest[r, s][alike], np.arange(y.size)]
-        inside = (row >= 0) & (row < height) & (col >= 0) & (col < width)
-        best[row[inside] * factor + r, col[inside] * factor + s] = found[inside]
-    return best
+        found = four[heaviest[r, s][alike], np.arange(y.size)]
+        best[(y + 1 - before[r]) * factor + r, (x + 1 - before[s]) * factor + s] = found
+    return best[factor:-factor, factor:-factor]
 
 
 @cache
 def _heaviest(factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each row of pixels in a working pixel, how many corners before its own; for each pixel and pairs alike, which weighs most."""
-    at = (np.arange(factor) + 0.5) / factor + 0.5
-    before = np.floor(at).astype(int)
+    """Of pixels along a working pixel the corner before; of each pixel, by which corners are alike, the one that weighs most."""
+    before = np.floor(at := (np.arange(factor) + 0.5) / factor + 0.5).astype(int)
     near = np.stack([1 - (at - before), at - before])
     weights = np.einsum("ay,bx->yxab", near, near).reshape(factor, factor, 4).astype(np.float32)
     total = np.zeros((factor, factor, 1 << len(_PAIRS), 4), np.float32)

@@ -89,7 +89,7 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
             arrays[f"{name}/labels"] = np.frombuffer(Blosc("zstd", 1).encode(np.ascontiguousarray(layer.labels)), np.uint8)
     note = {
         "scale": seen.scale.to_dict(), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
-        "coloured": seen.coloured,
+        "coloured": seen.coloured, "engine": seen.engine,
         "layers": list(seen.layers), "shapes": shapes,
     }  # fmt: skip
     with writing_file(folder / "arrays.npz") as partial, partial.open("wb") as file:
@@ -109,7 +109,7 @@ def _load(folder: Path) -> Seen | None:
             scale = Scale(**note["scale"])
             seen = Seen(
                 layers, scale, arrays["detail"], arrays["tiles"], arrays["boxes"], arrays["thumbnail"].astype(np.float32),
-                tuple(note["bounds"]), note["weights_id"], note["image_id"], note["coloured"], folder,
+                tuple(note["bounds"]), note["weights_id"], note["image_id"], note["coloured"], note["engine"], folder,
             )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged entry is looked at anew
         shutil.rmtree(folder, ignore_errors=True)

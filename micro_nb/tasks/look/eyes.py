@@ -50,6 +50,18 @@ class Eyes(nn.Module):
         return [found[0], found[1], found[2], found[4]]
 
 
+class Plain(nn.Module):
+    """A tile network whose maps are a plain tuple, for other programs."""
+
+    def __init__(self, network: TileNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # (B, 3, H, W)
+        maps = self.network(pixels)
+        return maps.geometry, maps.embedding
+
+
 def in_strips(
     run: Callable[..., tuple[torch.Tensor, ...]], inputs: tuple[torch.Tensor, ...], *, width: float
 ) -> list[torch.Tensor]:

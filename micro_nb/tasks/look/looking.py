@@ -10,11 +10,12 @@ from ...analysis.segment import segmented_plane
 from ...data.image import MicroImage
 from ...data.view import Projection
 from ...models.network import MicroD1
-from .cache import SeenCache
+from .cache import SeenCache, cache_folder, cache_limit
+from .fast import faster
 from .seen import DECODING, Look, Seen
 
 _CACHE = SeenCache()
-_REVISION = 3
+_REVISION = 4
 """Counts changes in how looks are made; what was kept of earlier ones is not used."""
 
 
@@ -24,9 +25,10 @@ def look_at(
 ) -> tuple[MicroImage, Seen]:  # fmt: skip
     """The plane of an image that is looked at, and what is seen there; from the cache where it has been looked at before."""
     plane, name = segmented_plane(img, channel, project)
+    fast = faster(model, plane.plane_shape[0] * plane.plane_shape[1], cache_folder()) if cache_limit() else None
     at = None if diameter_px is None else round(float(diameter_px), 3)
-    key = (plane.content_id, name, model.weights_id, at, __version__, _REVISION, DECODING)
-    return plane, _CACHE.get(key, lambda folder: Look(model, plane, diameter_px, folder).run(), plane.plane_shape)
+    key = (plane.content_id, name, model.weights_id, at, __version__, _REVISION, DECODING, *([fast.name] if fast else []))
+    return plane, _CACHE.get(key, lambda folder: Look(model, plane, diameter_px, folder, fast).run(), plane.plane_shape)
 
 
 def object_vectors(seen: Seen, layer: str, model: MicroD1) -> np.ndarray:

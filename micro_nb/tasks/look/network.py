@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,6 +32,7 @@ HALO = 64
 CHANNELS = GEOMETRY.index("boundary")
 """Maps of a layer that objects are made of; boundaries and seeds are learned beside them, and not asked."""
 _KEPT, _STRIP = 24, 16
+Looks = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 _COARSE, _WHOLE = 1 << 19, 1 << 24
 _ACROSS, _SIDE = 6, 256
 """Windows along each axis that stand for a large plane, and pixels of level 0 along one."""
@@ -62,12 +63,14 @@ class TileMaps:
     plane : ``(y, x)`` or a colour picture ``(c, y, x)``.
     pitch : pixels of level 0 along a map pixel.
     bounds : grey values that become 0 and 1.
+    eyes : the tile network as it looks; that of the model where none is given.
     """
 
     model: MicroD1
     plane: MicroImage
     pitch: int
     bounds: tuple[float, float]
+    eyes: Looks | None = None
     _kept: OrderedDict[tuple[int, int], Tiled] = field(default_factory=OrderedDict, init=False, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -112,7 +115,7 @@ class TileMaps:
     def look(self, core: Slices, halo: int = HALO) -> Tiled:
         """Runs the network on a core and its halo."""
         reads, inner = self._around(core, halo)
-        geometry, embedding = run(self.model, self.pixels(reads))
+        geometry, embedding = run(self.eyes or self.model.eyes[0], self.pixels(reads))
         half = tuple(slice(s.start // 2, -(-s.stop // 2)) for s in inner)
         return Tiled(geometry[(slice(None), *inner)].half().numpy(), *_coded(embedding[(slice(None), *half)]))
 
@@ -155,11 +158,11 @@ def looking(pixels: torch.Tensor) -> Iterator[torch.Tensor]:
         yield padded(pixels).to(memory_format=torch.channels_last)
 
 
-def run(model: MicroD1, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def run(eyes: Looks, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Geometry ``(L * 4, h, w)``, foreground a probability, offsets in map pixels; embedding ``(D, h / 2, w / 2)``."""
     rows, cols = (n // 2 for n in pixels.shape[2:])
     with looking(pixels) as ready:
-        geometry, embedding = model.eyes[0](ready)
+        geometry, embedding = eyes(ready)
         maps = geometry[0, :, :CHANNELS, :rows, :cols].float()
         maps[:, 0] = torch.sigmoid(maps[:, 0])
         maps[:, 2:4] *= OFFSET_UNIT

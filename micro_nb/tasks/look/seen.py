@@ -24,6 +24,7 @@ from ...tiles.assemble import LabelSink, TiledMaps, assemble_layers
 from ...tiles.labels import MemoryLabels, ZarrLabels, open_labels
 from ...tiles.plan import Slices
 from .decode import Decoding, objects_of
+from .fast import Compiled
 from .network import CHANNELS, HALO, WINDOW, Tiled, TileMaps, plane_bounds
 from .scale import Scale, find_scale, pitch_for
 
@@ -67,6 +68,7 @@ class Seen:
     bounds : grey values that were 0 and 1 to the network.
     weights_id, image_id : whose weights, which image.
     coloured : whether it is a colour picture.
+    engine : what ran the tile network.
     folder : of the cache that holds it; None where it is in memory alone.
     derived : what was worked out of it and does not depend on what is asked, by name.
     """
@@ -81,6 +83,7 @@ class Seen:
     weights_id: str
     image_id: str
     coloured: bool = False
+    engine: str = "torch"
     folder: Path | None = None
     derived: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
@@ -88,7 +91,7 @@ class Seen:
         """How it was looked at, as JSON values, for evidence."""
         return {
             "model": "micro_d1", "weights": self.weights_id, "scale": self.scale.to_dict(), "grey_bounds": list(self.bounds),
-            "window": WINDOW, "halo": HALO,
+            "window": WINDOW, "halo": HALO, **({} if self.engine == "torch" else {"engine": self.engine}),
         }  # fmt: skip
 
 
@@ -101,12 +104,14 @@ class Look:
     plane : ``(y, x)`` or a colour picture.
     diameter_px : object diameter in pixels of level 0, where it is known.
     folder : labels are written there as zarr, where they should not be kept in memory.
+    fast : the tile network compiled, where there is one.
     """
 
     model: MicroD1
     plane: MicroImage
     diameter_px: float | None = None
     folder: Path | None = None
+    fast: Compiled | None = None
 
     def run(self) -> Seen:
         """Finds everything."""
@@ -115,7 +120,7 @@ class Look:
         maps, moments = self.maps_at(scale.pitch), _Moments(scale.pitch, self.plane.plane_shape)
         return Seen(
             self.layers(maps, moments), scale, *moments.summary(), self.thumbnail(), self.bounds, self.model.weights_id,
-            self.plane.content_id, self.plane.rgb,
+            self.plane.content_id, self.plane.rgb, engine=self.fast.name if self.fast else "torch",
         )  # fmt: skip
 
     def scale(self) -> Scale:
@@ -126,7 +131,7 @@ class Look:
 
     def maps_at(self, pitch: int) -> TileMaps:
         """The plane as the network sees it at a pitch."""
-        return TileMaps(self.model, self.plane, pitch, self.bounds)
+        return TileMaps(self.model, self.plane, pitch, self.bounds, self.fast)
 
     def layers(self, maps: TileMaps, moments: _Moments) -> dict[str, Layer]:
         """Objects of all layers, found together: maps of a large plane are not kept, and are costly."""
