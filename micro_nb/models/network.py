@@ -55,7 +55,8 @@ class Settings:
         names = [f.name for f in fields(cls)]
         if said.get("architectures") != ["MicroD1Model"] or not set(names) <= set(said):
             return None
-        return cls(**{name: tuple(said[name]) if isinstance(said[name], list) else said[name] for name in names})
+        own: dict[str, Any] = {name: tuple(said[name]) if isinstance(said[name], list) else said[name] for name in names}
+        return cls(**own)
 
     @property
     def sizes(self) -> Sizes:
@@ -119,7 +120,8 @@ class GlobalEncoder(nn.Module):
 
     def look(self, thumbnail: torch.Tensor) -> torch.Tensor:  # (B, 3, T, T)
         """What of the thumbnail does not change while the joint space is trained: ``(B, (T/32)**2, 1280)``."""
-        return self.head(self.encoder(thumbnail)[-1]).flatten(2).transpose(1, 2)
+        found: torch.Tensor = self.head(self.encoder(thumbnail)[-1])
+        return found.flatten(2).transpose(1, 2)
 
     def forward(self, seen: torch.Tensor) -> torch.Tensor:  # (B, N, 1280)
         tokens: torch.Tensor = self.mix(self.token(seen))  # (B, N, D)

@@ -3,9 +3,11 @@
 import io
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from micro_nb import progress
 from micro_nb.progress import Progress, loading
 from micro_nb.settings import settings
 
@@ -19,9 +21,10 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    shown = Terminal()
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=shown, modules=sys.modules))
     monkeypatch.setattr(settings, "progress", True)
-    return sys.stderr
+    return shown
 
 
 def test_a_line_says_what_is_loaded_and_is_erased(terminal):

@@ -84,7 +84,7 @@ def _convert(eyes: Eyes, folder: Path) -> None:
     model.reshape([1, 3, -1, -1])
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as partial:
-        openvino.save_model(model, Path(partial) / "new" / _FILE)
+        openvino.save_model(model, Path(partial) / "new" / _FILE, compress_to_fp16=False)
         (Path(partial) / "new").rename(folder)
 
 

@@ -12,7 +12,7 @@ from ...data.view import Projection
 from ...models.network import MicroD1
 from .cache import SeenCache, cache_folder, cache_limit
 from .fast import faster
-from .seen import DECODING, Look, Seen
+from .seen import DECODING, KEEP_BYTES, Look, Seen
 
 _CACHE = SeenCache()
 _REVISION = 4
@@ -34,12 +34,15 @@ def look_at(
 def object_vectors(seen: Seen, layer: str, model: MicroD1) -> np.ndarray:
     """``(N, D)`` unit vectors of a layer's objects, worked out once a look."""
     key = ("vectors", layer, model.weights_id)
-    if key not in seen.derived:
-        pooled = torch.from_numpy(np.asarray(seen.layers[layer].pooled, np.float32))
-        with torch.inference_mode():
-            tokens = model.thumb(torch.from_numpy(seen.thumbnail)[None])
-            seen.derived[key] = model.joint.objects(pooled[None], tokens)[0].numpy()
-    return np.asarray(seen.derived[key])
+    if key in seen.derived:
+        return np.asarray(seen.derived[key])
+    pooled = torch.from_numpy(np.asarray(seen.layers[layer].pooled, np.float32))
+    with torch.inference_mode():
+        tokens = model.thumb(torch.from_numpy(seen.thumbnail)[None])
+        found = np.asarray(model.joint.objects(pooled[None], tokens)[0].numpy())
+    if found.nbytes <= KEEP_BYTES:
+        seen.derived[key] = found
+    return found
 
 
 def image_vector(seen: Seen, model: MicroD1) -> np.ndarray:

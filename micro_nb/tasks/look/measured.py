@@ -14,11 +14,9 @@ import pandas as pd
 from ...analysis.measure import measure, nearest
 from ...data.atomic import writing_file
 from ...data.image import MicroImage
-from .seen import Seen
+from .seen import KEEP_BYTES, Seen
 
 _CONSTANT = ("layer", "name", "score")
-_KEEP_BYTES = 1 << 26
-"""Larger tables are read again from the cache folder, where they are in it."""
 
 
 def measured(plane: MicroImage, seen: Seen, layer: str, tile: int) -> pd.DataFrame:
@@ -31,7 +29,7 @@ def measured(plane: MicroImage, seen: Seen, layer: str, tile: int) -> pd.DataFra
     if table is None:
         table = measure(plane, seen.layers[layer].labels, layer=layer, tile=tile)
         _write(table, path)
-    if path is None or table.memory_usage().sum() <= _KEEP_BYTES:
+    if path is None or table.memory_usage().sum() <= KEEP_BYTES:  # else it is read again from there
         seen.derived[key] = table
     return table
 

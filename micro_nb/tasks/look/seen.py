@@ -31,6 +31,8 @@ from .scale import Scale, find_scale, pitch_for
 _KEEP_BYTES = 340 << 20
 _THUMBNAIL = 1 << 20
 DECODING = Decoding()
+KEEP_BYTES = 1 << 26
+"""What is worked out of a look is kept in memory up to this size."""
 TILE = 256
 """Map pixels along a tile that has an embedding of its own."""
 
