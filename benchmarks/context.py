@@ -32,8 +32,8 @@ from sklearn.metrics import roc_auc_score
 
 from micro_nb.analysis.statistics import bootstrap
 from micro_nb.learn.sample import Sample
-from micro_nb.models.micro_d1.processing_micro_d1 import normalise
 from micro_nb.models.ontology import ontology
+from micro_nb.models.pictures import normalise
 from micro_nb.tasks import load_model
 from micro_nb.tasks.names import Vocabulary
 from micro_nb.tasks.text import encode_text

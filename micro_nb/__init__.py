@@ -23,7 +23,7 @@ _HOME = {
     "quality": ".analysis.quality", "segment": ".analysis.segment", "measure": ".analysis.measure",
     "sample_objects": ".analysis.sampling",
     "load_model": ".tasks", "parse": ".tasks", "classify": ".tasks", "embed": ".tasks", "explain": ".tasks", "Index": ".tasks",
-    "train": ".learn.train", "evaluate": ".learn.evaluate",
+    "train": ".learn.train", "evaluate": ".learn.evaluate", "export": ".learn.export",
     "Session": ".session.session", "Evidence": ".session.evidence", "Answer": ".session.answer",
     "overview": ".face.overview", "report": ".face.report", "ChatPanel": ".face.chat",
     "Viewer": ".face.viewer.viewer", "link": ".face.viewer.viewer",

@@ -113,6 +113,32 @@ class Progress:
             sys.stderr.flush()
 
 
+@contextmanager
+def loading(what: str) -> Iterator[None]:
+    """One line while something is loaded, gone once it is there; in a notebook or on a terminal, and not inside other work."""
+    if not settings.progress or not (_in_kernel() or sys.stderr.isatty()) or not _turn.acquire(blocking=False):
+        yield
+        return
+    try:
+        if _in_kernel():
+            from IPython.display import display
+
+            view: Any = display({"text/plain": f"{what} ..."}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        else:
+            sys.stderr.write(f"\r\x1b[2K{what} ...")
+            sys.stderr.flush()
+        try:
+            yield
+        finally:
+            if _in_kernel():
+                view.update({"text/plain": ""}, raw=True)
+            else:
+                sys.stderr.write("\r\x1b[2K")
+                sys.stderr.flush()
+    finally:
+        _turn.release()
+
+
 def track(items: Iterable[T], what: str, total: int | None = None, unit: str = "") -> Iterator[T]:
     """Iterates ``items`` behind a progress bar.
 

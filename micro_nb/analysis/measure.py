@@ -160,7 +160,7 @@ def _table(totals: Moments, plane: MicroImage, channels: list[str], layer: str, 
     table |= {"bbox_y0_px": low[:, 0], "bbox_x0_px": low[:, 1], "bbox_y1_px": high[:, 0] + 1, "bbox_x1_px": high[:, 1] + 1}
     height, width = plane.plane_shape
     table["touches_border"] = (low == 0).any(axis=1) | (high[:, 0] == height - 1) | (high[:, 1] == width - 1)
-    table[f"nearest_neighbour_{unit}"] = _nearest(cy * py, cx * px)
+    table[f"nearest_neighbour_{unit}"] = nearest(cy * py, cx * px)
     for channel, grey in zip(channels, totals.grey, strict=True):
         known, total, spread, least, most = grey[at].T
         seen = np.where(known > 0, known, np.nan)
@@ -212,7 +212,7 @@ def _feret(reach: np.ndarray, py: float, px: float) -> np.ndarray:
     return np.asarray((width * stretch).max(axis=1)) if len(width) else np.zeros(0)
 
 
-def _nearest(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+def nearest(y: np.ndarray, x: np.ndarray) -> np.ndarray:
     """``(n,)`` distance to the nearest other centroid; NaN for a single object."""
     if len(y) < 2:
         return np.full(len(y), np.nan)

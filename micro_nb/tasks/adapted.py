@@ -20,7 +20,7 @@ from ..analysis.scale import find_recipe
 from ..data.image import MicroImage
 from ..errors import PlanError
 from ..models.adapters import Segmenter
-from ..models.micro_d1.processing_micro_d1 import normalise
+from ..models.pictures import normalise
 from ..progress import Progress
 from ..settings import settings
 from ..tiles.assemble import Joined, Window, ordered

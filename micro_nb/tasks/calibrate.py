@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 _TEMPERATURES = (1e-3, 1e3)
@@ -71,6 +70,8 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     n, classes = scores.shape
     target = np.full(scores.shape, 1 / (n + classes))
     target[np.arange(n), right] = (n + 1) / (n + classes)
+
+    from scipy.optimize import minimize_scalar  # costs a fresh process more than all that reads p-values alone
 
     def loss(log_temperature: float) -> float:
         return -float((target * log_softmax(scores / math.exp(log_temperature), axis=1)).sum())

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..data.open import open_image
 from ..data.view import Projection
-from ..models.micro_d1 import MicroD1Model
+from ..models.network import MicroD1
 from ..tiles.objects import Objects
 from .load import load_model
 from .look.looking import image_vector, look_at, object_vectors, tile_vectors
@@ -43,7 +43,7 @@ class Embedding:
 
 
 def embed(
-    img: Any, *, model: MicroD1Model | None = None, channel: int | str | None = None, diameter_px: float | None = None,
+    img: Any, *, model: MicroD1 | None = None, channel: int | str | None = None, diameter_px: float | None = None,
     project: Projection | None = None,
 ) -> Embedding:  # fmt: skip
     """Vectors of an image, its tiles and its objects.

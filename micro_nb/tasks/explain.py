@@ -13,7 +13,7 @@ from scipy.special import expit
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.view import Projection
-from ..models.micro_d1 import MicroD1Model
+from ..models.network import MicroD1
 from ..render.heat import ValueMap
 from ..render.overview import Layers, overview_png
 from .asked import read
@@ -57,7 +57,7 @@ class Explanation:
 
 
 def explain(
-    img: Any, prompt: str, *, model: MicroD1Model | None = None, channel: int | str | None = None,
+    img: Any, prompt: str, *, model: MicroD1 | None = None, channel: int | str | None = None,
     project: Projection | None = None,
 ) -> Explanation:  # fmt: skip
     """Where the model sees what a prompt names: the prompt against the embedding of every place, before anything is outlined.
@@ -85,7 +85,7 @@ def explain(
     return Explanation(plane, prompt, found, step)
 
 
-def _probable(coded: np.ndarray, unit: np.ndarray, words: np.ndarray, model: MicroD1Model) -> np.ndarray:
+def _probable(coded: np.ndarray, unit: np.ndarray, words: np.ndarray, model: MicroD1) -> np.ndarray:
     """``(h, w)`` probability of a prompt for each cell of a window ``(D, h, w)``."""
     cells = torch.from_numpy((coded.astype(np.float32) * unit[:, None, None]).reshape(len(unit), -1).T.copy())
     with torch.inference_mode():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.stats import binomtest, t
+from scipy.special import stdtr
 
 from .calibrate import fit_temperature, probabilities
 
@@ -107,7 +107,7 @@ class FewShot:
             return np.full(len(vectors), np.nan)
         known = self._log_distance
         spread = max(float(known.std(ddof=1)), _LEAST_SPREAD) * np.sqrt(1 + 1 / len(known))
-        return np.asarray(t.sf((np.log(self._fitted.distance(vectors)) - known.mean()) / spread, len(known) - 1))
+        return np.asarray(stdtr(len(known) - 1, (known.mean() - np.log(self._fitted.distance(vectors))) / spread))
 
 
 class _Fitted:
@@ -191,6 +191,8 @@ def _checked(scores: np.ndarray, y: np.ndarray, names: tuple[str, ...], how: str
     per_class = {name: float(right[y == k].mean()) if (y == k).any() else None for k, name in enumerate(names)}
     if not right.size:
         return Checked(how, 0, None, None, per_class)
+    from scipy.stats import binomtest  # costs a fresh process more than all else here
+
     interval = binomtest(int(right.sum()), len(right)).proportion_ci(method="wilson")
     return Checked(how, len(right), float(right.mean()), (float(interval.low), float(interval.high)), per_class)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,17 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers.utils import logging
 
 from ..errors import ImageNotFoundError
-from ..models.micro_d1 import MicroD1Model, MicroD1Processor
+from ..models.network import MicroD1
+from ..models.pictures import Preparation
+from ..progress import loading
 from .look.eyes import Eyes
 
 WEIGHTS = Path(__file__).parent.parent / "models" / "weights"
 CALIBRATION = "calibration.json"
 
 
-def load_model(name: str | os.PathLike[str] = "nano") -> MicroD1Model:
+def load_model(name: str | os.PathLike[str] = "nano") -> MicroD1:
     """Micro-D1, ready to look.
 
     Parameters
@@ -52,15 +54,21 @@ def load_model(name: str | os.PathLike[str] = "nano") -> MicroD1Model:
 
 
 @lru_cache(maxsize=4)
-def _loaded(where: str, stamp: int) -> MicroD1Model:
-    with quiet():
-        model = MicroD1Model.from_pretrained(where, dtype=torch.float32, use_safetensors=True)
-    return prepared(model, MicroD1Processor.from_pretrained(where), calibration=_calibration(where))
+def _loaded(where: str, stamp: int) -> MicroD1:
+    with loading("loading Micro-D1"):
+        model: Any = MicroD1.read(Path(where)) if Path(where).is_dir() else None
+        if model is None:  # by way of transformers, which take seconds to import
+            whole = pkgutil.resolve_name("micro_nb.models.micro_d1:MicroD1Model")
+            with quiet():
+                model = whole.from_pretrained(where, dtype=torch.float32, use_safetensors=True)
+        return prepared(model, calibration=_calibration(where))
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """No progress bars of transformers: a small model loads before one is read, and a report would keep them for ever."""
+    from transformers.utils import logging
+
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -70,17 +78,14 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def prepared(
-    model: MicroD1Model, processor: MicroD1Processor | None = None, *, calibration: dict[str, Any] | None = None
-) -> MicroD1Model:
+def prepared(model: MicroD1, processor: Preparation | None = None, *, calibration: dict[str, Any] | None = None) -> MicroD1:
     """A model in evaluation mode with its processor, calibration and ``weights_id``; also for a model made in memory."""
     model.eval().requires_grad_(False)
     model.eyes = (Eyes(model.tile),)  # a tuple, so that it is no part of what is saved
     config = model.config
-    model.processor = processor or MicroD1Processor(
-        config.thumbnail_px, config.text_buckets, config.text_grams, config.text_words
-    )
+    model.processor = processor or Preparation(config.thumbnail_px, config.text_buckets, config.text_grams, config.text_words)
     model.calibration = calibration or {}
+    model.heard = {}
     model.weights_id = weights_id(model)
     return model
 

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import expit
 
-from ..models.micro_d1 import MicroD1Model
+from ..models.network import MicroD1
 from ..models.ontology import ontology
 from .text import encode_text
 
@@ -48,7 +48,7 @@ class Vocabulary:
     shown_in: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: MicroD1Model, *, coloured: bool = False) -> Vocabulary:
+    def of(cls, model: MicroD1, *, coloured: bool = False) -> Vocabulary:
         """That of a model; for a ``coloured`` picture without the concepts that it was only shown in grey ones."""
         extra = tuple(getattr(model.config, "extra_concepts", None) or {})
         concepts = (*model.calibration.get("object_concepts", ()), *extra)

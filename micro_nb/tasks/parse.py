@@ -15,17 +15,17 @@ import pandas as pd
 import xarray as xr
 import zarr
 from scipy.special import expit
+from xarray.core import indexing
 from zarr.storage import MemoryStore
 
 from .. import __version__
-from ..analysis.measure import measure
 from ..analysis.segment import segmented_plane
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.view import Projection
 from ..errors import PlanError, WriteError
 from ..models.adapters import Segmenter
-from ..models.micro_d1 import MicroD1Model
+from ..models.network import MicroD1
 from ..tiles.labels import MEMORY_BOUND, layer_array
 from ..tiles.objects import Objects
 from ..tiles.plan import TileGrid
@@ -33,6 +33,7 @@ from .adapted import parse_adapted
 from .asked import Asked, read
 from .load import load_model
 from .look.looking import image_vector, look_at, object_vectors
+from .look.measured import Drawn, chosen_rows, in_memory, measured
 from .look.seen import Seen
 from .names import LEAST, Vocabulary, layers_of
 from .presence import Presence, judge, parts, statistic
@@ -50,7 +51,7 @@ def parse(
     *,
     tile: int = 1024,
     out: str | os.PathLike[str] | None = None,
-    model: MicroD1Model | Segmenter | None = None,
+    model: MicroD1 | Segmenter | None = None,
     channel: int | str | None = None,
     diameter_px: float | None = None,
     project: Projection | None = None,
@@ -119,7 +120,7 @@ def _checked(prompts: str | Sequence[str] | None, tile: int, out: str | os.PathL
 
 
 def _ready(
-    img: MicroImage, asked: Sequence[str] | None, model: MicroD1Model | Segmenter, tile: int, channel: int | str | None,
+    img: MicroImage, asked: Sequence[str] | None, model: MicroD1 | Segmenter, tile: int, channel: int | str | None,
     diameter_px: float | None, project: Projection | None, client: Any,
 ) -> tuple[MicroImage, Callable[..., Objects]]:  # fmt: skip
     """The plane that is looked at, and what finds objects in it, with ``folder=`` for labels on disk."""
@@ -152,7 +153,7 @@ def _check_room(plane: MicroImage) -> None:
 
 
 def parse_seen(
-    plane: MicroImage, seen: Seen, prompts: Sequence[str] | None, model: MicroD1Model, *, tile: int = 1024,
+    plane: MicroImage, seen: Seen, prompts: Sequence[str] | None, model: MicroD1, *, tile: int = 1024,
     folder: Path | None = None,
 ) -> Objects:  # fmt: skip
     """Objects of a plane that has been looked at; with ``folder``, labels are written there instead of kept in memory."""
@@ -166,7 +167,7 @@ def parse_seen(
         chosen = _asked(seen, prompts, vocabulary, model, strange if modality else frozenset())
     layers = [name for name in seen.layers if chosen.name[name].any()] or [next(iter(seen.layers))]
     labels = _labels(plane, seen, chosen, layers, folder)
-    table = _table(plane, labels, chosen, tile)
+    table = _table(plane, seen, chosen, layers, tile)
     presence = pd.DataFrame([asdict(p) for p in chosen.presence], columns=[f.name for f in fields(Presence)])
     made_by = {
         "function": "parse", "version": __version__, "prompts": None if prompts is None else list(prompts), **seen.to_dict(),
@@ -184,7 +185,7 @@ class _Chosen:
     presence: list[Presence]
 
 
-def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1Model, strange: frozenset[str]) -> _Chosen:
+def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1, strange: frozenset[str]) -> _Chosen:
     """Every object by its name; where that is ``strange`` by the next best, else an object, and within objects nothing."""
     names, scores = {}, {}
     familiar = replace(vocabulary, unseen=vocabulary.unseen | strange)
@@ -219,7 +220,7 @@ class _Meant:
     presence: Presence
 
 
-def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: MicroD1Model, strange: frozenset[str]) -> _Chosen:
+def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: MicroD1, strange: frozenset[str]) -> _Chosen:
     """What prompts mean; a ``strange`` thing is believed where most objects look like it, for the picture may be mistaken."""
     chosen = _Chosen(
         {layer: np.full(len(objects), "", object) for layer, objects in seen.layers.items()},
@@ -240,7 +241,7 @@ def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: Mi
 
 def _meant(
     asked: Asked, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary,
-    model: MicroD1Model, strange: frozenset[str],
+    model: MicroD1, strange: frozenset[str],
 ) -> _Meant:  # fmt: skip
     layer, objects, odds = best_layer(vector, vectors, vocabulary, asked.concept)
     if asked.concept in strange and 2 * objects.sum() <= len(objects):
@@ -265,25 +266,31 @@ def best_layer(
 
 
 def _labels(plane: MicroImage, seen: Seen, chosen: _Chosen, layers: Sequence[str], folder: Path | None) -> xr.DataArray:
-    """Labels ``(layer, y, x)`` of the chosen objects, which keep their numbers."""
-    shape, (height, width) = (len(layers), *plane.plane_shape), plane.plane_shape
-    if folder is None and height * width < _LAZY_PX:
-        labels: Any = np.zeros(shape, np.int32)
-    else:
-        store = MemoryStore() if folder is None else folder / "labels.zarr"
-        labels = zarr.create_array(store, shape=shape, chunks=(1, min(_BLOCK, height), min(_BLOCK, width)), dtype="int32")
-    for k, layer in enumerate(layers):
-        wanted = chosen.name[layer] != ""
-        numbers = np.concatenate([[0], np.where(wanted, np.arange(1, len(wanted) + 1), 0)]).astype(np.int32)
+    """Labels ``(layer, y, x)`` of the chosen objects, which keep their numbers; drawn when they are first looked at."""
+    numbers = [
+        np.append(False, chosen.name[layer] != "") * np.arange(len(chosen.name[layer]) + 1, dtype=np.int32) for layer in layers
+    ]
+    drawn = Drawn([seen.layers[layer].labels for layer in layers], numbers)
+    large = plane.plane_shape[0] * plane.plane_shape[1] >= _LAZY_PX
+    if folder is None and all(in_memory(labels) for labels in drawn.labels):
+        out = layer_array(drawn, layers, pixel_size=plane.pixel_size)
+        return out if large else out.copy(data=indexing.MemoryCachedArray(out.variable._data))  # type: ignore[no-untyped-call]
+    store = MemoryStore() if folder is None else folder / "labels.zarr"
+    chunks = (1, *(min(_BLOCK, n) for n in plane.plane_shape))
+    labels = zarr.create_array(store, shape=drawn.shape, chunks=chunks, dtype="int32")
+    for k in range(len(layers)):
         for t in TileGrid(plane.plane_shape, tile=_BLOCK):
-            labels[(k, *t.core)] = numbers[np.asarray(seen.layers[layer].labels[t.core])]
+            labels[(k, *t.core)] = drawn[(k, *t.core)]
     return layer_array(labels, layers, pixel_size=plane.pixel_size)
 
 
-def _table(plane: MicroImage, labels: xr.DataArray, chosen: _Chosen, tile: int) -> pd.DataFrame:
+def _table(plane: MicroImage, seen: Seen, chosen: _Chosen, layers: Sequence[str], tile: int) -> pd.DataFrame:
     """Measurements with the names and scores that were chosen."""
-    table = measure(plane, labels, tile=max(tile, 256))
-    where = list(zip(table["layer"], table["label"], strict=True))
-    table["name"] = [chosen.name[layer][label - 1] for layer, label in where]
-    table["score"] = [round(float(chosen.score[layer][label - 1]), 4) for layer, label in where]
-    return table
+    tables = []
+    for layer in layers:
+        rows = chosen_rows(measured(plane, seen, layer, max(tile, 256)), chosen.name[layer] != "", plane)
+        at = rows["label"].to_numpy() - 1
+        rows["name"] = chosen.name[layer][at].tolist()
+        rows["score"] = [round(score, 4) for score in chosen.score[layer][at].tolist()]
+        tables.append(rows)
+    return pd.concat(tables, ignore_index=True)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..models.micro_d1 import MicroD1Model
+from ..models.network import MicroD1
 from .calibrate import p_value
 
 Status = Literal["present", "absent", "not trained on this"]
@@ -44,7 +44,7 @@ class Presence:
     unread: str = ""
 
 
-def parts(image_cosine: float, object_odds: np.ndarray, model: MicroD1Model) -> tuple[float, float]:
+def parts(image_cosine: float, object_odds: np.ndarray, model: MicroD1) -> tuple[float, float]:
     """Log odds of a prompt for an image, and for its best objects.
 
     Parameters

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ..models.micro_d1 import MicroD1Model
+from ..models.network import MicroD1
 from ..models.ontology import ontology
 from .shown import Shown
 from .text import encode_text
@@ -25,7 +25,7 @@ _FAR_ENOUGH = frozenset({"light microscopy", "electron microscopy"})
 _SAYS_NOTHING = frozenset({"microscopy", "light microscopy"})
 
 
-def recognise(image: np.ndarray, model: MicroD1Model, thumbnail: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
+def recognise(image: np.ndarray, model: MicroD1, thumbnail: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
     """The most specific concept of each kind that is probable.
 
     Parameters
@@ -51,7 +51,7 @@ def recognise(image: np.ndarray, model: MicroD1Model, thumbnail: np.ndarray | No
     return found
 
 
-def _joint(image: np.ndarray, kind: str, model: MicroD1Model) -> dict[str, float]:
+def _joint(image: np.ndarray, kind: str, model: MicroD1) -> dict[str, float]:
     """How probable each trained concept of a kind is by its words."""
     known = ontology()
     names = [name for name in model.calibration.get("image_concepts", ()) if name in known and known[name].kind == kind]

@@ -8,10 +8,9 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, logsumexp, softmax
-from scipy.stats import norm
+from scipy.special import expit, logsumexp, ndtri, softmax
 
-from ..models.micro_d1 import MicroD1Model
+from ..models.network import MicroD1
 from ..models.ontology import ontology
 from .taxonomy import Taxonomy
 from .text import encode_text
@@ -45,7 +44,7 @@ class Scored:
 
 
 def score(
-    vectors: np.ndarray, taxonomy: Taxonomy, model: MicroD1Model, *, kind: Kind = "object", none_of_these: bool = True
+    vectors: np.ndarray, taxonomy: Taxonomy, model: MicroD1, *, kind: Kind = "object", none_of_these: bool = True
 ) -> Scored:
     """Probabilities of a taxonomy's leaves, and of none of them, from similarities to its words.
 
@@ -84,7 +83,7 @@ def score(
     return Scored(leaves, 1 - some, cosine[:, order], threshold, null)
 
 
-def log_odds(model: MicroD1Model, kind: Kind) -> tuple[float, float]:
+def log_odds(model: MicroD1, kind: Kind) -> tuple[float, float]:
     """Scale and bias from cosine to log odds; Micro-D1 learns the logarithm of the scale."""
     return float(getattr(model.joint, f"{kind}_scale").exp()), float(getattr(model.joint, f"{kind}_bias"))
 
@@ -146,5 +145,5 @@ def _threshold(vectors: np.ndarray, words: np.ndarray, others: np.ndarray, *, ev
     cosine = vectors @ others.T  # (n, unrelated)
     middle = np.median(cosine, axis=1)
     spread = 1.4826 * np.median(np.abs(cosine - middle[:, None]), axis=1)
-    reach = norm.isf(-np.expm1(np.log1p(-ALPHA) / len(words)))
+    reach = -ndtri(-np.expm1(np.log1p(-ALPHA) / len(words)))
     return middle + reach * spread, f"similarities to {len(others)} unrelated concepts"

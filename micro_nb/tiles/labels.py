@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from .plan import Slices, TileGrid
 MEMORY_BOUND = 1 << 31
 _CHUNK = 1024
 _FOUND = "found"
+_PAIRS = tuple(combinations(range(4), 2))
 
 
 class MemoryLabels:
@@ -115,25 +118,26 @@ def enlarge(
 def _rounded(labels: np.ndarray, factor: int) -> np.ndarray:
     """Each pixel takes the label that weighs most among the four working pixels around it, by bilinear weights."""
     padded = np.pad(labels, 1, mode="edge")
-    mixed = (padded[1:, 1:] != padded[:-1, 1:]) | (padded[1:, :-1] != padded[:-1, :-1]) | (padded[1:, 1:] != padded[1:, :-1])
-    best: np.ndarray = labels.repeat(factor, axis=0).repeat(factor, axis=1)
-    (y0, wy), (x0, wx) = (_between(n, factor) for n in labels.shape)
-    y, x = np.nonzero(mixed[y0][:, x0])  # elsewhere all four are equal
-    around = [padded[y0[y] + dy, x0[x] + dx] for dy in (0, 1) for dx in (0, 1)]
-    weights = [(v[y] * u[x]).astype(np.float32) for v in (1 - wy, wy) for u in (1 - wx, wx)]
-    found, most = around[0].copy(), np.full(y.size, -1.0, np.float32)
-    for candidate in around:
-        weight = np.zeros(y.size, np.float32)
-        for w, other in zip(weights, around, strict=True):
-            weight += w * (other == candidate)
-        better = weight > most
-        found[better], most[better] = candidate[better], weight[better]
-    best[y, x] = found
-    return best
+    around = [padded[dy : dy - 1 or None, dx : dx - 1 or None] for dy in (0, 1) for dx in (0, 1)]
+    y, x = np.nonzero((around[3] != around[1]) | (around[2] != around[0]) | (around[3] != around[2]))  # elsewhere all are equal
+    four = np.stack([corner[y, x] for corner in around])
+    alike = np.sum([(four[i] == four[j]) << k for k, (i, j) in enumerate(_PAIRS)], axis=0)
+    best: np.ndarray = padded.repeat(factor, axis=0).repeat(factor, axis=1)
+    before, heaviest = _heaviest(factor)
+    for r, s in np.ndindex(factor, factor):
+        found = four[heaviest[r, s][alike], np.arange(y.size)]
+        best[(y + 1 - before[r]) * factor + r, (x + 1 - before[s]) * factor + s] = found
+    return best[factor:-factor, factor:-factor]
 
 
-def _between(n: int, factor: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each pixel the padded working pixel before it, and how far it is on the way to the next."""
-    at = (np.arange(n * factor) + 0.5) / factor + 0.5
-    before = np.floor(at).astype(int)
-    return before, at - before
+@cache
+def _heaviest(factor: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of pixels along a working pixel the corner before; of each pixel, by which corners are alike, the one that weighs most."""
+    before = np.floor(at := (np.arange(factor) + 0.5) / factor + 0.5).astype(int)
+    near = np.stack([1 - (at - before), at - before])
+    weights = np.einsum("ay,bx->yxab", near, near).reshape(factor, factor, 4).astype(np.float32)
+    total = np.zeros((factor, factor, 1 << len(_PAIRS), 4), np.float32)
+    for i, j in np.ndindex(4, 4):
+        bit = 0 if i == j else 1 << _PAIRS.index((min(i, j), max(i, j)))
+        total[..., j] += weights[:, :, None, i] * ((np.arange(1 << len(_PAIRS)) & bit) == bit)
+    return before, total.argmax(-1)

@@ -8,7 +8,7 @@ from training_samples import discs
 from micro_nb.learn.initial import start_encoder
 from micro_nb.learn.pretrain import FEATURES, features, pretrain
 from micro_nb.learn.scenes import generated
-from micro_nb.models.micro_d1.modeling_micro_d1 import Encoder
+from micro_nb.models.tile_network import Encoder
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import torch
 from transformers import AutoConfig, AutoModel, AutoProcessor
 
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model, MicroD1Processor
+from micro_nb.models.network import MicroD1
 
 SMALL = {"decoder_widths": (16, 16, 8), "embed_dim": 16, "text_width": 16, "heads": 2, "text_buckets": 256}
 
@@ -86,3 +87,23 @@ def test_objects_are_placed_with_and_without_the_global_tokens(model):
             assert torch.allclose(model.joint.objects(pooled, tokens).norm(dim=-1), torch.ones(1, 5), atol=1e-5)
         for parts in ((seen, torch.randn(1, 32)), (None, torch.randn(1, 32)), (seen, None)):
             assert model.joint.images(*parts).shape == (1, 16)
+
+
+def test_what_is_loaded_to_look_is_the_model_of_transformers(model, tmp_path):
+    model.save_pretrained(tmp_path / "whole")
+    light = MicroD1.read(tmp_path / "whole").eval()
+    state = light.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
+    light.save_pretrained(tmp_path / "again")
+    assert (tmp_path / "again" / "config.json").read_text() == (tmp_path / "whole" / "config.json").read_text()
+    back = AutoModel.from_pretrained(tmp_path / "again").state_dict()
+    assert all(torch.equal(tensor, back[name]) for name, tensor in state.items())
+
+
+def test_loading_leaves_the_random_numbers_of_the_caller_alone(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    MicroD1.read(tmp_path)
+    assert torch.equal(torch.rand(2), expected)

@@ -13,7 +13,7 @@ import micro_nb as mnb
 from micro_nb.errors import PlanError, WriteError
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
 from micro_nb.tasks.load import WEIGHTS, prepared
-from micro_nb.tasks.look import cache, looking, network
+from micro_nb.tasks.look import cache, looking, measured, network
 from micro_nb.tasks.look.decode import Decoding, objects_of
 from micro_nb.tasks.look.network import TileMaps
 from micro_nb.tasks.look.scale import Scale
@@ -87,6 +87,39 @@ def test_a_further_prompt_does_not_look_again(untrained, scene, monkeypatch):
     mnb.parse(scene.image, ["platelet", "nucleus"], model=untrained)
     looking._CACHE.clear()
     mnb.parse(scene.image, "platelet", model=untrained)  # from the folder
+
+
+def test_a_further_prompt_measures_nothing_again_and_finds_what_measuring_the_chosen_objects_finds(untrained, scene, monkeypatch):
+    img = mnb.open_image(np.asarray(scene.image.read(0)), pixel_size=0.4)
+    mnb.parse(img, model=untrained)
+    mnb.parse(img, ["platelet", "nucleus"], model=untrained)  # may ask for a layer of which nothing was listed
+    with monkeypatch.context() as patch:
+        patch.setattr(measured, "measure", lambda *a, **k: pytest.fail("measured again"))
+        found = mnb.parse(img, "nucleus", model=untrained)
+        looking._CACHE.clear()
+        again = mnb.parse(img, "nucleus", model=untrained)  # from the folder
+    alone = mnb.measure(img, found.labels, tile=1024).assign(name=found.table["name"], score=found.table["score"])
+    pd.testing.assert_frame_equal(found.table, alone, check_exact=True)
+    pd.testing.assert_frame_equal(found.table, again.table, check_exact=True)
+    assert np.array_equal(found.labels, again.labels)
+
+
+def test_missing_grey_values_are_told_where_a_chosen_object_has_some(untrained, scene):
+    pixels = np.asarray(scene.image.read(0)).astype("float32")
+    pixels[100:140, 100:260] = np.nan
+    img = mnb.open_image(pixels)
+    found = mnb.parse(img, "nucleus", model=untrained)
+    alone = mnb.measure(img, found.labels, tile=1024).assign(name=found.table["name"], score=found.table["score"])
+    pd.testing.assert_frame_equal(found.table, alone, check_exact=True)
+
+
+def test_labels_are_drawn_when_they_are_looked_at_and_then_kept(untrained, scene, monkeypatch):
+    labels = mnb.parse(scene.image, model=untrained).labels
+    part = labels.isel(y=slice(100, 200), x=slice(50, 90)).values
+    whole = labels.values
+    assert np.array_equal(part, whole[:, 100:200, 50:90])
+    monkeypatch.setattr(measured.Drawn, "__getitem__", lambda *a: pytest.fail("drawn again"))
+    assert np.shares_memory(labels.values, whole)
 
 
 def test_a_damaged_cache_entry_is_looked_at_anew(untrained, scene, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import micro_nb as mnb
-from micro_nb.models.micro_d1.processing_micro_d1 import normalise, three_channels
+from micro_nb.models.pictures import normalise, three_channels
 from micro_nb.tasks.recognise import recognise
 from micro_nb.tasks.shown import Shown
 

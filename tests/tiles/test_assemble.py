@@ -91,3 +91,12 @@ def test_working_pixels_cover_the_plane_exactly():
     assert place == np.s_[0:10, 0:11]
     assert big.shape == (10, 11)
     assert big[9, 10] == 8
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 7])
+def test_a_rounded_outline_takes_the_label_of_most_bilinear_weight(factor, rng):
+    labels = rng.integers(0, 4, (9, 11)).astype(np.int32)
+    _, big = enlarge(np.s_[0:9, 0:11], labels, factor, (9 * factor, 11 * factor), smooth=True)
+    shares = np.stack([ndi.zoom((labels == k).astype(float), factor, order=1, mode="nearest", grid_mode=True) for k in range(4)])
+    mine = np.take_along_axis(shares, big[None].astype(int), 0)[0]
+    assert (mine >= shares.max(0) - 1e-6).all()

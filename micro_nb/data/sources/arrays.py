@@ -130,7 +130,9 @@ def _given(array: Any) -> _Given:
     if hasattr(array, "__cuda_array_interface__"):  # CuPy
         return _given(array.get())
     if hasattr(array, "getbands") and array.mode not in _PICTURES:  # Pillow
-        raise AxesError(f"a picture of mode {array.mode} has no plain grey values or colours; pass its convert('L') or convert('RGB')")
+        raise AxesError(
+            f"a picture of mode {array.mode} has no plain grey values or colours; pass its convert('L') or convert('RGB')"
+        )
     if hasattr(array, "dims") and hasattr(array, "transpose"):
         return _labelled(array)
     if hasattr(array, "metadata") and hasattr(array, "store_path"):
@@ -144,7 +146,9 @@ def _given(array: Any) -> _Given:
         try:
             array = np.asarray(array)
         except (TypeError, ValueError) as error:
-            raise AxesError(f"{type(array).__name__} is no array of numbers ({error}); pass the array that holds the pixels") from error
+            raise AxesError(
+                f"{type(array).__name__} is no array of numbers ({error}); pass the array that holds the pixels"
+            ) from error
     return _Given(array)
 
 

@@ -235,7 +235,10 @@ def _storage(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
         facts["no_data"] = page.nodata
         facts["cautions"] = [*facts.get("cautions", ()), f"pixels of value {page.nodata} hold no data"]
     if 'role="scale"' in str(gdal := page.tags.valueof(42112, "")) or 'role="offset"' in str(gdal):
-        facts["cautions"] = [*facts.get("cautions", ()), "values are as stored; the scale and offset that GDAL notes are not applied"]
+        facts["cautions"] = [
+            *facts.get("cautions", ()),
+            "values are as stored; the scale and offset that GDAL notes are not applied",
+        ]
     if page.software:
         facts["software"] = page.software[:200]
     return facts

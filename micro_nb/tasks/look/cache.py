@@ -9,12 +9,17 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
+from zarr.core.buffer.cpu import Buffer
+from zarr.storage import MemoryStore
 
 from ...data.atomic import writing_file
+from .measured import in_memory
 from .parts import packed, unpacked
 from .scale import Scale
 from .seen import Layer, Seen
@@ -58,6 +63,8 @@ class SeenCache:
         seen = (_load(folder) if draw is None else None) or self._look(folder, look, shape)
         if seen is None:
             return None
+        if shape[0] * shape[1] <= _LARGE_PX:
+            seen = replace(seen, layers={k: replace(v, labels=_held(v.labels)) for k, v in seen.layers.items()})
         with self.lock:
             self.kept[name] = seen
             while len(self.kept) > _IN_MEMORY:
@@ -81,9 +88,21 @@ class SeenCache:
             try:
                 _save(seen, folder, large)
                 _trim(folder.parent, keep=folder)
+                return replace(seen, folder=folder)
             except OSError:  # a full or read-only disk must not cost the answer
                 shutil.rmtree(folder, ignore_errors=not large)
         return seen
+
+
+def _held(labels: Any) -> Any:
+    """Labels in memory, as compressed as they are on disk: what the folder is trimmed of is not lost to those who hold it."""
+    if in_memory(labels):
+        return labels
+    root = Path(labels.store.root)
+    files: dict[str, Any] = {
+        p.relative_to(root).as_posix(): Buffer.from_bytes(p.read_bytes()) for p in root.rglob("*") if p.is_file()
+    }
+    return zarr.open_array(MemoryStore(files), path=labels.path, mode="r")
 
 
 def _folder(key: Hashable) -> Path:
@@ -101,7 +120,7 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
             arrays[f"{name}/labels"] = packed(layer.labels)
     note = {
         "scale": seen.scale.to_dict(), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
-        "coloured": seen.coloured,
+        "coloured": seen.coloured, "engine": seen.engine,
         "layers": list(seen.layers), "shapes": shapes,
     }  # fmt: skip
     with writing_file(folder / "arrays.npz") as partial, partial.open("wb") as file:
@@ -123,7 +142,7 @@ def _load(folder: Path) -> Seen | None:
             scale = Scale(**note["scale"])
             seen = Seen(
                 layers, scale, arrays["detail"], arrays["tiles"], arrays["boxes"], arrays["thumbnail"].astype(np.float32),
-                tuple(note["bounds"]), note["weights_id"], note["image_id"], note["coloured"],
+                tuple(note["bounds"]), note["weights_id"], note["image_id"], note["coloured"], None, note["engine"], folder,
             )  # fmt: skip
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # a damaged entry is looked at anew
         shutil.rmtree(folder, ignore_errors=True)

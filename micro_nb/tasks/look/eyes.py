@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ...models.micro_d1.modeling_micro_d1 import SizeHead
+from ...models.network import SizeHead
 from ...models.tile_network import ConvNorm, TileNetwork
 
 STRIP_BYTES = 16 << 20
@@ -35,7 +35,7 @@ class Eyes(nn.Module):
         return self.network.outlined(features[2]), self.network.embedded(features)
 
     def glance(self, pixels: torch.Tensor) -> torch.Tensor:  # (B, 3, H, W)
-        """Texture ``(B, 352)``, for :class:`~micro_nb.models.micro_d1.modeling_micro_d1.SizeHead`."""
+        """Texture ``(B, 352)``, for :class:`~micro_nb.models.network.SizeHead`."""
         return SizeHead.pooled(self.pyramid(pixels))
 
     def pyramid(self, pixels: torch.Tensor) -> list[torch.Tensor]:  # (B, 3, H, W)
@@ -48,6 +48,18 @@ class Eyes(nn.Module):
                 (x,) = in_strips(lambda part, block=block: (block(part),), (x,), width=6)
             found.append(x)
         return [found[0], found[1], found[2], found[4]]
+
+
+class Plain(nn.Module):
+    """A tile network whose maps are a plain tuple, for other programs."""
+
+    def __init__(self, network: TileNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # (B, 3, H, W)
+        maps = self.network(pixels)
+        return maps.geometry, maps.embedding
 
 
 def in_strips(

@@ -8,7 +8,7 @@ the caller's ``tile`` nor threads change them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +19,8 @@ import torch.nn.functional as F
 
 from ...data.image import MicroImage
 from ...data.source import Level
-from ...models.micro_d1 import MicroD1Model
-from ...models.micro_d1.processing_micro_d1 import grey_bounds, normalise, padded, planes
+from ...models.network import MicroD1
+from ...models.pictures import grey_bounds, normalise, padded, planes
 from ...models.tile_network import GEOMETRY, OFFSET_UNIT
 from ...tiles.plan import Slices, Tile, TileGrid
 
@@ -32,6 +32,8 @@ CHANNELS = GEOMETRY.index("boundary")
 """Maps of a layer that objects are made of; boundaries and seeds are learned beside them, and not asked."""
 _BLANK, _POOLED, _PIECE = 0.04, 8, 128
 """A window is blank where grey values, 0 to 1, means over so many network pixels, are this near to each other; a piece's edge."""
+_STRIP = 16
+Looks = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 _TURN = threading.Lock()  # one window at a time: the network has all threads, and the memory
 _COARSE, _WHOLE = 1 << 19, 1 << 24
 _ACROSS, _SIDE = 6, 256
@@ -64,12 +66,14 @@ class TileMaps:
     plane : ``(y, x)`` or a colour picture ``(c, y, x)``.
     pitch : pixels of level 0 along a map pixel.
     bounds : grey values that become 0 and 1.
+    eyes : the tile network as it looks; that of the model where none is given.
     """
 
-    model: MicroD1Model
+    model: MicroD1
     plane: MicroImage
     pitch: int
     bounds: tuple[float, float]
+    eyes: Looks | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -89,14 +93,14 @@ class TileMaps:
 
     def look(self, tile: Tile) -> Tiled:
         """Runs the network on what a window reads; where that is blank, on a piece of it, which stands for all of it."""
-        pixels, (rows, cols) = self.pixels(tile.read), tile.within_read
+        eyes, pixels, (rows, cols) = self.eyes or self.model.eyes[0], self.pixels(tile.read), tile.within_read
         half = slice(rows.start // 2, -(-rows.stop // 2)), slice(cols.start // 2, -(-cols.stop // 2))
         with _TURN:
             if not is_blank(pixels):
-                geometry, embedding = run(self.model, pixels)
+                geometry, embedding = run(eyes, pixels)
                 return Tiled(geometry.half().numpy(), *_coded(embedding[(slice(None), *half)]))
-            _, embedding = run(self.model, pixels[..., :_PIECE, :_PIECE])
-        embedding = embedding.mean((1, 2), keepdim=True).expand(-1, *(s.stop - s.start for s in half))
+            _, embedding = run(eyes, pixels[..., :_PIECE, :_PIECE])
+        embedding = embedding.float().mean((1, 2), keepdim=True).expand(-1, *(s.stop - s.start for s in half))
         shape = CHANNELS * len(self.model.config.layers), *(n // 2 for n in pixels.shape[2:])
         return Tiled(np.zeros(shape, np.float16), *_coded(embedding))
 
@@ -145,15 +149,15 @@ def looking(pixels: torch.Tensor) -> Iterator[torch.Tensor]:
         yield padded(pixels).to(memory_format=torch.channels_last)
 
 
-def run(model: MicroD1Model, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def run(eyes: Looks, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Geometry ``(L * 4, h, w)``, foreground a probability, offsets in map pixels; embedding ``(D, h / 2, w / 2)``."""
     rows, cols = (n // 2 for n in pixels.shape[2:])
     with looking(pixels) as ready:
-        geometry, embedding = model.eyes[0](ready)
+        geometry, embedding = eyes(ready)
         maps = geometry[0, :, :CHANNELS, :rows, :cols].float()
         maps[:, 0] = torch.sigmoid(maps[:, 0])
         maps[:, 2:4] *= OFFSET_UNIT
-    return maps.flatten(0, 1), embedding[0, :, : -(-rows // 2), : -(-cols // 2)].float()
+    return maps.flatten(0, 1), embedding[0, :, : -(-rows // 2), : -(-cols // 2)]
 
 
 def windows(plane: MicroImage) -> list[tuple[tuple[float, float], np.ndarray]]:
@@ -177,5 +181,9 @@ def plane_bounds(plane: MicroImage) -> tuple[float, float]:
 
 
 def _coded(embedding: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    unit = torch.stack([channel.abs().max() for channel in embedding]).clamp(min=1e-6) / 127
-    return np.stack([(c / u).round().to(torch.int8).numpy() for c, u in zip(embedding, unit, strict=True)]), unit.numpy()
+    """As int8 and its unit, a strip of rows at a time; channels stay beside each other in memory, as they are pooled by place."""
+    unit = torch.linalg.vector_norm(embedding, torch.inf, (1, 2)).float().clamp(min=1e-6) / 127
+    coded = torch.empty((*embedding.shape[1:], len(unit)), dtype=torch.int8)
+    for y in range(0, len(coded), _STRIP):
+        coded[y : y + _STRIP] = embedding[:, y : y + _STRIP].permute(1, 2, 0).float().div(unit).round_()
+    return coded.permute(2, 0, 1).numpy(), unit.numpy()

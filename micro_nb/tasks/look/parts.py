@@ -6,7 +6,9 @@ by one, so that an interrupted look goes on where it was.
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -50,14 +52,17 @@ def fill(parts: Kept, maps: TileMaps, windows: TileGrid, client: Any = None) -> 
 
 def part_of(maps: TileMaps, tile: Tile) -> tuple[int, Part]:
     """The index of a window and what is seen there."""
-    seen = maps.look(tile)
-    found = _tiles(seen, tile, maps)
-    for k, name in enumerate(maps.model.config.layers):
+    seen, names = maps.look(tile), maps.model.config.layers
+
+    def layer(k: int) -> Part:
         geometry = seen.geometry[CHANNELS * k : CHANNELS * (k + 1)].astype(np.float32)
         window = Window.of(objects_of(geometry, DECODING), tile, maps.shape[1])
         sums = _sums(seen, window, geometry[0][tile.within_read])
-        found |= {f"{name}/labels": packed(window.labels), f"{name}/first": window.first, f"{name}/sums": sums}
-    return tile.index, found
+        return {f"{names[k]}/labels": packed(window.labels), f"{names[k]}/first": window.first, f"{names[k]}/sums": sums}
+
+    with ThreadPoolExecutor(settings.threads) as hands:  # layers side by side: a small plane is one window
+        parts = list(hands.map(layer, range(len(names))))
+    return tile.index, dict(ChainMap(_tiles(seen, tile, maps), *parts))
 
 
 def window_of(part: Part, layer: str, tile: Tile) -> Window:
@@ -101,7 +106,7 @@ def _sums(seen: Tiled, window: Window, foreground: np.ndarray) -> np.ndarray:
     y, x = np.divmod(inside, labels.shape[1])
     cell, at = np.unique(y // 2 * across + x // 2, return_inverse=True)
     weights = sparse.csr_array((np.ones(row.size, np.float32), (row, at)), shape=(n, cell.size))
-    embedding = seen.embedding.reshape(len(seen.embedding), -1)[:, cell]
+    embedding = seen.embedding.transpose(1, 2, 0).reshape(-1, len(seen.embedding))[cell]
     certain = np.bincount(row, foreground.ravel()[inside], minlength=n)
-    pooled = (weights @ embedding.T.astype(np.float32)) * seen.unit
+    pooled = (weights @ embedding.astype(np.float32)) * seen.unit
     return np.column_stack([pooled, certain, np.bincount(row, minlength=n)]).astype(np.float32)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ...data.image import MicroImage
-from ...models.micro_d1 import MicroD1Model
+from ...models.network import MicroD1
 from ...models.ontology import ontology
 from .network import TileMaps, windows
 
@@ -61,7 +61,7 @@ def pitch_for(diameter_px: float, target: float) -> int:
     return min(finer + (wanted**2 > finer * (finer + 1)), PITCHES[-1])
 
 
-def find_scale(maps_at: Callable[[int], TileMaps], plane: MicroImage, model: MicroD1Model) -> Scale:
+def find_scale(maps_at: Callable[[int], TileMaps], plane: MicroImage, model: MicroD1) -> Scale:
     """The scale of a plane from glances at it.
 
     Parameters
@@ -72,7 +72,7 @@ def find_scale(maps_at: Callable[[int], TileMaps], plane: MicroImage, model: Mic
     return said({p: glances(maps_at(p), places) for p in pitches(plane)}, model, possible(plane, model))
 
 
-def possible(plane: MicroImage, model: MicroD1Model) -> tuple[float, float]:
+def possible(plane: MicroImage, model: MicroD1) -> tuple[float, float]:
     """The least and the largest diameter, in pixels of level 0, that what the model was trained on can have.
 
     They are known where the size of a pixel is; sizes of the ontology are widened both ways, as sections shrink and cells spread.
@@ -95,7 +95,7 @@ def glances(maps: TileMaps, places: Sequence[tuple[float, float]]) -> np.ndarray
     return np.stack([maps.glance((slice(*y), slice(*x))) for y, x in cores])
 
 
-def said(seen: Mapping[int, np.ndarray], model: MicroD1Model, between: tuple[float, float] = (0.0, np.inf)) -> Scale:
+def said(seen: Mapping[int, np.ndarray], model: MicroD1, between: tuple[float, float] = (0.0, np.inf)) -> Scale:
     """What all glances say together of sizes ``between`` two; ``seen`` is pitch -> ``(places, 352)``."""
     octaves, target = np.array(model.size.OCTAVES), model.config.diameter_px
     diameters = target * 2**_SIZES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,20 @@ from zarr.storage import LocalStore, MemoryStore
 
 from ...data.image import MicroImage
 from ...data.region import Region
-from ...models.micro_d1 import MicroD1Model
-from ...models.micro_d1.processing_micro_d1 import normalise, three_channels
+from ...models.network import MicroD1
+from ...models.pictures import normalise, planes
 from ...tiles.assemble import Joined
 from ...tiles.kept import Kept
 from ...tiles.labels import ZarrLabels
 from ...tiles.plan import TileGrid
+from .fast import Compiled
 from .network import HALO, WINDOW, TileMaps, plane_bounds
 from .parts import fill, window_of
 from .scale import Scale, find_scale, pitch_for
 
 _THUMBNAIL, _LARGEST, _BAND = 1 << 20, 2048, 1024
+KEEP_BYTES = 1 << 26
+"""What is worked out of a look is kept in memory up to this size."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,9 @@ class Seen:
     weights_id, image_id : whose weights, which image.
     coloured : whether it is a colour picture.
     drawn : of a plane that was looked at in part the windows, in pixels of level 0.
+    engine : what ran the tile network.
+    folder : of the cache that holds it; None where it is in memory alone.
+    derived : what was worked out of it and does not depend on what is asked, by name.
     """
 
     layers: Mapping[str, Layer]
@@ -76,13 +82,17 @@ class Seen:
     image_id: str
     coloured: bool = False
     drawn: TileGrid | None = None
+    engine: str = "torch"
+    folder: Path | None = None
+    derived: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """How it was looked at, as JSON values, for evidence."""
         return {
             "model": "micro_d1", "weights": self.weights_id, "scale": self.scale.to_dict(), "grey_bounds": list(self.bounds),
-            "window": WINDOW, "halo": HALO,
-        } | ({"tile_px": self.drawn.tile, "tiles_drawn": len(self.drawn)} if self.drawn is not None else {})  # fmt: skip
+            "window": WINDOW, "halo": HALO, **({} if self.engine == "torch" else {"engine": self.engine}),
+            **({"tile_px": self.drawn.tile, "tiles_drawn": len(self.drawn)} if self.drawn is not None else {}),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -108,14 +118,16 @@ class Look:
     plane : ``(y, x)`` or a colour picture.
     diameter_px : object diameter in pixels of level 0, where it is known.
     folder : what is seen is written there, window by window, and labels as zarr; None keeps all in memory.
+    fast : the tile network compiled, where there is one.
     draw : looks at a part of the windows only.
     client : a ``dask.distributed.Client`` whose workers look.
     """
 
-    model: MicroD1Model
+    model: MicroD1
     plane: MicroImage
     diameter_px: float | None = None
     folder: Path | None = None
+    fast: Compiled | None = None
     draw: Draw | None = None
     client: Any = None
 
@@ -136,7 +148,7 @@ class Look:
         layers = {name: self.layer(name, windows, parts, maps) for name in self.model.config.layers}
         return Seen(
             layers, scale, *_moments(parts, windows), thumbnail, self.bounds, self.model.weights_id, self.plane.content_id,
-            self.plane.rgb, drawn,
+            self.plane.rgb, drawn, self.fast.name if self.fast else "torch",
         )  # fmt: skip
 
     def scale(self) -> Scale:
@@ -147,7 +159,7 @@ class Look:
 
     def maps_at(self, pitch: int) -> TileMaps:
         """The plane as the network sees it at a pitch."""
-        return TileMaps(self.model, self.plane, pitch, self.bounds)
+        return TileMaps(self.model, self.plane, pitch, self.bounds, self.fast)
 
     def layer(self, name: str, windows: TileGrid, parts: Kept, maps: TileMaps) -> Layer:
         """Objects of a layer: joined across seams, or, of drawn windows, those whose middle lies in one."""
@@ -179,9 +191,9 @@ class Look:
         band, lead = step * max(1, _BAND // step), (slice(None),) * (len(self.plane.axes) - 2)
         places = ((*lead, slice(y, min(y + band, height)), slice(0, width)) for y in range(0, height, band))
         image = np.concatenate([self.plane.read(level, place)[..., ::step, ::step] for place in places], axis=-2)
-        small = torch.from_numpy(three_channels(normalise(image, self.bounds)))
+        small = torch.from_numpy(planes(normalise(image, self.bounds)))[None]
         with torch.inference_mode():
-            seen = self.model.thumb.look(self.model.processor.thumbnail(small[None]))
+            seen = self.model.thumb.look(self.model.processor.thumbnail(small).expand(-1, 3, -1, -1))
         return np.asarray(seen[0].numpy().astype(np.float16), np.float32)  # as it is kept in the cache
 
 

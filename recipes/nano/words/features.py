@@ -12,7 +12,7 @@ from scipy import sparse
 from micro_nb.learn.augment import recolour
 from micro_nb.learn.sample import Sample
 from micro_nb.models.micro_d1 import MicroD1Model
-from micro_nb.models.micro_d1.processing_micro_d1 import normalise
+from micro_nb.models.pictures import normalise
 from micro_nb.progress import Progress
 from micro_nb.tasks.look.decode import Decoding, objects_of
 from micro_nb.tasks.look.network import CHANNELS, resampled, run
@@ -71,7 +71,7 @@ def view(sample: Sample, facts: Facts, model: MicroD1Model, rng: np.random.Gener
     pitch = max(pitch_for(diameter, model.config.diameter_px), -(-max(image.shape[1:]) // _LARGEST))
     planes = torch.from_numpy(image)[None]
     rows, cols = (n // pitch * pitch for n in planes.shape[2:])
-    geometry, embedding = (found.numpy() for found in run(model, resampled(planes[:, :, :rows, :cols], pitch)))
+    geometry, embedding = (found.numpy() for found in run(model.eyes[0], resampled(planes[:, :, :rows, :cols], pitch)))
     coarse = {k: _coarse(_turned(lab, turn, flip), pitch, geometry.shape[1:]) for k, lab in sample.labels.items()}
     bare = {k: (lab <= 0 if facts.labelled else lab == 0) for k, lab in coarse.items()}
     found = {k: strays_of(_found(geometry, model.config.layers.index(k)), free) for k, free in bare.items()}

@@ -24,8 +24,8 @@ from split import Split
 
 from micro_nb.learn.sample import Sample
 from micro_nb.models.micro_d1 import MicroD1Model
-from micro_nb.models.micro_d1.processing_micro_d1 import normalise
 from micro_nb.models.ontology import ontology
+from micro_nb.models.pictures import normalise
 from micro_nb.progress import track
 from micro_nb.tasks.load import CALIBRATION, load_model
 from micro_nb.tasks.recognise import KINDS
