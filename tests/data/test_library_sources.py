@@ -341,7 +341,8 @@ def test_olympus_pages_are_put_in_their_places(tmp_path, monkeypatch):
 def test_signals_of_electron_microscopy_keep_their_units(tmp_path, monkeypatch):
     module = pytest.importorskip("rsciio.digitalmicrograph")
     signal = {
-        "data": PLANE, "metadata": {"General": {"title": "grid"}, "Acquisition_instrument": {"TEM": {"beam_energy": np.uint32(200)}}},
+        "data": PLANE,
+        "metadata": {"General": {"title": "grid"}, "Acquisition_instrument": {"TEM": {"beam_energy": np.uint32(200)}}},
         "axes": [{"name": a, "scale": 2.0, "units": "nm", "index_in_array": k} for k, a in enumerate("yx")],
     }  # fmt: skip
     monkeypatch.setattr(module, "file_reader", lambda path, lazy: [signal])
