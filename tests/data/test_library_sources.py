@@ -8,6 +8,7 @@ import sys
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 import xarray as xr
 from source_contract import Case, SourceContract
 
@@ -313,10 +314,11 @@ def test_olympus_pages_are_put_in_their_places(tmp_path, monkeypatch):
     class File:
         def __init__(self, path):
             names = [f"s_C{c + 1:03}Z{z + 1:03}.tif" for c in range(3) for z in range(4)]
-            self.series = (type("Pages", (), {"shape": (3, 4), "axes": "CZ", "files": names})(),)
-            spans = {0: ("X", 45 * 0.25, 45, "um"), 1: ("Y", 37 * 0.5, 37, "um"), 3: ("Z", 3000, 4, "nm")}
+            self.series = (tifffile.TiffSequence(names[::-1], imread=self.asarray, pattern="axes"),)
+            spans = {0: ("X", 44 * 0.25, 45, "um"), 1: ("Y", 36 * 0.5, 37, "um"), 3: ("Z", 3000, 4, "nm")}
             keys = ("AxisCode", "EndPosition", "MaxSize", "PixUnit")
-            self.mainfile = {"Channel 1 Parameters": {"DyeName": "DAPI", "EmissionWavelength": 461}} | {
+            dyes = {"DyeName": "DAPI", "EmissionWavelength": 461}, {"DyeName": "None", "CH Name": "CH2"}, {"DyeName": "None"}
+            self.mainfile = {f"Channel {k} Parameters": dye for k, dye in enumerate(dyes, 1)} | {
                 f"Axis {k} Parameters Common": dict(zip(keys, span, strict=True)) | {"StartPosition": 0}
                 for k, span in spans.items()
             }
@@ -332,13 +334,15 @@ def test_olympus_pages_are_put_in_their_places(tmp_path, monkeypatch):
     img = mnb.open_image(tmp_path / "a.oib")
     np.testing.assert_array_equal(img.read(), STACK[0])
     assert img.pixel_size == {"z": 1.0, "y": 0.5, "x": 0.25}
-    assert (img.channels[0].name, img.channels[0].emission_nm) == ("DAPI", 461)
+    assert [c.name for c in img.channels] == ["DAPI", "CH2", "channel 2"]
+    assert img.channels[0].emission_nm == 461
 
 
 def test_signals_of_electron_microscopy_keep_their_units(tmp_path, monkeypatch):
     module = pytest.importorskip("rsciio.digitalmicrograph")
     signal = {
-        "data": PLANE, "metadata": {"General": {"title": "grid"}, "Acquisition_instrument": {"TEM": {"beam_energy": 200.0}}},
+        "data": PLANE,
+        "metadata": {"General": {"title": "grid"}, "Acquisition_instrument": {"TEM": {"beam_energy": np.uint32(200)}}},
         "axes": [{"name": a, "scale": 2.0, "units": "nm", "index_in_array": k} for k, a in enumerate("yx")],
     }  # fmt: skip
     monkeypatch.setattr(module, "file_reader", lambda path, lazy: [signal])
@@ -346,6 +350,27 @@ def test_signals_of_electron_microscopy_keep_their_units(tmp_path, monkeypatch):
     img = mnb.open_image(tmp_path / "a.dm4")
     np.testing.assert_array_equal(img.read(), PLANE)
     assert (img.pixel_size["x"], img.metadata["kV"], img.source.format) == (0.002, 200.0, "DM4")
+
+
+def test_colour_that_a_library_cannot_read_lazily_is_read_whole_and_diffraction_has_no_pixel_size(tmp_path, monkeypatch):
+    module = pytest.importorskip("rsciio.digitalmicrograph")
+    colour = np.random.default_rng(0).integers(0, 255, (5, 7, 4)).astype(np.uint8)
+    signal = {
+        "data": colour.view([(c, "u1") for c in "RGBA"])[..., 0], "metadata": {},
+        "axes": [{"name": a, "scale": 1e17, "units": "nm", "index_in_array": k} for k, a in enumerate("yx")],
+    }  # fmt: skip
+
+    def read(path, lazy):
+        if lazy:
+            raise ValueError("Lazy loading of RGBA images is not supported.")
+        return [signal]
+
+    monkeypatch.setattr(module, "file_reader", read)
+    (tmp_path / "a.dm3").write_bytes(b"x")
+    img = mnb.open_image(tmp_path / "a.dm3")
+    np.testing.assert_array_equal(img.read(), colour[..., :3].transpose(2, 0, 1))
+    assert img.rgb
+    assert img.pixel_size is None
 
 
 def test_what_no_reader_here_knows_is_asked_of_bioio(tmp_path, monkeypatch):

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, wraps
 from itertools import product
-from math import inf
 from typing import Any
 
 import numpy as np
@@ -202,7 +201,7 @@ class LibrarySource(Source):
         names = _named(found.axes, shape, axes, location.uri)
         used = canonical(n for n in names if n)
         said = {a: float(size.get(a) or 0) for a in SPATIAL if a in used}
-        sizes = {a: v for a, v in said.items() if 0 < v < inf}
+        sizes = {a: v for a, v in said.items() if 0 < v < 1e6}  # no pixel is a metre wide: a diffraction pattern told in nm
         sizes = sizes if set(PLANE) <= set(sizes) else {}
         n = shape[names.index("c")] if "c" in names else 1
         if n > MAX_CHANNELS:

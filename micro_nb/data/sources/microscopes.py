@@ -228,10 +228,10 @@ def open_oif(library: Any, location: Location, series: int) -> Described:
     """An image of an OIF or OIB file."""
     file = library.OifFile(str(location.path))
     pages = chosen(file.series, series, location.uri)
-    lead, first = [int(n) for n in pages.shape], file.asarray(pages.files[0])
+    lead, first, places = [int(n) for n in pages.shape], file.asarray(pages[0]), dict(zip(pages.indices, pages, strict=True))
 
     def page(*at: int) -> np.ndarray:
-        return np.asarray(file.asarray(pages.files[int(np.ravel_multi_index(at, lead)) if lead else 0]))
+        return np.asarray(file.asarray(places[at]))
 
     along = [file.mainfile.get(f"Axis {k} Parameters Common", {}) for k in range(8)]
     steps = {str(a.get("AxisCode")): _oif_step(a) for a in along if a.get("AxisCode")}
@@ -250,7 +250,7 @@ def _oif_step(axis: Mapping[str, Any]) -> float | None:
     unit = str(axis.get("PixUnit") or axis.get("UnitName") or "")
     if start is None or end is None or not n or n < 2 or end == start:
         return None
-    step = abs(end - start) / (n if axis.get("AxisCode") in ("X", "Y") else n - 1)
+    step = abs(end - start) / (n - 1)
     return to_um(step, unit) if is_length_unit(unit) else to_seconds(step, unit)
 
 
@@ -258,6 +258,7 @@ def _oif_channels(main: Mapping[str, Any], n: int) -> list[Channel]:
     said = [main.get(f"Channel {k + 1} Parameters", {}) for k in range(n)]
     waves = [(to_number(c.get("EmissionWavelength")), to_number(c.get("ExcitationWavelength"))) for c in said]
     return [
-        Channel(str(c.get("DyeName") or f"channel {k}"), emission_nm=m or None, excitation_nm=x or None)
+        Channel(next((v for v in named if v != "None"), f"channel {k}"), emission_nm=m or None, excitation_nm=x or None)
         for k, (c, (m, x)) in enumerate(zip(said, waves, strict=True))
+        for named in [[str(c[key]) for key in ("DyeName", "CH Name") if c.get(key)]]
     ]

@@ -112,14 +112,23 @@ def open_mrc(library: Any, location: Location, series: int) -> Described:
 def open_electron(_: Any, location: Location, series: int) -> Described:
     """An image of a file of electron microscopy; ``series`` is the number of its signal."""
     suffix = "." + location.name.rsplit(".", 1)[-1].lower()
-    module = need(f"rsciio.{PLUGINS[suffix]}", extra="formats", what=suffix)
-    signal = chosen(module.file_reader(str(location.path), lazy=True), series, location.uri)
+    read = need(f"rsciio.{PLUGINS[suffix]}", extra="formats", what=suffix).file_reader
+    try:
+        found = read(str(location.path), lazy=True)
+    except (ValueError, NotImplementedError):  # some formats, and colour in Gatan's, are read whole or not at all
+        found = read(str(location.path), lazy=False)
+    signal = chosen(found, series, location.uri)
     along = sorted(signal["axes"], key=lambda a: a.get("index_in_array", 0))
     letters = "".join(_LETTERS.get(str(a.get("name") or "").lower(), "Q") for a in along)
     steps = [(_LETTERS.get(str(a.get("name") or "").lower(), ""), a.get("scale"), str(a.get("units") or "")) for a in along]
     size = {letter.lower(): abs(to_um(v, unit)) for letter, v, unit in steps if letter in tuple("ZYX") and is_length_unit(unit)}
+    pixels = signal["data"]
+    if pixels.dtype.hasobject:
+        raise UnknownFormatError(f"{location.uri}: series={series} holds no pixels but {pixels.dtype} values; try another series")
+    if pixels.dtype.names:  # a field a sample
+        pixels, letters = np.ascontiguousarray(pixels).view(pixels.dtype[0]).reshape(*pixels.shape, -1), letters + "S"
     return Described(
-        f"{suffix[1:].upper()}", [signal["data"]], letters, size, "axes of the signal", facts=_scope_facts(signal["metadata"])
+        f"{suffix[1:].upper()}", [pixels], letters, size, "axes of the signal", facts=_scope_facts(signal["metadata"])
     )
 
 
@@ -128,7 +137,8 @@ def _scope_facts(meta: Mapping[str, Any]) -> dict[str, Any]:
     scope: Mapping[str, Any] = next(iter(tem.values()), {}) if isinstance(tem, Mapping) else {}
     return {
         "name": general.get("title"), "acquired": " ".join(filter(None, (general.get("date"), general.get("time")))),
-        "magnification": scope.get("magnification"), "microscope": scope.get("microscope"), "kV": scope.get("beam_energy"),
+        "magnification": to_number(scope.get("magnification")), "microscope": scope.get("microscope"),
+        "kV": to_number(scope.get("beam_energy")),
     }  # fmt: skip
 
 
