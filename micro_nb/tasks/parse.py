@@ -268,7 +268,7 @@ def _labels(plane: MicroImage, seen: Seen, chosen: _Chosen, layers: Sequence[str
     drawn = Drawn([seen.layers[layer].labels for layer in layers], numbers)
     out = layer_array(drawn, layers, pixel_size=plane.pixel_size)
     if folder is None and all(isinstance(labels, np.ndarray) for labels in drawn.labels):
-        return out.copy(data=indexing.MemoryCachedArray(out.variable._data))
+        return out.copy(data=indexing.MemoryCachedArray(out.variable._data))  # type: ignore[no-untyped-call]
     labels: Any = np.zeros(drawn.shape, np.int32)
     if folder is not None:
         chunks = (1, *(min(_BLOCK, n) for n in plane.plane_shape))
