@@ -28,8 +28,6 @@ from torch import nn
 from .pictures import Preparation
 from .tile_network import PYRAMID, STAGES, ConvNorm, Encoder, Sizes, TileNetwork
 
-_WHOLE = "micro_nb.models.micro_d1:MicroD1Model"  # brings transformers, so looked up when it is asked for
-
 
 @dataclass
 class Settings:
@@ -223,11 +221,11 @@ class MicroD1(nn.Module):
 
     def pretrained(self) -> Any:
         """The same weights as a :class:`~micro_nb.models.micro_d1.MicroD1Model` of transformers."""
-        whole = pkgutil.resolve_name(_WHOLE)
+        whole = pkgutil.resolve_name("micro_nb.models.micro_d1:MicroD1Model")  # brings transformers, so when it is asked for
         model = whole(whole.config_class(**self.config.to_dict()))
         model.load_state_dict(self.state_dict())
         return model.eval()
 
-    def save_pretrained(self, folder: str | os.PathLike[str], **kwargs: Any) -> None:
+    def save_pretrained(self, save_directory: str | os.PathLike[str], **kwargs: Any) -> None:
         """Writes configuration and weights, as transformers does."""
-        self.pretrained().save_pretrained(folder, **kwargs)
+        self.pretrained().save_pretrained(save_directory, **kwargs)

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 PERCENTILES = (0.5, 99.5)
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _GRAMS = (3, 4, 5)
-_PROCESSOR = "micro_nb.models.micro_d1:MicroD1Processor"  # brings transformers, so looked up when it is asked for
 
 
 class Preparation:
@@ -45,9 +44,9 @@ class Preparation:
                 slot[: len(found)] = found
         return torch.from_numpy(ids)
 
-    def save_pretrained(self, folder: str | os.PathLike[str]) -> None:
+    def save_pretrained(self, save_directory: str | os.PathLike[str]) -> None:
         """Writes ``processor_config.json``, as transformers does."""
-        pkgutil.resolve_name(_PROCESSOR)(**vars(self)).save_pretrained(folder)
+        pkgutil.resolve_name("micro_nb.models.micro_d1:MicroD1Processor")(**vars(self)).save_pretrained(save_directory)
 
 
 def words(text: str) -> list[str]:

@@ -170,7 +170,7 @@ class TileNetwork(nn.Module):
     def outlined(self, fine: torch.Tensor) -> torch.Tensor:  # (B, F, H/4, W/4)
         """Geometry, ``(B, L, 6, H/2, W/2)``."""
         found = F.pixel_shuffle(self.outline(fine), 2)
-        return found.reshape(len(found), -1, len(GEOMETRY), *found.shape[2:])
+        return found.reshape(found.shape[0], -1, len(GEOMETRY), *found.shape[2:])
 
     def embedded(self, features: list[torch.Tensor]) -> torch.Tensor:  # strides 16, 8, 4
         """Embeddings of pixels, ``(B, D, H/4, W/4)``."""

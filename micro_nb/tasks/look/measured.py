@@ -42,8 +42,8 @@ def chosen_rows(table: pd.DataFrame, wanted: np.ndarray, plane: MicroImage) -> p
     unit, size = ("um", plane.pixel_size) if plane.pixel_size else ("px", {"y": 1.0, "x": 1.0})
     y, x = (rows[f"centroid_{axis}_px"].to_numpy() * size[axis] for axis in ("y", "x"))
     rows[f"nearest_neighbour_{unit}"] = nearest(y, x)
-    kept: pd.DataFrame = rows.drop(columns=[c for c in rows if c.startswith("nan_px_") and not rows[c].any()])
-    return kept
+    known: pd.DataFrame = rows.drop(columns=[c for c in rows if c.startswith("nan_px_") and not rows[c].any()])
+    return known
 
 
 def _write(table: pd.DataFrame, path: Path | None) -> None:

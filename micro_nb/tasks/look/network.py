@@ -182,8 +182,9 @@ def plane_bounds(plane: MicroImage) -> tuple[float, float]:
 
 def _coded(embedding: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
     """As int8 and its unit, a strip of rows at a time; channels stay beside each other in memory, as they are pooled by place."""
-    unit = torch.linalg.vector_norm(embedding, torch.inf, (1, 2)).float().clamp(min=1e-6) / 127
+    most = [embedding[:, y : y + _STRIP].abs().amax((1, 2)) for y in range(0, embedding.shape[1], _STRIP)]
+    unit = torch.stack(most).amax(0).float().clamp(min=1e-6) / 127
     coded = torch.empty((*embedding.shape[1:], len(unit)), dtype=torch.int8)
     for y in range(0, len(coded), _STRIP):
-        coded[y : y + _STRIP] = embedding[:, y : y + _STRIP].permute(1, 2, 0).float().div(unit).round_()
+        coded[y : y + _STRIP] = (embedding[:, y : y + _STRIP].permute(1, 2, 0).float() / unit).round_()
     return coded.permute(2, 0, 1).numpy(), unit.numpy()
