@@ -12,6 +12,7 @@ from scipy import ndimage as ndi
 from skimage.filters import threshold_multiotsu, threshold_otsu
 
 from ..data.image import MicroImage
+from ..errors import PlanError
 from .distance import distance
 from .foreground import Edges, shrink, uneven
 from .split import Parting
@@ -99,6 +100,8 @@ class Recipe:
 def find_recipe(img: MicroImage, *, kind: Kind | None = None) -> Recipe:
     """The recipe of a plane ``(y, x)`` or colour picture ``(c, y, x)``, from the whole of it or from windows spread over it."""
     samples = [pixels for pixels in spread_samples(img) if np.isfinite(pixels).any()]
+    if not samples:
+        raise PlanError(f"{img.name}: every pixel is NaN or infinite, so there is nothing to find objects in")
     white = white_of(img.dtype, samples)
     found, polarity = _kind_of(samples, white, kind)
     return _measure([signal(s, found, polarity, white) for s in samples], found, polarity, white)

@@ -14,7 +14,9 @@ AXES = ("t", "c", "z", "y", "x")
 SPATIAL = ("z", "y", "x")
 PLANE = ("y", "x")
 
-_PER = tomllib.loads(files(__package__).joinpath("units.toml").read_text(encoding="utf-8"))
+_PER, NAMES = (
+    tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8")) for name in ("units.toml", "names.toml")
+)
 
 
 def to_um(value: float, unit: str) -> float:

@@ -7,14 +7,10 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
+from .axes import NAMES
+
 MASKED = "[masked]"
-_PERSON = frozenset({
-    "user", "username", "operator", "experimenter", "author", "artist", "owner", "patient", "person", "technician",
-    "researcher", "investigator", "pathologist", "doctor", "physician", "surgeon", "firstname", "lastname", "middlename",
-    "surname", "forename", "givenname", "familyname", "fullname", "displayname", "email", "mail", "phone", "login",
-    "creator", "customer", "photographer", "copyright", "host", "hostname", "hostcomputer", "computer", "birth",
-    "birthdate", "dob", "mrn", "accession", "ssn",
-})  # fmt: skip
+_PERSON = frozenset(NAMES["persons"]["words"])
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _NAMES = r"[A-Z][\w'’.-]*(?:[ \t]+(?:(?:van|von|de|der|den|di|da|la|le)[ \t]+)*[A-Z][\w'’.-]*){0,3}"

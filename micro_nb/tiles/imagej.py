@@ -34,7 +34,7 @@ def write_label_tiff(objects: Objects, path: Path) -> None:
         values[k] = np.where(np.isin(values[k], mine["label"].to_numpy()), values[k], 0)
     if values.max(initial=0) > 1 << 24:
         raise WriteError(
-            f"{path}: ImageJ keeps labels up to {1 << 24:,} apart, these go to {values.max():,}; number them anew, or save .zarr"
+            f"{path}: ImageJ keeps no labels above {1 << 24:,} apart, and one is {values.max():,}; save them as .zarr"
         )
     stored = values.astype(np.uint16 if values.max(initial=0) < 1 << 16 else np.float32)
     size = objects.pixel_size

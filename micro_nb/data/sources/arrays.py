@@ -13,17 +13,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import AxesError
-from ..axes import PLANE, canonical, check_axes, is_length_unit, to_um
+from ..axes import NAMES, PLANE, canonical, check_axes, is_length_unit, to_um
 from ..source import Channel, ImageInfo, Index, Level, Source
 
 _CHUNK = 512
 _PICTURES = ("1", "L", "P", "I", "F", "I;16", "I;16B", "I;16L", "I;16N", "RGB", "RGBA")
-_MEANS = {
-    "t": "t", "time": "t", "frame": "t", "frames": "t", "timepoint": "t", "c": "c", "channel": "c", "channels": "c", "ch": "c",
-    "band": "c", "s": "s", "sample": "s", "samples": "s", "rgb": "s", "rgba": "s", "z": "z", "plane": "z", "depth": "z",
-    "slice": "z", "y": "y", "row": "y", "rows": "y", "height": "y", "x": "x", "col": "x", "cols": "x", "column": "x",
-    "width": "x",
-}  # fmt: skip
+_MEANS: dict[str, str] = {word: axis for axis, words in NAMES["dimensions"].items() for word in words}
 
 
 @dataclass
@@ -130,9 +125,7 @@ def _given(array: Any) -> _Given:
     if hasattr(array, "__cuda_array_interface__"):  # CuPy
         return _given(array.get())
     if hasattr(array, "getbands") and array.mode not in _PICTURES:  # Pillow
-        raise AxesError(
-            f"a picture of mode {array.mode} has no plain grey values or colours; pass its convert('L') or convert('RGB')"
-        )
+        raise AxesError(f"a picture of mode {array.mode} is neither grey nor RGB; pass its convert('L') or convert('RGB')")
     if hasattr(array, "dims") and hasattr(array, "transpose"):
         return _labelled(array)
     if hasattr(array, "metadata") and hasattr(array, "store_path"):
@@ -146,9 +139,7 @@ def _given(array: Any) -> _Given:
         try:
             array = np.asarray(array)
         except (TypeError, ValueError) as error:
-            raise AxesError(
-                f"{type(array).__name__} is no array of numbers ({error}); pass the array that holds the pixels"
-            ) from error
+            raise AxesError(f"{type(array).__name__} is no array of numbers ({error}); pass what holds the pixels") from error
     return _Given(array)
 
 
@@ -201,7 +192,7 @@ def _unmasked(given: _Given) -> _Given:
     array = given.array
     if not isinstance(getattr(array, "_meta", array), np.ma.MaskedArray) or array.dtype.kind not in "buif":
         return given
-    masked = f"{np.ma.count_masked(array)} " if isinstance(array, np.ma.MaskedArray) else ""
+    masked = f"{int(np.ma.getmaskarray(array).sum())} " if isinstance(array, np.ma.MaskedArray) else ""
     if masked == "0 ":
         given.array = array.data
         return given

@@ -10,20 +10,12 @@ from typing import Any
 import numpy as np
 
 from ...errors import UnknownFormatError
-from ..axes import stage_of
+from ..axes import NAMES, stage_of
 from ..location import Location
 from ..source import Channel, Index, paste
 from .library import Boxes, Described, chosen, planes, reader
 
 _BESIDE = 512
-_MEANING = {
-    "ModalityLUTSequence": "values are as stored; the table that gives their meaning (modality LUT) is not applied",
-    "PixelPaddingValue": "pixels of value {} hold no data",
-}  # fmt: skip
-_COLOURS = {
-    "MONOCHROME1": "0 is white: values are as stored, not inverted",
-    "PALETTE COLOR": "values are indices of the file's table of colours, which is not applied",
-}  # fmt: skip
 _SLIDE = "1.2.840.10008.5.1.4.1.1.77.1.6"
 
 
@@ -135,10 +127,11 @@ def _facts(h: Any) -> dict[str, Any]:
     corner = (at.get(f"{axis}OffsetInSlideCoordinateSystem") for axis in "XYZ")
     slope, offset = float(h.get("RescaleSlope") or 1), float(h.get("RescaleIntercept") or 0)
     cautions = [f"values are as stored; value * {slope:g} + {offset:g} is not applied"] if (slope, offset) != (1, 0) else []
-    cautions += [said.format(h.get(k)) for k, said in _MEANING.items() if h.get(k) not in (None, "")]
-    cautions += [_COLOURS[h.get("PhotometricInterpretation")]] if h.get("PhotometricInterpretation") in _COLOURS else []
+    cautions += [said.format(h.get(k)) for k, said in NAMES["dicom"].items() if h.get(k) not in (None, "")]
+    light = str(h.get("PhotometricInterpretation") or "")
+    cautions += [NAMES["photometric"][light]] if light in NAMES["photometric"] else []
     return {
-        "modality": h.get("Modality"), "photometric": h.get("PhotometricInterpretation"), "magnification": lens[0] if lens else None,
+        "modality": h.get("Modality"), "photometric": light, "magnification": lens[0] if lens else None,
         "acquired": str(h.get("AcquisitionDateTime") or h.get("AcquisitionDate") or ""), "cautions": cautions,
         "microscope": " ".join(filter(None, (h.get("Manufacturer"), h.get("ManufacturerModelName")))),
         "significant_bits": h.get("BitsStored"), "stage": stage_of(corner, "mm"),

@@ -71,10 +71,7 @@ def _czi_stage(meta: Mapping[str, Any], scene: int | None, location: Location) -
 def _first_tile(location: Location) -> str:
     """What the first stored tile says of itself, which pylibCZIrw does not hand out; the file's directory says where it lies."""
     with suppress(OSError, OverflowError), location.open() as file:
-        for start, skipped in (
-            (84, 166),
-            (None, 32),
-        ):  # the directory's place and its first entry, then the tile behind its header
+        for start, skipped in ((84, 166), (None, 32)):  # the directory's first entry, then the tile behind its header
             file.seek(start or file.tell())
             file.seek(int.from_bytes(file.read(8), "little") + skipped)
         size = int.from_bytes(file.read(4), "little")

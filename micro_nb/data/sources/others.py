@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import UnknownFormatError
-from ..axes import is_length_unit, to_number, to_um
+from ..axes import NAMES, is_length_unit, to_number, to_um
 from ..location import Location
 from ..source import Channel, Index
 from .arrays import scaled_values
@@ -36,8 +36,9 @@ def _data_set(array: Any, file: Any) -> Described:
     letters = "".join(str(t.get("key", "Q")).upper()[:1] for t in tags) or "".join(c or "Q" for c in labels)
     size = [float(v) for v in np.ravel(array.attrs.get("element_size_um", ()))]  # Fiji
     known = letters if set("YX") <= set(letters) else "YX" if array.ndim == 2 else "Q" * array.ndim
+    facts = {"name": array.name, "cautions": scaled_values(array.attrs)}
     return Described("HDF5", [array], known, dict(zip("zyx"[-len(size) :], size, strict=True)) if size else {}, "element_size_um",
-                     facts={"name": array.name, "cautions": scaled_values(array.attrs)}, chunk=array.chunks[-2:] if array.chunks else None, shut=file.close)  # fmt: skip
+                     (), facts, array.chunks[-2:] if array.chunks else None, file.close)  # fmt: skip
 
 
 def _imaris(file: Any) -> Described:
@@ -86,10 +87,7 @@ def _text(value: Any) -> str:
     return b"".join(np.ravel(value)).decode("utf-8", "replace") if isinstance(value, np.ndarray) else str(value)
 
 
-PLUGINS = {
-    ".dm3": "digitalmicrograph", ".dm4": "digitalmicrograph", ".ser": "tia", ".emi": "tia", ".emd": "emd", ".bcf": "bruker",
-    ".blo": "blockfile", ".mib": "quantumdetector", ".tvips": "tvips", ".sur": "digitalsurf",
-}  # fmt: skip
+PLUGINS: dict[str, str] = NAMES["rosettasciio"]
 """Suffix -> module of rosettasciio."""
 _LETTERS = {"x": "X", "width": "X", "y": "Y", "height": "Y", "z": "Z", "time": "T"}
 

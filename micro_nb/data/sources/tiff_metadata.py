@@ -12,15 +12,11 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
-from ..axes import is_length_unit, to_number, to_seconds, to_um
+from ..axes import NAMES, is_length_unit, to_number, to_seconds, to_um
 from ..source import Channel
 from .ome_xml import Element, describe, images_with_pixels
 
-_FORMAT = {
-    "ome": "OME-TIFF", "imagej": "ImageJ TIFF", "svs": "Aperio SVS", "ndpi": "Hamamatsu NDPI", "scn": "Leica SCN",
-    "qpi": "PerkinElmer QPTIFF", "bif": "Ventana BIF", "philips": "Philips TIFF", "lsm": "Zeiss LSM", "stk": "MetaMorph STK",
-    "fluoview": "Olympus FluoView", "sis": "Olympus SIS", "mmstack": "Micro-Manager TIFF", "scanimage": "ScanImage TIFF",
-}  # fmt: skip
+_FORMAT: dict[str, str] = NAMES["tiff"]
 _PRINTED = {"inch", "inches", "in", "cm"}
 _NO_UNIT = {"pixel", "pixels", "px", "null", "none"}
 
@@ -235,10 +231,7 @@ def _storage(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
         facts["no_data"] = page.nodata
         facts["cautions"] = [*facts.get("cautions", ()), f"pixels of value {page.nodata} hold no data"]
     if 'role="scale"' in str(gdal := page.tags.valueof(42112, "")) or 'role="offset"' in str(gdal):
-        facts["cautions"] = [
-            *facts.get("cautions", ()),
-            "values are as stored; the scale and offset that GDAL notes are not applied",
-        ]
+        facts["cautions"] = [*facts.get("cautions", ()), "values are as stored; GDAL's scale and offset are not applied"]
     if page.software:
         facts["software"] = page.software[:200]
     return facts

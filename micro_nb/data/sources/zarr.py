@@ -205,9 +205,7 @@ def _level_arrays(at: _At, path: str, paths: tuple[str, ...]) -> dict[int, zarr.
         try:
             node = _node_or_none(at, join(path, paths[k]))
             if not isinstance(node, zarr.Array):
-                raise CorruptImageError(
-                    f"{where}: multiscales lists this level but no array is there; a coarser one opens by its path"
-                )
+                raise CorruptImageError(f"{where}: this level is listed but there is no array; open a coarser one by its path")
             _check_array(node, where)
             return node
         except (CorruptImageError, AxesError):

@@ -349,11 +349,12 @@ def _ratios(grey: np.ndarray, labels: np.ndarray, wanted: np.ndarray) -> np.ndar
     from skimage.segmentation import expand_labels
 
     ids, labels = numbered(labels)
-    n = len(ids) + 1
-    sizes = np.bincount(labels.ravel(), minlength=n)[1:]
-    across = 2 * float(np.sqrt(np.median(sizes[sizes > 0]) / np.pi)) if (sizes > 0).any() else 0.0
+    across = 2 * float(np.sqrt(np.median(np.bincount(labels.ravel())[1:]) / np.pi)) if len(ids) else 0.0
     inner, outer = (expand_labels(labels, d) for d in (_GAP_PX, _GAP_PX + max(_RING * across, 2)))  # type: ignore[no-untyped-call]
     background = float(np.percentile(grey[outer == 0], 10)) if (outer == 0).any() else float(grey.min())
-    inside, around = (means(at.ravel(), grey.ravel(), n) - background for at in (labels, np.where(inner > 0, 0, outer)))
+    inside, around = (
+        means(at.ravel(), grey.ravel(), len(ids) + 1) - background for at in (labels, np.where(inner > 0, 0, outer))
+    )
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.where(around > 0, inside / around, np.nan)[np.searchsorted(ids, wanted) + 1])
+        found = dict(zip(ids.tolist(), np.where(around > 0, inside / around, np.nan)[1:], strict=True))
+    return np.array([found.get(k, np.nan) for k in wanted.tolist()])

@@ -115,12 +115,11 @@ def read_greys(img: MicroImage, place: Place = ANYWHERE, channel: str | None = N
         spread += float(np.square(above - here).sum()) + (here - total / max(before, 1)) ** 2 * before * above.size / max(n, 1)
         total += float(above.sum())
         counts += np.bincount(above.astype(int), minlength=len(counts)) if single else np.histogram(part, edges)[0]
-    present = np.flatnonzero(counts)
     if not n:
         raise EvidenceError(f"no pixel with a grey value lies {place.words or 'there'}, so there is nothing to measure")
-    values, mean, sd = ((edges[:-1] + edges[1:]) / 2)[present], total / n, (spread / n) ** 0.5
+    values, mean, sd = ((edges[:-1] + edges[1:]) / 2)[counts > 0], total / n, (spread / n) ** 0.5
     low, mean, high = (values[0], low + mean, values[-1]) if single else (low, low + mean, high)
-    return Greys(n, _whole(low), _whole(high), mean, sd, values, counts[present])
+    return Greys(n, _whole(low), _whole(high), mean, sd, values, counts[counts > 0])
 
 
 def _bands(img: MicroImage, place: Place, channel: str | None) -> Iterator[np.ndarray]:

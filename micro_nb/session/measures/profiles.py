@@ -214,12 +214,11 @@ def _inside_out(asked: _Asked) -> Course:
     found.need_some()
     found.need_all("the profile of each of them")
     labels, rows = found.label_plane(), []
-    for label, place in boxes(labels).items():
-        if label in found.labels:
-            inside = labels[place] == label
-            deep = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
-            out = np.minimum(((1 - deep[inside] / deep.max()) * _STEPS).astype(int), _STEPS - 1)
-            rows.append(means(out, plane[place][inside], _STEPS))
+    for label, place in ((k, at) for k, at in boxes(labels).items() if k in found.labels):
+        inside = labels[place] == label
+        deep = distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
+        out = np.minimum(((1 - deep[inside] / deep.max()) * _STEPS).astype(int), _STEPS - 1)
+        rows.append(means(out, plane[place][inside], _STEPS))
     with np.errstate(all="ignore"):
         values = np.asarray(np.nanmean(rows, axis=0))
     what = f"mean grey value of the {found.many}{f' in {asked.channel}' if asked.channel else ''}"

@@ -110,8 +110,7 @@ class Selection:
     @property
     def own(self) -> np.ndarray:
         """Their labels, row by row."""
-        own = self.table["label"].to_numpy()
-        return own if own.dtype.kind == "u" else own.astype(int)
+        return np.asarray(self.table["label"], np.uint64 if self.table["label"].dtype.kind == "u" else int)
 
     @cached_property
     def labels(self) -> set[int]:
