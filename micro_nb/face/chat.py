@@ -104,16 +104,14 @@ class ChatPanel(Live):
         calls = tuple(parse(str(c)) for c in message.get("calls") or ()) or None
         self._next += 1
         self._waiting[self._next] = question
-        self.tell("asked", n=self._next, question=question)
-        self._thread.submit(self._work, self._next, question, calls)
-
-    def _work(self, number: int, question: str, calls: tuple[Call, ...] | None) -> None:
-        """One question, on the thread of the panel, so that the kernel stays free."""
-        self._guarded(number, lambda: self._asked(question, calls), lambda text: self.tell("failed", n=number, text=text))
-        self._suggest()
+        n = self._next
+        self.tell("asked", n=n, question=question)
+        self._thread.submit(
+            self._guarded, n, lambda: self._asked(question, calls), lambda text: self.tell("failed", n=n, text=text)
+        )
 
     def _guarded(self, number: int, work: Callable[[], Any], failed: Callable[[str], None]) -> None:
-        """Work that shows its progress and can be stopped; what went wrong is said."""
+        """Work, on the thread of the panel, that shows its progress and can be stopped; what went wrong is said."""
         self._stop = False
         try:
             with watched(self._progress):
@@ -128,6 +126,7 @@ class ChatPanel(Live):
         finally:
             self._waiting.pop(number, None)
             self.tell("ended", n=number)
+            self._suggest()
 
     def _asked(self, question: str, calls: tuple[Call, ...] | None) -> Answer:
         region = self._pointed

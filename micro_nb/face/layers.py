@@ -12,6 +12,7 @@ import pandas as pd
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..errors import AxesError, UnitsError
+from ..models.wording import plural
 from ..render.contours import LAYER_COLORS, LabelLayer
 from ..render.heat import ValueMap
 from ..render.overview import Layers, PointLayer
@@ -49,8 +50,7 @@ def _objects(img: MicroImage, objects: Any) -> tuple[tuple[LabelLayer, ...], tup
 
 def _name(objects: Objects) -> str:
     names = objects.table["name"].unique()
-    kind = str(names[0]) if len(names) == 1 else "object"
-    return _counted(len(objects), kind)
+    return _counted(len(objects), str(names[0]) if len(names) == 1 else "object")
 
 
 def _by_name(layers: tuple[LabelLayer, ...], objects: Objects) -> tuple[LabelLayer, ...]:
@@ -75,12 +75,12 @@ def _by_name(layers: tuple[LabelLayer, ...], objects: Objects) -> tuple[LabelLay
 
 
 def _counted(n: int, name: str) -> str:
-    return f"{n:,} {name}{'' if n == 1 or name.endswith('s') else 's'}"
+    return f"{n:,} {name if n == 1 or name.startswith('of ') else plural(name)}"
 
 
 def _points(img: MicroImage, table: Any) -> PointLayer:
     y, x = positions(img, table)
-    return PointLayer(y, x, LAYER_COLORS[0], f"{len(y):,} objects")
+    return PointLayer(y, x, LAYER_COLORS[0], _counted(len(y), "object"))
 
 
 def positions(img: MicroImage, table: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -94,15 +94,14 @@ def positions(img: MicroImage, table: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _column(img: MicroImage, table: pd.DataFrame, axis: str) -> np.ndarray:
-    for name, per_px in ((f"centroid_{axis}_px", 1.0), (f"centroid_{axis}_um", None)):
-        if name not in table.columns:
-            continue
-        if per_px is None:
-            if img.pixel_size is None:
-                raise UnitsError(f"{img.name} has no pixel size, so {name} cannot be placed; pass pixel_size= to open_image")
-            per_px = img.pixel_size[axis]
-        return table[name].to_numpy(np.float64) / per_px
-    raise AxesError(f"the table has no centroid_{axis}_px or centroid_{axis}_um; it has {', '.join(map(str, table.columns))}")
+    px, um = f"centroid_{axis}_px", f"centroid_{axis}_um"
+    if px in table.columns:
+        return table[px].to_numpy(np.float64)
+    if um not in table.columns:
+        raise AxesError(f"the table has no {px} or {um}; it has {', '.join(map(str, table.columns))}")
+    if img.pixel_size is None:
+        raise UnitsError(f"{img.name} has no pixel size, so {um} cannot be placed; pass pixel_size= to open_image")
+    return table[um].to_numpy(np.float64) / img.pixel_size[axis]
 
 
 def label_layers(img: MicroImage, labels: Any, taken: int = 0, *, name: str | None = None) -> tuple[LabelLayer, ...]:

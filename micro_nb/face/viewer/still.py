@@ -109,8 +109,8 @@ def _paint(picture: np.ndarray, frame: Frame, overlay: Overlay) -> None:
     if overlay.opacity:
         mixed = picture * (1 - overlay.opacity) + tint * overlay.opacity
         np.copyto(picture, mixed.astype(np.uint8), where=inside[..., None])
-    edge = outline(ids) if overlay.contour else np.zeros_like(inside)
-    np.copyto(picture, tint, where=edge[..., None])
+    if overlay.contour:
+        np.copyto(picture, tint, where=outline(ids)[..., None])
     if overlay.selected:
         chosen = np.isin(ids, np.array(sorted(overlay.selected), np.uint32) + 1)
         np.copyto(picture, np.array(_SELECTED, np.uint8), where=outline(np.where(chosen, ids, 0))[..., None])
@@ -160,11 +160,7 @@ def _caption(
 
 def visible_place(shape: tuple[int, int], view: Mapping[str, float] | None) -> Region:
     """What the browser shows, clipped to the plane; the whole plane where it said nothing usable."""
-    whole = Region(0, 0, *shape, name="whole image")
-    if not view:
-        return whole
     try:
-        y0, x0, y1, x1 = (float(view[k]) for k in ("y0", "x0", "y1", "x1"))
-        return Region(y0, x0, y1, x1).clip(shape)
+        return Region(*(float((view or {})[k]) for k in ("y0", "x0", "y1", "x1"))).clip(shape)
     except (KeyError, ValueError, TypeError):
-        return whole
+        return Region(0, 0, *shape, name="whole image")
