@@ -161,6 +161,6 @@ def _caption(
 def visible_place(shape: tuple[int, int], view: Mapping[str, float] | None) -> Region:
     """What the browser shows, clipped to the plane; the whole plane where it said nothing usable."""
     try:
-        return Region(*(float((view or {})[k]) for k in ("y0", "x0", "y1", "x1"))).clip(shape)
+        return Region(**{k: float((view or {})[k]) for k in ("y0", "x0", "y1", "x1")}).clip(shape)  # type: ignore[arg-type]
     except (KeyError, ValueError, TypeError):
         return Region(0, 0, *shape, name="whole image")
