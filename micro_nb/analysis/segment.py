@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -171,14 +171,10 @@ class Shifted(SourceOver):
 
     def __init__(self, base: Source, low: float) -> None:
         self.base, self.low = base, low
-        self._show(replace(base.info, dtype=np.dtype(np.float32)))
+        self._show(replace(base.info, dtype=np.dtype(np.float32)), str(low))
 
     def read(self, level: int, index: Index) -> np.ndarray:
         return (self.base.read(level, index) - np.float64(self.low)).astype(np.float32)
-
-    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
-        yield str(self.low).encode()
-        yield from self.base.stored_bytes(full=full)
 
 
 def segmented_plane(img: MicroImage, channel: int | str | None, project: Projection | None) -> tuple[MicroImage, str]:

@@ -71,6 +71,12 @@ def to_number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def positive(value: object) -> float | None:
+    """A number above zero, written as :func:`to_number` takes it; None where it is none."""
+    number = to_number(value)
+    return number if number and number > 0 else None
+
+
 def stage_of(at: Iterable[object], unit: str = "um") -> dict[str, Any] | None:
     """Where the stage stood (x, y and perhaps z) as metadata keep it: µm; as the file says it in a unit that is no length.
 

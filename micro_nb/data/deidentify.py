@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from PIL import ExifTags, Image
 
 from ..errors import WriteError
@@ -21,7 +20,7 @@ from .location import Location
 from .open import open_image
 from .persons import without_persons
 from .save import save_image
-from .source import Index, Source, SourceOver
+from .source import Source, SourceOver
 
 _INSTRUMENT = ("objective", "magnification", "na", "immersion", "microscope", "interval_s", "significant_bits")
 
@@ -104,9 +103,6 @@ class _Bare(SourceOver):
         self.base = base
         facts = {k: without_persons(v, k) for k, v in base.info.facts.items() if k in _INSTRUMENT}
         self._info = replace(base.info, facts=facts)
-
-    def read(self, level: int, index: Index) -> np.ndarray:
-        return self.base.read(level, index)
 
     def labels(self) -> Mapping[str, Source]:
         return {name: _Bare(source) for name, source in self.base.labels().items()}

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from ..errors import AxesError, UnknownFormatError
@@ -18,7 +17,7 @@ from .formats import open_source
 from .image import MicroImage
 from .location import Location
 from .region import Region
-from .source import Index, Source, SourceOver
+from .source import Source, SourceOver
 from .sources.arrays import ArraySource
 
 _FIELDS = "micro_nb.data.sources.zarr:open_field"
@@ -89,9 +88,6 @@ class Restated(SourceOver):
         if self.sizes is not None:
             info = replace(info, pixel_size=self.sizes, pixel_size_source="argument")
         self._show(info)
-
-    def read(self, level: int, index: Index) -> np.ndarray:
-        return self.base.read(level, index)
 
 
 @xr.register_dataarray_accessor("micro")  # type: ignore[no-untyped-call, unused-ignore]

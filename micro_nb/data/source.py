@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import AxesError, UnsafeImageError
-from .axes import canonical, check_axes
+from .axes import PLANE, canonical, check_axes
 
 MAX_CHANNELS = 1 << 16
 Index = tuple[slice, ...]
@@ -66,13 +66,13 @@ class ImageInfo:
     axes : canonical order, a subset of ``t c z y x`` that contains y and x.
     dtype : of the pixels as stored.
     levels : level 0 first, each coarser than the one before.
-    pixel_size : µm per pixel of level 0 for z, y, x where known; None where nothing trustworthy says so.
-    pixel_size_source : what said so, e.g. ``"OME-XML PhysicalSizeX"``, ``"argument"``.
+    pixel_size : µm per pixel of level 0 for z, y, x where known; None where nothing trustworthy says that of both y and x.
+    pixel_size_source : what said so, e.g. ``"OME-XML PhysicalSizeX"``, ``"argument"``; None without a pixel size.
     channels : one per index of c; a single one without a c axis.
     rgb : True where c holds red, green and blue samples of one colour picture.
     facts : further facts the file holds, e.g. ``objective``, ``magnification``, ``na``, ``acquired``; JSON values. ``stage`` is
         where the stage stood at the first plane, x, y and z in its ``unit`` (of a DICOM slide: where its first pixel lies). What
-        changes the meaning of values or is not as the file says stands in ``cautions``, a list of sentences.
+        changes the meaning of values or is not as the file says stands in ``cautions``, a list of sentences. Empty ones go.
     """
 
     axes: tuple[str, ...]
@@ -96,9 +96,11 @@ class ImageInfo:
             object.__setattr__(self, "channels", tuple(Channel(n) for n in names))
         if len(self.channels) != n_channels:
             raise AxesError(f"{len(self.channels)} channel entries for {n_channels} channels")
-        object.__setattr__(self, "facts", MappingProxyType(dict(self.facts)))
-        if self.pixel_size is not None:
-            object.__setattr__(self, "pixel_size", MappingProxyType(dict(self.pixel_size)))
+        facts = {k: v for k, v in self.facts.items() if v is not None and (not isinstance(v, Sized) or len(v))}
+        size = self.pixel_size if set(PLANE) <= set(self.pixel_size or ()) else None
+        object.__setattr__(self, "facts", MappingProxyType(facts))
+        object.__setattr__(self, "pixel_size", MappingProxyType(dict(size)) if size else None)
+        object.__setattr__(self, "pixel_size_source", self.pixel_size_source if size else None)
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -220,6 +222,8 @@ class SourceOver(Source):
 
     base: Source
     _info: ImageInfo
+    _change = ""
+    """What is done to the pixels, as content ids keep it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not is_dataclass(self):
@@ -227,16 +231,20 @@ class SourceOver(Source):
         said = (getattr(self, f.name) for f in fields(self))
         return type(self), tuple(dict(v) if isinstance(v, Mapping) else v for v in said)
 
-    def _show(self, info: ImageInfo) -> None:
-        for name, value in (("uri", self.base.uri), ("format", self.base.format), ("_info", info)):
+    def _show(self, info: ImageInfo, change: str = "") -> None:
+        for name, value in (("uri", self.base.uri), ("format", self.base.format), ("_info", info), ("_change", change)):
             object.__setattr__(self, name, value)
 
     @property
     def info(self) -> ImageInfo:
         return self._info
 
+    def read(self, level: int, index: Index) -> np.ndarray:
+        return self.base.read(level, index)
+
     def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
-        return self.base.stored_bytes(full=full)
+        yield from [self._change.encode()] if self._change else ()
+        yield from self.base.stored_bytes(full=full)
 
     def origin(self, level: int) -> tuple[int, int]:
         return self.base.origin(level)

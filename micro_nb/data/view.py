@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ class SourceView(SourceOver):
             if axis not in base.axes:
                 raise AxesError(f"axis {axis!r} is not one of {''.join(base.axes)!r}")
             _check_pick(axis, pick, base.sizes[axis])
-        self._show(self._narrow(base))
+        self._show(self._narrow(base), json.dumps({a: repr(p) for a, p in sorted(self.picks.items())}))
 
     def read(self, level: int, index: Index) -> np.ndarray:
         index = self.check(level, index)
@@ -59,10 +59,6 @@ class SourceView(SourceOver):
             if not isinstance(after[position], slice):
                 out = out[(slice(None),) * position + (after[position],)]
         return out
-
-    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
-        yield json.dumps({a: repr(p) for a, p in sorted(self.picks.items())}).encode()
-        yield from self.base.stored_bytes(full=full)
 
     def origin(self, level: int) -> tuple[int, int]:
         info, starts = self.base.info, self.base.origin(level)
@@ -128,9 +124,10 @@ class ProjectionView(SourceOver):
         levels = tuple(Level(cut(v.shape), cut(v.chunks), cut(v.scale), cut(v.translation)) for v in base.levels)
         dtype = np.dtype(np.float32) if self.how == "mean" else base.dtype
         facts = dict(base.facts)
+        change = f"{self.how} over {self.axis}"
         if base.dtype.kind == "f":
-            facts["cautions"] = [*base.cautions, f"the {self.how} over {self.axis} is that of the planes that are not NaN"]
-        self._show(replace(base, axes=cut(base.axes), levels=levels, dtype=dtype, facts=facts))
+            facts["cautions"] = [*base.cautions, f"the {change} is that of the planes that are not NaN"]
+        self._show(replace(base, axes=cut(base.axes), levels=levels, dtype=dtype, facts=facts), change)
 
     def read(self, level: int, index: Index) -> np.ndarray:
         index, at = self.check(level, index), self.base.info.axes.index(self.axis)
@@ -152,10 +149,6 @@ class ProjectionView(SourceOver):
         assert out is not None
         with np.errstate(invalid="ignore"):
             return (out / count).astype(np.float32) if self.how == "mean" else out
-
-    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
-        yield f"{self.how} over {self.axis}".encode()
-        yield from self.base.stored_bytes(full=full)
 
     def labels(self) -> Mapping[str, Source]:
         return {}
@@ -199,18 +192,17 @@ class Turned(SourceOver):
     """Pixels of ``base``, turned or mirrored; the facts say so."""
 
     def __init__(self, base: Source, orientation: int, said_by: str) -> None:
-        self.base, self.orientation = base, orientation
+        self.base = base
         self._swap, *self._flip = _FLIPS[orientation]
         said = f"{said_by} orientation {orientation} is applied"
-        old, facts = base.info, dict(base.info.facts)
-        facts |= {
-            "orientation": said,
-            "cautions": [*old.cautions, f"{said}: rows and columns are those of the picture, not of the file"],
-        }
+        old = base.info
+        seen = f"{said}: rows and columns are those of the picture, not of the file"
+        facts = dict(old.facts) | {"orientation": said, "cautions": [*old.cautions, seen]}
         size = dict(old.pixel_size) if old.pixel_size else None
         if size and self._swap:
             size["y"], size["x"] = size["x"], size["y"]
-        self._show(replace(old, levels=tuple(self._level(lv) for lv in old.levels), facts=facts, pixel_size=size))
+        levels = tuple(self._level(lv) for lv in old.levels)
+        self._show(replace(old, levels=levels, facts=facts, pixel_size=size), str(orientation))
 
     def read(self, level: int, index: Index) -> np.ndarray:
         index, n = self.check(level, index), self._info.levels[level].shape
@@ -221,10 +213,6 @@ class Turned(SourceOver):
         out = self.base.read(level, (*lead, *(reversed(asked) if self._swap else asked)))
         out = out.swapaxes(-1, -2) if self._swap else out
         return np.ascontiguousarray(out[(..., *(slice(None, None, -1) if flip else slice(None) for flip in self._flip))])
-
-    def stored_bytes(self, *, full: bool) -> Iterator[bytes]:
-        yield str(self.orientation).encode()
-        yield from self.base.stored_bytes(full=full)
 
     def _level(self, level: Level) -> Level:
         def swapped(v: tuple[float, ...]) -> tuple[float, ...]:

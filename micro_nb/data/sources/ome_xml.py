@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 from xml.etree import ElementTree
 
 from ...errors import CorruptImageError, UnsafeImageError
-from ..axes import is_length_unit, stage_of, to_number, to_seconds, to_um
+from ..axes import is_length_unit, positive, stage_of, to_number, to_seconds, to_um
 from ..source import Channel
 
 Element = ElementTree.Element
 _COLOR = re.compile(r"-?\d+")
 
 
-@dataclass(frozen=True)
-class OmeImage:
-    """One ``Image`` of an OME-XML block; ``pixel_size`` in µm by axis, None where y and x are not both given."""
+@dataclass
+class Found:
+    """What was found in metadata: pixel size in µm by axis with what said so, channels, facts, cautions."""
 
-    name: str | None
-    pixel_size: dict[str, float] | None
-    channels: tuple[Channel, ...]
-    facts: dict[str, Any]
+    pixel_size: dict[str, float] | None = None
+    pixel_size_source: str | None = None
+    channels: tuple[Channel, ...] = ()
+    facts: dict[str, Any] = field(default_factory=dict)
+    cautions: list[str] = field(default_factory=list)
 
 
 def parse_ome(xml: str, *, uri: str) -> Element:
@@ -144,12 +145,17 @@ def redeclare_plane(image: Element, shape: tuple[int, int]) -> None:
     pixels.set("SizeX", str(shape[1]))
 
 
-def describe(root: Element, image: Element | None) -> OmeImage:
-    """What is said of one image; empty where it is None."""
+def describe(root: Element, image: Element | None) -> Found:
+    """What is said of one image; nothing, and why, where it is not known which."""
     if image is None:
-        return OmeImage(None, None, (), {})
+        n = len(images_with_pixels(root))
+        return Found(cautions=[f"its OME-XML describes {n} images and does not say which of them this is; none is used"])
     pixels = next(_all(image, "Pixels"))
-    return OmeImage(image.get("Name"), _pixel_size(pixels), tuple(_channels(pixels)), _facts(root, image))
+    said = [(k, v) for k, v in pixels.items() if k.startswith("PhysicalSize")]
+    odd = [f"{k}={v!r}" for k, v in said if not (is_length_unit(v) if k.endswith("Unit") else positive(v))]
+    cautions = [f"what is no length above zero in its pixel size ({', '.join(odd)}) is not used"] if odd else []
+    source = "OME-XML PhysicalSizeX, PhysicalSizeY"
+    return Found(_pixel_size(pixels), source, tuple(_channels(pixels)), _facts(root, image, pixels), cautions)
 
 
 def _all(element: Element, tag: str) -> Iterator[Element]:
@@ -157,14 +163,9 @@ def _all(element: Element, tag: str) -> Iterator[Element]:
     return (e for e in element.iter() if isinstance(e.tag, str) and e.tag.rsplit("}", 1)[-1] == tag)
 
 
-def _pixel_size(pixels: Element) -> dict[str, float] | None:
-    sizes = {}
-    for axis in "zyx":
-        name = f"PhysicalSize{axis.upper()}"
-        value, unit = to_number(pixels.get(name)), pixels.get(f"{name}Unit", "µm")
-        if value is not None and value > 0 and is_length_unit(unit):
-            sizes[axis] = to_um(value, unit)
-    return sizes if {"y", "x"} <= set(sizes) else None
+def _pixel_size(pixels: Element) -> dict[str, float]:
+    said = {a: (positive(pixels.get(f"PhysicalSize{a}")), pixels.get(f"PhysicalSize{a}Unit", "µm")) for a in "ZYX"}
+    return {a.lower(): to_um(value, unit) for a, (value, unit) in said.items() if value and is_length_unit(unit)}
 
 
 def _channels(pixels: Element) -> Iterator[Channel]:
@@ -191,37 +192,28 @@ def _color(text: str | None) -> str | None:
 
 
 def _wavelength(channel: Element, name: str) -> float | None:
-    value, unit = to_number(channel.get(name)), channel.get(f"{name}Unit", "nm")
-    return round(to_um(value, unit) * 1000, 3) if value and value > 0 and is_length_unit(unit) else None
+    value, unit = positive(channel.get(name)), channel.get(f"{name}Unit", "nm")
+    return round(to_um(value, unit) * 1000, 3) if value and is_length_unit(unit) else None
 
 
-def _facts(root: Element, image: Element) -> dict[str, Any]:
-    facts: dict[str, Any] = {"name": image.get("Name")}
-    for element in _all(image, "AcquisitionDate"):
-        facts["acquired"] = element.text
-    for element in _all(image, "Description"):
-        facts["description"] = (element.text or "").strip() or None
-    settings = next(_all(image, "ObjectiveSettings"), None)
-    objectives = list(_all(root, "Objective"))
+def _facts(root: Element, image: Element, pixels: Element) -> dict[str, Any]:
+    texts = (("acquired", "AcquisitionDate"), ("description", "Description"))
+    facts: dict[str, Any] = {name: (e.text or "").strip() for name, tag in texts for e in _all(image, tag)}
+    settings, objectives = next(_all(image, "ObjectiveSettings"), None), list(_all(root, "Objective"))
     wanted = [o for o in objectives if settings is not None and o.get("ID") == settings.get("ID")] or objectives[:1]
-    if wanted and (settings is not None or len(objectives) == 1):
-        facts |= {
-            "objective": wanted[0].get("Model"), "magnification": to_number(wanted[0].get("NominalMagnification")),
-            "na": to_number(wanted[0].get("LensNA")), "immersion": wanted[0].get("Immersion"),
-        }  # fmt: skip
+    lens = wanted[0].attrib if wanted and (settings is not None or len(objectives) == 1) else {}
     instruments, told = list(_all(root, "Instrument")), [e.get("ID") for e in _all(image, "InstrumentRef")]
     own = [i for i in instruments if i.get("ID") in told] or (instruments if len(instruments) == 1 else [])
     for microscope in (m for i in own for m in _all(i, "Microscope")):
-        facts["microscope"] = " ".join(filter(None, (microscope.get(k) for k in ("Manufacturer", "Model", "Type")))) or None
-    pixels, plane = next(_all(image, "Pixels")), next((e for e in _all(image, "Plane") if e.get("PositionX")), None)
+        facts["microscope"] = " ".join(filter(None, (microscope.get(k) for k in ("Manufacturer", "Model", "Type"))))
+    plane = next((e for e in _all(image, "Plane") if e.get("PositionX")), None)
     if plane is not None:
         at = (plane.get(f"Position{axis}") for axis in "XYZ")
         facts["stage"] = stage_of(at, plane.get("PositionXUnit", "reference frame"))
-    interval = to_number(pixels.get("TimeIncrement"))
-    facts["interval_s"] = to_seconds(interval, pixels.get("TimeIncrementUnit", "s")) if interval else None
-    said = [(k, v) for k, v in pixels.items() if k.startswith("PhysicalSize")]
-    odd = [f"{k}={v!r}" for k, v in said if not (is_length_unit(v) if k.endswith("Unit") else (to_number(v) or 0) > 0)]
-    if odd:
-        facts["cautions"] = [f"what is no length above zero in its pixel size ({', '.join(odd)}) is not used"]
-    facts["significant_bits"] = int(b) if (b := pixels.get("SignificantBits", "")).isdigit() else None
-    return {k: v for k, v in facts.items() if v is not None}
+    interval, bits = to_number(pixels.get("TimeIncrement")), pixels.get("SignificantBits", "")
+    return facts | {
+        "name": image.get("Name"), "objective": lens.get("Model"), "magnification": to_number(lens.get("NominalMagnification")),
+        "na": to_number(lens.get("LensNA")), "immersion": lens.get("Immersion"),
+        "interval_s": to_seconds(interval, pixels.get("TimeIncrementUnit", "s")) if interval else None,
+        "significant_bits": int(bits) if bits.isdigit() else None,
+    }  # fmt: skip

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from math import inf, prod
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 
-from ..axes import NAMES, is_length_unit, to_number, to_seconds, to_um
+from ...errors import MicroNBError
+from ..axes import NAMES, is_length_unit, positive, to_number, to_seconds, to_um
 from ..source import Channel
-from .ome_xml import Element, describe, images_with_pixels
+from .ome_xml import Element, Found, describe, parse_ome
 
 _FORMAT: dict[str, str] = NAMES["tiff"]
 _PRINTED = {"inch", "inches", "in", "cm"}
 _NO_UNIT = {"pixel", "pixels", "px", "null", "none"}
-
-
-@dataclass
-class Found:
-    """What was found: pixel size in µm by axis with what said so, channels, facts."""
-
-    pixel_size: dict[str, float] | None = None
-    pixel_size_source: str | None = None
-    channels: tuple[Channel, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
-    cautions: list[str] = field(default_factory=list)
 
 
 def format_name(series: Any) -> str:
@@ -41,7 +29,7 @@ def find_metadata(tif: tifffile.TiffFile, series: Any, ome: Element | None, imag
     """Everything known about a series without reading pixels; ``image`` is its own element of the OME-XML."""
     page, kind = series.keyframe, series.kind
     if ome is not None:
-        found = _ome(ome, image)
+        found = describe(ome, image)
     elif kind == "imagej" or (kind == "generic" and tif.is_imagej):
         found = _imagej(tif, series)
     elif kind == "svs":
@@ -54,16 +42,6 @@ def find_metadata(tif: tifffile.TiffFile, series: Any, ome: Element | None, imag
     found.cautions = [*storage.pop("cautions", ()), *found.cautions]
     found.facts = storage | found.facts
     return found
-
-
-def _ome(root: Element, element: Element | None) -> Found:
-    if element is None:
-        n = len(images_with_pixels(root))
-        return Found(cautions=[f"its OME-XML describes {n} images and does not say which of them this is; none is used"])
-    image = describe(root, element)
-    source = "OME-XML PhysicalSizeX, PhysicalSizeY" if image.pixel_size else None
-    facts = dict(image.facts)
-    return Found(image.pixel_size, source, image.channels, facts, facts.pop("cautions", []))
 
 
 def _imagej(tif: tifffile.TiffFile, series: Any) -> Found:
@@ -140,17 +118,15 @@ def _svs(page: Any) -> Found:
     said = tifffile.tifffile.svs_description_metadata(page.description)
     said.pop("Header", None)
     writer = re.match(r"Aperio [A-Za-z ]+v?[\d.]*", page.description)
-    mpp, power = to_number(said.get("MPP")), to_number(said.get("AppMag"))
+    mpp = positive(said.get("MPP"))
+    date = f"{said['Date']} {said.get('Time', '')}".strip() if "Date" in said else ""
     found = Found(facts={"software": writer[0].strip() if writer else "Aperio"})
-    if mpp is not None and mpp > 0:
+    if mpp:
         found.pixel_size, found.pixel_size_source = {"y": mpp, "x": mpp}, "Aperio MPP"
     elif "MPP" in said:
         found.cautions.append(f"its MPP (µm a pixel) is {said['MPP']!r}, which is no size and is not used")
-    if power is not None and power > 0:
-        found.facts["magnification"] = power
-    if "Date" in said:
-        found.facts["acquired"] = f"{said['Date']} {said.get('Time', '')}".strip()
-    found.facts["aperio"] = {k: v for k, v in said.items() if isinstance(v, str | int | float)}
+    about = {k: v for k, v in said.items() if isinstance(v, str | int | float)}
+    found.facts |= {"magnification": positive(said.get("AppMag")), "acquired": date, "aperio": about}
     return found
 
 
@@ -162,9 +138,8 @@ def _scanner(tif: tifffile.TiffFile, page: Any, kind: str) -> Found:
         found.pixel_size_source = f"{_FORMAT[kind]} resolution tags"
     if kind == "ndpi":
         tags = page.ndpi_tags or {}
-        found.facts |= {"microscope": f"{tags.get('Make', '')} {tags.get('Model', '')}".strip()}
-        if _positive(tags.get("Magnification")):
-            found.facts["magnification"] = float(tags["Magnification"])
+        maker = f"{tags.get('Make', '')} {tags.get('Model', '')}".strip()
+        found.facts |= {"microscope": maker, "magnification": positive(tags.get("Magnification"))}
     elif kind == "scn":
         found.facts |= _texts(tif.scn_metadata, {"creationDate": "acquired", "objective": "magnification"})
     else:
@@ -174,14 +149,12 @@ def _scanner(tif: tifffile.TiffFile, page: Any, kind: str) -> Found:
 
 def _texts(xml: str | None, wanted: Mapping[str, str]) -> dict[str, Any]:
     """First text of each wanted element, by local name; nothing where the block is odd."""
-    if not xml or "<!DOCTYPE" in xml or "<!ENTITY" in xml:
-        return {}
-    try:
-        root = ElementTree.fromstring(xml)
-    except ElementTree.ParseError:
-        return {}
     found: dict[str, Any] = {}
-    for element in root.iter():
+    try:
+        elements = parse_ome(xml or "", uri="").iter()
+    except MicroNBError:
+        return found
+    for element in elements:
         name = wanted.get(str(element.tag).rsplit("}", 1)[-1])
         if name and element.text and name not in found:
             found[name] = to_number(element.text) or element.text.strip()
@@ -190,30 +163,28 @@ def _texts(xml: str | None, wanted: Mapping[str, str]) -> dict[str, Any]:
 
 def _microscope(tif: tifffile.TiffFile) -> Found:
     """Microscopes whose own tags state the size in metres or µm."""
-    for said, value in _statements(tif):
-        x, y, *z = value if isinstance(value, tuple) else (value, value)
-        if _positive(x) and _positive(y):
-            size = {"z": float(z[0])} if z and _positive(z[0]) else {}
-            return Found(size | {"y": float(y), "x": float(x)}, said)
+    for said, values, unit in _statements(tif):
+        known = {axis: v for axis, value in zip("xyz", values, strict=False) if (v := positive(value))}
+        if {"y", "x"} <= set(known) and is_length_unit(unit):
+            return Found({axis: to_um(v, unit) for axis, v in known.items()}, said)
     return Found()
 
 
-def _statements(tif: tifffile.TiffFile) -> list[tuple[str, Any]]:
-    out: list[tuple[str, Any]] = []
+def _statements(tif: tifffile.TiffFile) -> Iterator[tuple[str, list[Any], str]]:
+    """What says a pixel size, the size along x, y and perhaps z, and its unit."""
     if tif.is_lsm and (lsm := tif.lsm_metadata):
-        out.append(("Zeiss LSM VoxelSize", tuple(_times(lsm.get(f"VoxelSize{a}"), 1e6) for a in "XYZ")))
+        yield "Zeiss LSM VoxelSize", [lsm.get(f"VoxelSize{a}") for a in "XYZ"], "m"
     if tif.is_sis and (sis := tif.sis_metadata):
-        out.append(("Olympus SIS pixel size", tuple(_times(sis.get(f"pixelsize{a}"), 1e6) for a in "xy")))
+        yield "Olympus SIS pixel size", [sis.get(f"pixelsize{a}") for a in "xy"], "m"
     if tif.is_sem and (sem := tif.sem_metadata):
         entry = sem.get("ap_image_pixel_size") or sem.get("ap_pixel_size")
         if isinstance(entry, tuple) and len(entry) == 3:
-            out.append(("Zeiss SEM pixel size", to_um(float(entry[1]), str(entry[2]))))
+            yield "Zeiss SEM pixel size", [entry[1]] * 2, str(entry[2])
     if tif.is_fei and (fei := tif.fei_metadata):
         scan = fei.get("Scan") or fei.get("EScan") or {}
-        out.append(("FEI PixelWidth", tuple(_times(scan.get(k), 1e6) for k in ("PixelWidth", "PixelHeight"))))
+        yield "FEI PixelWidth", [scan.get(k) for k in ("PixelWidth", "PixelHeight")], "m"
     if tif.is_micromanager and (mm := tif.micromanager_metadata):
-        out.append(("Micro-Manager PixelSize_um", (mm.get("Summary") or {}).get("PixelSize_um")))
-    return out
+        yield "Micro-Manager PixelSize_um", [(mm.get("Summary") or {}).get("PixelSize_um")] * 2, "um"
 
 
 def _storage(tif: tifffile.TiffFile, series: Any) -> dict[str, Any]:
@@ -249,11 +220,3 @@ def _per_unit(page: Any, code: int) -> float | None:
     if not isinstance(value, tuple) or len(value) != 2 or not value[0] or not value[1]:
         return None
     return float(value[0]) / float(value[1])
-
-
-def _positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
-
-
-def _times(value: Any, factor: float) -> float | None:
-    return float(value) * factor if _positive(value) else None
