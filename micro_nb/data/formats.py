@@ -13,6 +13,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 
 from ..errors import ImageNotFoundError, MicroNBError, MissingExtraError, UnknownFormatError
+from .axes import NAMES
 from .location import Location
 from .source import Source
 
@@ -20,7 +21,6 @@ _HEAD = 512
 TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PICTURE_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"GIF8")
 _CODED = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51", b"\x00\x00\x00\x0cJXL ", b"\xff\x0a")
-ELECTRON = (".dm3", ".dm4", ".ser", ".emi", ".emd", ".bcf", ".blo", ".mib", ".tvips", ".sur")
 _SLIDES = (".mrxs", ".vms", ".vmu", ".svslide")
 
 
@@ -69,7 +69,7 @@ BUILTIN = (
     Format("Leica LIF", _named(".lif", ".lof", ".xlif", ".xlef"), f"{_HERE}.microscopes:open_lif"),
     Format("Olympus OIF", _named(".oif", ".oib"), f"{_HERE}.microscopes:open_oif"),
     Format("DICOM", lambda _, head: head[128:132] == b"DICM", f"{_HERE}.dicom:open_dicom"),
-    Format("electron microscopy", _named(*ELECTRON), f"{_HERE}.others:open_electron"),
+    Format("electron microscopy", _named(*NAMES["rosettasciio"]), f"{_HERE}.others:open_electron"),
     Format("MRC", lambda _, head: head[208:212] == b"MAP ", f"{_HERE}.others:open_mrc"),
     Format("HDF5", lambda _, head: head.startswith(b"\x89HDF\r\n\x1a\n"), f"{_HERE}.others:open_hdf5"),
     Format("NumPy", lambda _, head: head.startswith(b"\x93NUMPY"), f"{_HERE}.others:open_npy"),

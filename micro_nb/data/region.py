@@ -10,16 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import RegionError, UnitsError
+from .axes import NAMES
 
 Unit = Literal["px", "um"]
 Vertex = tuple[float, float]
 
-_PARTS = {
-    "left half": (0, 0, 1, 0.5), "right half": (0, 0.5, 1, 1), "top half": (0, 0, 0.5, 1), "bottom half": (0.5, 0, 1, 1),
-    "top left": (0, 0, 0.5, 0.5), "top right": (0, 0.5, 0.5, 1),
-    "bottom left": (0.5, 0, 1, 0.5), "bottom right": (0.5, 0.5, 1, 1),
-    "center": (0.25, 0.25, 0.75, 0.75), "whole image": (0, 0, 1, 1),
-}  # fmt: skip
+_PARTS: dict[str, tuple[float, float, float, float]] = NAMES["parts"]
 
 
 @dataclass(frozen=True)

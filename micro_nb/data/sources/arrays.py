@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import AxesError
-from ..axes import NAMES, PLANE, canonical, check_axes, is_length_unit, to_um
+from ..axes import NAMES, PLANE, canonical, check_axes, is_length_unit, positive, to_um
 from ..source import Channel, ImageInfo, Index, Level, Source
 
 _CHUNK = 512
@@ -70,9 +70,9 @@ class ArraySource(Source):
         named = given.channels if given.channels and not rgb and len(given.channels) == count else None
         info = ImageInfo(
             axes=canonical(order), dtype=given.dtype or np.dtype(data.dtype).newbyteorder("="), levels=(level,), rgb=rgb,
-            pixel_size=sizes or None, pixel_size_source=given.says_size if sizes else None,
+            pixel_size=sizes, pixel_size_source=given.says_size,
             channels=tuple(Channel(n) for n in named) if named else (),
-            facts=facts | ({"cautions": given.cautions} if given.cautions else {}),
+            facts=facts | {"cautions": given.cautions},
         )  # fmt: skip
         return cls((data,), info)
 
@@ -256,7 +256,7 @@ def scaled_values(attrs: Mapping[str, Any]) -> list[str]:
 
 
 def _positive(sizes: Mapping[str, Any]) -> dict[str, float] | None:
-    known = {a: float(v) for a, v in sizes.items() if isinstance(v, int | float) and 0 < v < float("inf")}
+    known = {a: number for a, v in sizes.items() if (number := positive(v))}
     return known if {"y", "x"} <= set(known) else None
 
 

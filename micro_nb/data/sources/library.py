@@ -187,8 +187,8 @@ class LibrarySource(Source):
         """
         odd: list[str] = []
         size, named = found.said("pixel_size", {}, odd), found.said("channels", (), odd)
-        facts = {k: v for k, v in found.said("facts", {}, odd).items() if v not in (None, "", [])}
-        facts |= {"cautions": [*facts.get("cautions", ()), *odd]} if odd else {}
+        facts = dict(found.said("facts", {}, odd))
+        facts["cautions"] = [*facts.get("cautions", ()), *odd]
         first, alpha = found.arrays[0], "S" in found.axes and found.arrays[0].shape[found.axes.index("S")] == 4
         if alpha and axes is None and np.dtype(first.dtype) == np.uint8:
             found = replace(found, arrays=[_opaque(a, found.axes.index("S")) for a in found.arrays])
@@ -202,7 +202,6 @@ class LibrarySource(Source):
         used = canonical(n for n in names if n)
         said = {a: float(size.get(a) or 0) for a in SPATIAL if a in used}
         sizes = {a: v for a, v in said.items() if 0 < v < 1e6}  # no pixel is a metre wide: a diffraction pattern told in nm
-        sizes = sizes if set(PLANE) <= set(sizes) else {}
         n = shape[names.index("c")] if "c" in names else 1
         if n > MAX_CHANNELS:
             raise UnsafeImageError(f"{location.uri}: claims {n} channels; its header is damaged")
@@ -211,7 +210,7 @@ class LibrarySource(Source):
         info = ImageInfo(
             axes=used, dtype=np.dtype(first.dtype).newbyteorder("="), rgb=rgb,
             levels=tuple(_level(array, shape, names, used, found.chunk) for array in found.arrays),
-            pixel_size=sizes or None, pixel_size_source=found.said_by if sizes else None,
+            pixel_size=sizes, pixel_size_source=found.said_by,
             channels=tuple(named) if len(named) == n and not rgb else (),
             facts=facts,
         )  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import AxesError, CorruptImageError, UnsafeImageError
-from ..axes import AXES, SPATIAL, canonical, is_length_unit, to_seconds, to_um
+from ..axes import AXES, SPATIAL, canonical, is_length_unit, positive, to_seconds, to_um
 from ..source import Channel, Level
 
 MAX_LEVELS = 64
@@ -285,7 +285,7 @@ def is_rgb(channels: Sequence[Channel], dtype: str) -> bool:
 def _channel(entry: Mapping[str, Any], i: int) -> Channel:
     color = entry.get("color")
     hexed = isinstance(color, str) and re.fullmatch(r"#?([0-9a-fA-F]{6})([0-9a-fA-F]{2})?", color)
-    waves = (_wave(entry.get(kind)) for kind in ("emissionWave", "excitationWave"))
+    waves = (positive(entry.get(kind)) for kind in ("emissionWave", "excitationWave"))
     name, shown = str(entry.get("label") or f"channel {i}"), f"#{hexed.group(1).lower()}" if hexed else None
     return Channel(name, shown, _window(entry.get("window")), *waves)
 
@@ -295,10 +295,6 @@ def _window(raw: Any) -> tuple[float, float] | None:
     if low is None or high is None or not _is_number(low) or not _is_number(high) or low >= high:
         return None
     return float(low), float(high)
-
-
-def _wave(raw: Any) -> float | None:
-    return float(raw) if _is_number(raw) and raw > 0 else None
 
 
 def _is_number(value: Any) -> bool:

@@ -87,8 +87,6 @@ def _text(value: Any) -> str:
     return b"".join(np.ravel(value)).decode("utf-8", "replace") if isinstance(value, np.ndarray) else str(value)
 
 
-PLUGINS: dict[str, str] = NAMES["rosettasciio"]
-"""Suffix -> module of rosettasciio."""
 _LETTERS = {"x": "X", "width": "X", "y": "Y", "height": "Y", "z": "Z", "time": "T"}
 
 
@@ -110,7 +108,7 @@ def open_mrc(library: Any, location: Location, series: int) -> Described:
 def open_electron(_: Any, location: Location, series: int) -> Described:
     """An image of a file of electron microscopy; ``series`` is the number of its signal."""
     suffix = "." + location.name.rsplit(".", 1)[-1].lower()
-    read = need(f"rsciio.{PLUGINS[suffix]}", extra="formats", what=suffix).file_reader
+    read = need(f"rsciio.{NAMES['rosettasciio'][suffix]}", extra="formats", what=suffix).file_reader
     try:
         found = read(str(location.path), lazy=True)
     except (ValueError, NotImplementedError):  # some formats, and colour in Gatan's, are read whole or not at all

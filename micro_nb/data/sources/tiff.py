@@ -11,12 +11,12 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 
-from ...errors import CorruptImageError, ImageNotFoundError
+from ...errors import CorruptImageError
 from ..location import Location
 from ..source import Channel, ImageInfo, Index, Level, Source, factor
 from ..view import turned
 from . import ome_xml
-from .library import brief, reading
+from .library import brief, chosen, reading
 from .tiff_frames import Frames
 from .tiff_metadata import find_metadata, format_name, is_signed_imagej
 from .tiff_parts import Dim, Layout, OpenFiles, arrange, header_file
@@ -56,27 +56,26 @@ class TiffSource(Source):
         self.uri = location.uri
         location, text = _companion(location)
         self._tif, self._ome, text_facts = _open(location, text)
-        chosen = _choose(self._tif, series, self.uri, notes)
+        pages = _choose(self._tif, series, self.uri, notes)
         self._files = OpenFiles(location)
-        self.format = format_name(chosen)
-        page = chosen.keyframe
+        self.format = format_name(pages)
+        page = pages.keyframe
         self.orientation = int(page.tags.valueof(274, 1)) if str(page.tags.valueof(274, 1)).isdigit() else 1
         self._image = self._image_of(page) if self._ome is not None else None
-        self._lut = None if axes else _color_table(chosen)
-        self._keep, self._rgb = _samples(chosen, palette=self._lut is not None)
-        levels = [chosen, *(level for level in chosen.levels[1:])]
-        arranged = [self._arrange(level, axes) for level in levels]
+        self._lut = None if axes else _color_table(pages)
+        self._keep, self._rgb = _samples(pages, palette=self._lut is not None)
+        arranged = [self._arrange(level, axes) for level in (pages, *pages.levels[1:])]
         self._levels = [lv for lv in arranged if _same_but_size(arranged[0][0], lv[0])]
         self._levels = self._levels[: _monotone([layout.sizes for layout, _ in self._levels])]
         for _, frames in self._levels:
             frames.check()
-        self.transform = chosen.transform
-        dtype = np.dtype(np.uint8) if self._lut is not None or chosen.dtype.kind == "b" else np.dtype(chosen.dtype)
+        self.transform = pages.transform
+        dtype = np.dtype(np.uint8) if self._lut is not None or pages.dtype.kind == "b" else np.dtype(pages.dtype)
         if dtype.kind not in "uif":
-            raise CorruptImageError(f"{self.uri}: pixels of type {chosen.dtype} are not intensities")
+            raise CorruptImageError(f"{self.uri}: pixels of type {pages.dtype} are not intensities")
         self._signed = dtype == np.uint16 and is_signed_imagej(self._tif)
         dtype = np.dtype(np.int16) if self._signed else dtype
-        self._info = self._describe(page, chosen, series, dtype, text_facts, notes)
+        self._info = self._describe(page, pages, series, dtype, text_facts, notes)
 
     @property
     def info(self) -> ImageInfo:
@@ -169,13 +168,13 @@ class TiffSource(Source):
             out = out[(slice(None),) * at + (slice(first, first + wanted["c"].stop - wanted["c"].start),)]
         return np.ascontiguousarray(out)
 
-    def _describe(self, page: Any, chosen: Any, series: int, dtype: Any, facts: dict[str, Any], notes: list[str]) -> ImageInfo:
-        found = find_metadata(self._tif, chosen, self._ome, self._image)
+    def _describe(self, page: Any, pages: Any, series: int, dtype: Any, facts: dict[str, Any], notes: list[str]) -> ImageInfo:
+        found = find_metadata(self._tif, pages, self._ome, self._image)
         layout = self._levels[0][0]
         n = layout.sizes.get("c", 1)
         channels = () if self._rgb else _channels(found.channels, n, self._image)
         cautions = [*found.cautions, *facts.get("cautions", ())]
-        facts = found.facts | facts | _other_images(self._tif, series, chosen)
+        facts = found.facts | facts | _other_images(self._tif, series, pages)
         if found.channels and not (channels or self._rgb):
             cautions.append(f"{len(found.channels)} channels are described where the image has {n}; their names are not used")
         if self._keep is not None and page.samplesperpixel > self._keep:
@@ -185,13 +184,9 @@ class TiffSource(Source):
         if self._lut is not None:
             facts["palette"] = "indices are shown as the colours of the file's table"
             cautions.append(facts["palette"] + "; axes='yx' gives the indices")
-        missing = 0 if chosen.is_truncated else sum(p is None for p in chosen)
-        if missing:
-            facts["missing_planes"] = missing
-            cautions.append(f"{missing} of its {len(chosen)} planes are not there")
-        if notes:
-            facts["warnings"] = notes[:10]
-        facts |= {"cautions": cautions} if cautions else {}
+        missing = 0 if pages.is_truncated else sum(p is None for p in pages)
+        cautions += [f"{missing} of its {len(pages)} planes are not there"] if missing else []
+        facts |= {"missing_planes": missing or None, "warnings": notes[:10], "cautions": cautions}
         return ImageInfo(
             axes=layout.axes, dtype=dtype, levels=tuple(self._level(k) for k in range(len(self._levels))), channels=channels,
             rgb=self._rgb and n == 3, pixel_size=found.pixel_size, pixel_size_source=found.pixel_size_source, facts=facts,
@@ -228,8 +223,8 @@ def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, ome_
     if not tif.pages:
         raise CorruptImageError(f"{location.uri}: this TIFF holds no image")
     if not xml or tif.pages.first.is_shaped:
-        cut = "its OME-XML is cut short and not used" if "<OME" in tif.pages.first.description[:2000] and not xml else None
-        return tif, None, {"cautions": [cut]} if cut else {}
+        cut = "<OME" in tif.pages.first.description[:2000] and not xml
+        return tif, None, {"cautions": ["its OME-XML is cut short and not used"] if cut else []}
     try:
         root = ome_xml.parse_ome(xml, uri=location.uri)
     except CorruptImageError as error:
@@ -241,7 +236,7 @@ def _open(location: Location, text: str | None) -> tuple[tifffile.TiffFile, ome_
         if corrected:
             tif.close()
             tif = _parsed(location, ElementTree.tostring(root, "unicode"))
-        return tif, root, {"cautions": corrected} if corrected else {}
+        return tif, root, {"cautions": corrected}
     if location.is_local and PurePath(beside).name == beside and (found := location.path.parent / beside).is_file():
         tif.close()
         return _open(location, ome_xml.xml_text(found.read_bytes()))
@@ -285,17 +280,15 @@ def _choose(tif: tifffile.TiffFile, series: int, uri: str, notes: list[str]) -> 
         notes.append(f"what {kinds} metadata say of the pages cannot be ({brief(error)}); pages are as stored")
         for flag in flags:
             setattr(tif, flag, False)
-    if not 0 <= series < len(tif.series):
-        raise ImageNotFoundError(f"{uri}: series={series} but the file holds {len(tif.series)} (0 to {len(tif.series) - 1})")
-    chosen = tif.series[series]
-    if chosen.keyframe.dtype is None or not all(chosen.shape):
-        raise CorruptImageError(f"{uri}: a {chosen.shape} image of unsupported or damaged pixel type")
-    return chosen
+    pages = chosen(tif.series, series, uri)
+    if pages.keyframe.dtype is None or not all(pages.shape):
+        raise CorruptImageError(f"{uri}: a {pages.shape} image of unsupported or damaged pixel type")
+    return pages
 
 
-def _other_images(tif: tifffile.TiffFile, series: int, chosen: Any) -> dict[str, Any]:
+def _other_images(tif: tifffile.TiffFile, series: int, pages: Any) -> dict[str, Any]:
     others = [f"{k}: {s.name or 'image'} {'x'.join(map(str, s.shape))}" for k, s in enumerate(tif.series) if k != series]
-    return {"associated" if chosen.kind in ("svs", "ndpi", "scn", "qpi", "bif") else "series": others[:100]} if others else {}
+    return {"associated" if pages.kind in ("svs", "ndpi", "scn", "qpi", "bif") else "series": others[:100]} if others else {}
 
 
 def _color_table(series: Any) -> np.ndarray | None:

@@ -153,7 +153,7 @@ def _bare(at: _At, path: str, array: zarr.Array[Any]) -> ZarrSource:
     order = tuple(axes.index(a) for a in canonical(axes))
     shape, chunks = (tuple(min(values[i], array.shape[i]) for i in order) for values in (array.shape, array.chunks))
     level = Level(shape, chunks, (1.0,) * array.ndim, (0.0,) * array.ndim)
-    facts = {"cautions": said} if (said := scaled_values(array.attrs)) else {}
+    facts = {"cautions": scaled_values(array.attrs)}
     info = ImageInfo(axes=canonical(axes), dtype=array.dtype.newbyteorder("="), levels=(level,), facts=facts)
     return _source(at, path, info, f"Zarr v{array.metadata.zarr_format} array", (array,), order)
 
@@ -168,11 +168,8 @@ def _array_axes(array: zarr.Array[Any]) -> tuple[str, ...] | None:
 
 def _multiscale(at: _At, path: str, group: zarr.Group, ome: Mapping[str, Any], series: int) -> ZarrSource:
     where = at.where(path)
-    entries = ome.get("multiscales")
-    if series and isinstance(entries, list) and not 0 <= series < len(entries):
-        raise ImageNotFoundError(
-            f"{where}: there is no image {series}; the file holds {len(entries)} (series 0..{len(entries) - 1})"
-        )
+    if series and isinstance(entries := ome.get("multiscales"), list):
+        _choose([str(k) for k in range(len(entries))], series, where, "image")
     if series and ome.get("omero"):
         ome = {k: v for k, v in ome.items() if k != "omero"}  # it describes the first
     ms = parse_multiscale(ome, series, where, axes=at.axes)
@@ -264,18 +261,11 @@ def _info(
     own = own_of(attrs)
     if isinstance(layers := own.get("layers"), list) and len(layers) == n:
         channels = tuple(Channel(str(name)) for name in layers)
-    channels = restore(channels, own)
-    facts = dict(own.get("facts") or {})
-    interval = ms.interval_s()
-    if interval is not None:
-        facts.setdefault("interval_s", interval)
-    if cautions := [*facts.get("cautions", ()), *ms.cautions, *surplus_channels(ome, n)]:
-        facts["cautions"] = list(dict.fromkeys(cautions))
-    if ms.name:
-        facts["name"] = ms.name
-    if hidden := inactive_channels(ome, n):
-        facts["inactive_channels"] = hidden
-    said = own.get("pixel_size_source")
+    channels, said = restore(channels, own), own.get("pixel_size_source")
+    facts: dict[str, Any] = {"interval_s": ms.interval_s()} | dict(own.get("facts") or {})
+    facts["cautions"] = list(dict.fromkeys([*facts.get("cautions", ()), *ms.cautions, *surplus_channels(ome, n)]))
+    said_here = {"name": ms.name, "inactive_channels": inactive_channels(ome, n)}
+    facts |= {k: v for k, v in said_here.items() if v}
     return ImageInfo(
         axes=axes, dtype=dtype, levels=levels, facts=facts, channels=channels,
         pixel_size=size[0] if size else None,
