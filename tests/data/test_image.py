@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import dask.array
 import numpy as np
 import pytest
@@ -240,6 +242,12 @@ def test_stated_sizes_and_axes_replace_what_is_known():
         open_image(np.zeros((0, 5)))
     with pytest.raises(AxesError, match="complex"):
         open_image(np.zeros((5, 5), complex))
+
+
+def test_a_size_without_y_and_x_and_facts_that_say_nothing_are_left_out():
+    info = pyramid().info
+    half = replace(info, pixel_size={"z": 1.0, "y": 0.5}, facts={"na": 0.0, "name": "", "cautions": [], "stage": None})
+    assert (half.pixel_size, half.pixel_size_source, dict(half.facts)) == (None, None, {"na": 0.0})
 
 
 def test_the_content_id_follows_pixels_and_selection():

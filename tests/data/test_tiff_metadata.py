@@ -61,12 +61,13 @@ def test_ome_xml_gives_wavelengths_and_colours(tmp_path):
     assert (channel.name, channel.emission_nm, channel.color) == ("GFP", 509, "#00ff00")
 
 
-def test_zeiss_sem_tag_gives_the_pixel_size(tmp_path):
-    tag = b"\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 2.5 nm\r\n\0"
+@pytest.mark.parametrize(("unit", "size"), [("nm", 0.0025), ("furlong", None)])
+def test_zeiss_sem_tag_gives_the_pixel_size_in_a_unit_of_length(tmp_path, unit, size):
+    tag = f"\r\nAP_IMAGE_PIXEL_SIZE\r\nImage Pixel Size = 2.5 {unit}\r\n\0".encode()
     tifffile.imwrite(tmp_path / "a.tif", PLANE, extratags=[(34118, 2, len(tag), tag, True)], metadata=None)
     img = open_image(tmp_path / "a.tif")
-    assert img.pixel_size == pytest.approx({"y": 0.0025, "x": 0.0025})
-    assert img.pixel_size_source == "Zeiss SEM pixel size"
+    assert img.pixel_size == (pytest.approx({"y": size, "x": size}) if size else None)
+    assert img.pixel_size_source == ("Zeiss SEM pixel size" if size else None)
 
 
 def test_unknown_leading_axis_is_refused_with_the_remedy_and_then_stated(tmp_path):
