@@ -283,9 +283,9 @@ def _write_part(folder: Path, batch: Batch) -> Part:
 
 def _read_csv(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
     """With the dtypes that were noted; numbers exactly, and only where they are missing NaN."""
-    missing = {column: [""] for column, dtype in dtypes.items() if dtype.startswith("float")}
-    kept = pd.read_csv(path, dtype=dict(dtypes), na_values=missing, keep_default_na=False, float_precision="round_trip")
-    return kept.astype(dict(dtypes))
+    exactly = {column: lambda text: float(text or "nan") for column, dtype in dtypes.items() if dtype.startswith("float")}
+    others = {column: dtype for column, dtype in dtypes.items() if column not in exactly}
+    return pd.read_csv(path, dtype=others, converters=exactly, keep_default_na=False).astype(dict(dtypes))
 
 
 def _is(path: Path, sha: str) -> bool:
