@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import zarr
 from scipy import ndimage as ndi
+from zarr.storage import LocalStore
 
 from .. import __version__
 from ..analysis.foreground import shrink
@@ -24,9 +24,10 @@ from ..models.pictures import normalise
 from ..progress import Progress
 from ..settings import settings
 from ..tiles.assemble import Joined, Window, ordered
-from ..tiles.labels import MemoryLabels, enlarge, layer_array
+from ..tiles.labels import MemoryLabels, ZarrLabels, layer_array
 from ..tiles.objects import Objects
 from ..tiles.plan import Slices, Tile, TileGrid
+from .look.measured import Drawn
 from .look.network import plane_bounds
 from .presence import Presence
 
@@ -66,12 +67,7 @@ class Working:
 
 @dataclass(frozen=True)
 class Pixels:
-    """A plane in working pixels, grey values from 0 to 1.
-
-    Attributes
-    ----------
-    bounds : grey values that become 0 and 1, found once for the whole plane.
-    """
+    """A plane in working pixels; its grey values ``bounds``, found once for the whole plane, become 0 and 1."""
 
     plane: MicroImage
     working: Working
@@ -124,16 +120,10 @@ def parse_adapted(
     plane: MicroImage, prompts: Sequence[str] | None, segmenter: Segmenter, *, tile: int = 1024, diameter_px: float | None = None,
     folder: Path | None = None,
 ) -> Objects:  # fmt: skip
-    """All objects that a segmenter finds on a plane.
+    """All objects that a segmenter finds on a plane; ``folder`` holds the labels where memory should not.
 
-    Parameters
-    ----------
-    prompts : at most one: what all that it finds is called, as it knows no words; its presence stays open.
-    tile, diameter_px, folder : as for :func:`micro_nb.parse`; ``folder`` holds the labels where memory should not.
-
-    Raises
-    ------
-    PlanError : several prompts, which a segmenter without words cannot tell apart.
+    At most one prompt says what all that it finds is called, as it knows no words; its presence stays open, and several, which it
+    cannot tell apart, are a PlanError.
     """
     if prompts is not None and len(prompts) > 1:
         raise PlanError(
@@ -142,7 +132,8 @@ def parse_adapted(
         )
     source = Pixels.of(plane, Working.of(plane, segmenter, diameter_px))
     k, grid = source.working.reduction, TileGrid(source.shape, tile=source.working.window, halo=source.working.margin)
-    sink = MemoryLabels(plane.plane_shape, factor=k) if folder is None else _Stored(stored(plane, folder), k)
+    shape = plane.plane_shape
+    sink = MemoryLabels(shape, factor=k) if folder is None else ZarrLabels(LocalStore(folder), shape, factor=k)
     joined, sums = Joined(grid), [np.zeros((1, 2))]
     with Progress(f"finding objects by {segmenter.name}", len(grid), "windows") as progress:
         for _, (window, scored) in ordered(partial(_decided, segmenter, source), grid, threads=settings.threads):
@@ -165,7 +156,8 @@ def measured(
     presence: pd.DataFrame | None, tile: int,
 ) -> Objects:  # fmt: skip
     """Objects of one layer; ``names`` and ``scores`` are of labels 1..n."""
-    stacked = layer_array(labels[None] if isinstance(labels, np.ndarray) else labels, ["object"], pixel_size=plane.pixel_size)
+    layers = labels[None] if isinstance(labels, np.ndarray) else Drawn([labels], [np.arange(len(names) + 1, dtype=np.int32)])
+    stacked = layer_array(layers, ["object"], pixel_size=plane.pixel_size)
     table = measure(plane, stacked, tile=max(tile, 256))
     numbers = table["label"].to_numpy(int) - 1
     table["name"] = np.array([*names], object)[numbers]
@@ -180,24 +172,3 @@ def made_by(segmenter: Segmenter, source: Pixels, prompts: Sequence[str] | None)
         "model": segmenter.name, "weights": segmenter.weights_id, "scale": asdict(source.working),
         "grey_bounds": list(source.bounds),
     }  # fmt: skip
-
-
-class _Stored:
-    """A label sink in a zarr array ``(layer, y, x)`` of a folder."""
-
-    def __init__(self, labels: Any, factor: int) -> None:
-        self.labels, self.factor = labels, factor
-
-    def write(self, place: Slices, labels: np.ndarray) -> None:
-        place, labels = enlarge(place, labels, self.factor, self.labels.shape[1:])
-        self.labels[(0, *place)] = labels
-
-    def relabel(self, numbers: np.ndarray) -> None:
-        for tile in TileGrid(self.labels.shape[1:], tile=2048):
-            self.labels[(0, *tile.core)] = numbers[np.asarray(self.labels[(0, *tile.core)])]
-
-
-def stored(plane: MicroImage, folder: Path) -> Any:
-    """An empty zarr array ``(1, y, x) int32`` for labels."""
-    chunks = (1, *(min(2048, n) for n in plane.plane_shape))
-    return zarr.create_array(folder / "labels.zarr", shape=(1, *plane.plane_shape), chunks=chunks, dtype="int32")

@@ -17,8 +17,7 @@ _EVERYTHING = frozenset(("everything", "anything", "all", "all objects", "all of
 _LINKS = {key(w) for w in ("of", "in", "on", "under", "with", "within", "inside", "from", "at", "by", "for", "that", "which")}
 """What stands before these is asked for; what stands behind them says where or how."""
 _JOIN = re.compile(r"[,;/+&]|\b(and|or|nor)\b", re.IGNORECASE)
-_SIGN = re.compile(r"(?<=[^\W_])[+−-](?=[\s,;)]|$)")
-"""A stain that the objects asked for have or lack: "CD4+", "Ki-67-"."""
+_SIGN = re.compile(r"(?<=[^\W_])[+−-](?=[\s,;)]|$)")  # a stain that the objects asked for have or lack: "CD4+", "Ki-67-"
 _AROUND = ("stain", "specimen", "material", "modality")
 """Kinds of concepts that say how the sample was made and imaged, not which of its objects are meant."""
 

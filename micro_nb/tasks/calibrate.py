@@ -14,14 +14,8 @@ _TEMPERATURES = (1e-3, 1e3)
 def p_value(score: float, null: Sequence[float] | np.ndarray) -> float:
     """How often a score this high comes up where nothing is there: ``(1 + #null >= score) / (1 + n)``.
 
-    Parameters
-    ----------
-    score : higher speaks against the null.
-    null : ``(n,)`` scores where the null holds.
-
-    Returns
-    -------
-    In (0, 1]. Where score and null are exchangeable, it is at most p with probability at most p, for any p.
+    A higher score speaks against the null, whose own are ``null (n,)``. In (0, 1]. Where they are
+    exchangeable, it is at most p with probability at most p, for any p.
 
     Raises
     ------
@@ -37,27 +31,19 @@ def p_value(score: float, null: Sequence[float] | np.ndarray) -> float:
     0.6
     """
     sample = np.asarray(null, float)
-    if sample.ndim != 1 or not sample.size or np.isnan(sample).any():
-        raise ValueError(
-            f"a null sample is a row of one or more numbers; got {sample.shape}, {int(np.isnan(sample).sum())} not numbers"
-        )
+    missing = int(np.isnan(sample).sum())
+    if sample.ndim != 1 or not sample.size or missing:
+        raise ValueError(f"a null sample is a row of one or more numbers; got {sample.shape}, {missing} not numbers")
     if math.isnan(score):
         raise ValueError("a score is not a number")
     return (1 + int((sample >= score).sum())) / (1 + len(sample))
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The number that ``logits`` are divided by so that their softmax says how often it is right.
+    """The number that ``logits (n, K)`` are divided by so that their softmax says how often it is right.
 
-    Parameters
-    ----------
-    logits : ``(n, K)`` of examples that were not trained on.
-    truth : ``(n,) int`` columns that are right.
-
-    Notes
-    -----
-    Guo et al. 2017, with Platt's smoothed targets, ``(n + 1) / (n + K)`` for the truth, so that a few separable examples do not
-    end in certainty.
+    They are of examples that were not trained on; ``truth (n,) int`` are the columns that are right. Guo et al. 2017, with
+    Platt's smoothed targets, ``(n + 1) / (n + K)`` for the truth, so that a few separable examples do not end in certainty.
 
     Examples
     --------

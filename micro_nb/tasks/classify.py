@@ -25,18 +25,10 @@ _COLUMNS = ("name", "rank", "probability", "abstained", "reason")
 
 def classify(
     what: MicroImage | Objects | Embedding | np.ndarray | Sequence[Any] | str | os.PathLike[str],
-    labels: Sequence[str] | None = None,
-    *,
-    taxonomy: Tree | None = None,
-    examples: Mapping[str, Any] | None = None,
-    groups: Mapping[str, Sequence[Hashable]] | None = None,
-    embedding: Embedding | None = None,
-    method: Method = "logistic",
-    model: Any = None,
-    diameter_px: float | None = None,
-    none_of_these: bool = True,
-    confidence: float = 0.6,
-) -> pd.DataFrame:
+    labels: Sequence[str] | None = None, *, taxonomy: Tree | None = None, examples: Mapping[str, Any] | None = None,
+    groups: Mapping[str, Sequence[Hashable]] | None = None, embedding: Embedding | None = None, method: Method = "logistic",
+    model: Any = None, diameter_px: float | None = None, none_of_these: bool = True, confidence: float = 0.6,
+) -> pd.DataFrame:  # fmt: skip
     """Which label fits, how probably, and why none was given where none was.
 
     Parameters
@@ -150,11 +142,10 @@ def _from_examples(
 
 def _table(rows: Subjects, decided: _Decided, confidence: float) -> pd.DataFrame:
     names = decided.taxonomy.names
+    each = zip(decided.probability, decided.none, decided.none_probability.tolist(), decided.why, strict=True)
     said = [
         (NONE, None, p_none, True, why) if none else _say(decided.taxonomy, dict(zip(names, p.tolist(), strict=True)), confidence)
-        for p, none, p_none, why in zip(
-            decided.probability, decided.none, decided.none_probability.tolist(), decided.why, strict=True
-        )
+        for p, none, p_none, why in each
     ]
     verdict = pd.DataFrame(said, columns=list(_COLUMNS), index=rows.rows.index, dtype=object)
     verdict = verdict.astype({"probability": float, "abstained": bool})
@@ -182,9 +173,9 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _check(labels: Any, taxonomy: Any, examples: Any, groups: Any, confidence: Any) -> None:
-    words = [name for name, given in (("labels", labels), ("taxonomy", taxonomy)) if given is not None]
-    if len(words) + (examples is not None) == 0 or len(words) == 2 or (labels is not None and examples is not None):
-        given = words + ["examples"] * (examples is not None)
+    named = {"labels": labels, "taxonomy": taxonomy, "examples": examples}
+    given = [name for name, value in named.items() if value is not None]
+    if not given or ("labels" in given and len(given) > 1):
         raise ValueError(
             f"give labels, a taxonomy, or examples (these also with a taxonomy); got {' and '.join(given) or 'none'}"
         )

@@ -67,7 +67,6 @@ def embed(
     found = parse_seen(plane, seen, None, model)
     vectors = {name: object_vectors(seen, name, model) for name in seen.layers}
     rows = [vectors[layer][label - 1] for layer, label in zip(found.table["layer"], found.table["label"], strict=True)]
-    width = model.config.embed_dim
-    objects = np.stack(rows) if rows else np.zeros((0, width), np.float32)
+    objects = np.stack(rows) if rows else np.zeros((0, model.config.embed_dim), np.float32)
     image, tiles = image_vector(seen, model), tile_vectors(seen, model)
     return Embedding(image, tiles, seen.boxes, objects, found, seen, 2 / seen.scale.pitch, opened.content_id)

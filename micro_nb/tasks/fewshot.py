@@ -13,10 +13,8 @@ from .calibrate import fit_temperature, probabilities
 
 Method = Literal["prototype", "logistic"]
 LEAVE_ONE_OUT_UP_TO, FOLDS, GROUP_FOLDS = 100, 10, 5
-_PRIOR_EXAMPLES = 10
-"""As many examples as the common spread over all dimensions counts for, beside the spread of each."""
-_STRENGTH = 0.1
-"""Inverse penalty of the logistic regression: with far more dimensions than examples, a strong one."""
+_PRIOR_EXAMPLES = 10  # as many examples as the common spread over all dimensions counts for, beside the spread of each
+_STRENGTH = 0.1  # inverse penalty of the logistic regression: with far more dimensions than examples, a strong one
 _LEAST_SPREAD = 0.05
 
 
@@ -98,8 +96,6 @@ class FewShot:
     def typicality(self, vectors: np.ndarray) -> np.ndarray:
         """How often a member of the classes lies as far from the nearest prototype, or farther: ``(n,)`` in 0..1.
 
-        Notes
-        -----
         Student's prediction interval of the log distances of examples left out; unlike a rank among them, it can be small with
         few examples. NaN with fewer than three.
         """
@@ -118,7 +114,11 @@ class _Fitted:
         self.centre, self.spread = x.mean(axis=0), _spread(x, y)
         z = self.standard(x)
         self.means = np.stack([z[y == k].mean(axis=0) for k in self.classes])  # (K, D)
-        self.regression = _regression(z, y) if method == "logistic" else None
+        self.regression: Any = None
+        if method == "logistic":
+            from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # slow to import: when asked for
+
+            self.regression = LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=2000).fit(z, y)
 
     def standard(self, x: np.ndarray) -> np.ndarray:
         return np.asarray((np.asarray(x, np.float64) - self.centre) / self.spread)
@@ -147,17 +147,9 @@ def _spread(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.asarray(np.sqrt(share * common + (1 - share) * variance) + 1e-12)
 
 
-def _regression(z: np.ndarray, y: np.ndarray) -> Any:
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]  # slow to import: when asked for
-
-    return LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=2000).fit(z, y)
-
-
 def _left_out(x: np.ndarray, y: np.ndarray, fold: np.ndarray, method: Method) -> tuple[np.ndarray, np.ndarray]:
-    """Scores ``(n, K)`` and distances ``(n,)`` of examples by a classifier that has not seen their fold.
-
-    NaN where leaving the fold out leaves a class without examples.
-    """
+    """Scores ``(n, K)`` and distances ``(n,)`` of examples by a classifier that has not seen their fold; NaN where leaving it out
+    leaves a class without examples."""
     classes = len(np.unique(y))
     scores, distance = np.full((len(x), classes), np.nan), np.full(len(x), np.nan)
     for k in np.unique(fold):

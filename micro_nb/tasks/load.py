@@ -46,11 +46,10 @@ def load_model(name: str | os.PathLike[str] = "nano") -> MicroD1:
     if folder.exists() and not (folder / "config.json").is_file():
         raise ImageNotFoundError(f"{folder}: no config.json here; a model folder is what save_pretrained writes")
     if not folder.exists() and text.count("/") != 1:
-        built_in = sorted(p.parent.name for p in WEIGHTS.glob("*/config.json"))
-        raise ImageNotFoundError(
-            f"{text!r} is neither a folder nor a hub id (who/what); built in: {', '.join(built_in) or 'none'}"
-        )
-    return _loaded(str(folder) if folder.exists() else text, _stamp(folder))
+        built_in = ", ".join(sorted(p.parent.name for p in WEIGHTS.glob("*/config.json"))) or "none"
+        raise ImageNotFoundError(f"{text!r} is neither a folder nor a hub id (who/what); built in: {built_in}")
+    weights = folder / "model.safetensors"
+    return _loaded(str(folder) if folder.exists() else text, weights.stat().st_mtime_ns if weights.is_file() else 0)
 
 
 @lru_cache(maxsize=4)
@@ -61,7 +60,8 @@ def _loaded(where: str, stamp: int) -> MicroD1:
             whole = pkgutil.resolve_name("micro_nb.models.micro_d1:MicroD1Model")
             with quiet():
                 model = whole.from_pretrained(where, dtype=torch.float32, use_safetensors=True)
-        return prepared(model, calibration=_calibration(where))
+        told = Path(where) / CALIBRATION
+        return prepared(model, calibration=json.loads(told.read_text(encoding="utf-8")) if told.is_file() else {})
 
 
 @contextmanager
@@ -95,18 +95,6 @@ def weights_id(model: torch.nn.Module) -> str:
     digest = hashlib.sha256()
     for key, value in sorted(model.state_dict().items()):
         digest.update(key.encode())
-        digest.update(
-            value.detach().to(torch.float16 if value.is_floating_point() else value.dtype).contiguous().numpy().tobytes()
-        )
+        kind = torch.float16 if value.is_floating_point() else value.dtype
+        digest.update(value.detach().to(kind).contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def _stamp(folder: Path) -> int:
-    weights = folder / "model.safetensors"
-    return weights.stat().st_mtime_ns if weights.is_file() else 0
-
-
-def _calibration(where: str) -> dict[str, Any]:
-    path = Path(where) / CALIBRATION
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found

@@ -14,8 +14,7 @@ from ..models.ontology import ontology
 from .text import encode_text
 
 LEAST = 0.3
-_BEHIND = 4.5
-"""An object is never given a name that is less probable than this."""
+_BEHIND = 4.5  # an object is never given a name that is less probable than this
 _ALIKE = ("same", "is a")
 _BOTH = {"nucleus": ("object", "nucleus")}
 """Concepts that stand in more than one layer: a nucleus is the whole object where only nuclei show."""
@@ -66,10 +65,8 @@ class Vocabulary:
     def out_of_place(self, modality: str | None, *, coloured: bool) -> frozenset[str]:
         """Concepts that were only shown in pictures unlike this one, so that nothing here should be given their names unasked.
 
-        Parameters
-        ----------
-        modality : what the picture was recognised as; None where it was not: of a grey one nothing is known then.
-        coloured : whether it is a colour picture, which tells more of what it shows than its modality does.
+        ``modality`` is what the picture was recognised as, None where it was not: of a grey one nothing is known then, while a
+        ``coloured`` one tells more of what it shows than its modality does.
         """
         if modality is None:
             return frozenset() if coloured else frozenset(self.shown_in)
@@ -103,16 +100,12 @@ class Vocabulary:
         odds = self.log_odds(objects, prompt[None])[:, 0]
         if concept in self.unseen:
             return np.zeros(len(odds), bool), odds
-        rivals = [
-            k
-            for k, name in enumerate(self.concepts)
-            if not self._kin(name, concept) and not (layer == "object" and self._part(name, concept))
-        ]
-        strongest = self.log_odds(objects)[:, rivals].max(1, initial=-np.inf) if rivals else np.full(len(odds), -np.inf)
-        meant = (expit(odds) >= LEAST) & (odds >= strongest)
-        parts = [self.place[name] for name in self.concepts if layer == "object" and self._part(name, concept)]
+        parts = [k for k, name in enumerate(self.concepts) if layer == "object" and self._part(name, concept)]
+        rivals = [k for k, name in enumerate(self.concepts) if k not in parts and not self._kin(name, concept)]
+        others = self.log_odds(objects)
+        meant = (expit(odds) >= LEAST) & (odds >= others[:, rivals].max(1, initial=-np.inf))
         if parts:  # what looks like the part must look like the whole as well, and not much less
-            meant &= (odds >= 0) & (odds >= self.log_odds(objects)[:, parts].max(1) - _BEHIND)
+            meant &= (odds >= 0) & (odds >= others[:, parts].max(1) - _BEHIND)
         return meant, odds
 
     def _best(self, odds: np.ndarray, layer: str) -> np.ndarray:

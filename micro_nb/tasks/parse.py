@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-import zarr
 from scipy.special import expit
 from xarray.core import indexing
-from zarr.storage import MemoryStore
 
 from .. import __version__
 from ..analysis.segment import segmented_plane
@@ -28,12 +26,12 @@ from ..models.adapters import Segmenter
 from ..models.network import MicroD1
 from ..tiles.labels import MEMORY_BOUND, layer_array
 from ..tiles.objects import Objects
-from ..tiles.plan import TileGrid
 from .adapted import parse_adapted
 from .asked import Asked, read
 from .load import load_model
+from .look.cache import held
 from .look.looking import image_vector, look_at, object_vectors
-from .look.measured import Drawn, chosen_rows, in_memory, measured
+from .look.measured import Drawn, chosen_rows, measured
 from .look.seen import Seen
 from .names import LEAST, Vocabulary, layers_of
 from .presence import Presence, judge, parts, statistic
@@ -41,22 +39,17 @@ from .recognise import recognise
 from .refine import refine
 from .text import encode_text
 
-_BLOCK = 2048
 _LAZY_PX = 1 << 24  # of planes as large as this labels are kept compressed
+_ByLayer = dict[str, np.ndarray]
+_Chosen = tuple[_ByLayer, _ByLayer, list[Presence]]
+"""Of each layer the name of every object, ``""`` where it is left out, and its score; presence of what was asked for."""
 
 
 def parse(
-    img: Any,
-    prompts: str | Sequence[str] | None = None,
-    *,
-    tile: int = 1024,
-    out: str | os.PathLike[str] | None = None,
-    model: MicroD1 | Segmenter | None = None,
-    channel: int | str | None = None,
-    diameter_px: float | None = None,
-    project: Projection | None = None,
-    client: Any = None,
-) -> Objects:
+    img: Any, prompts: str | Sequence[str] | None = None, *, tile: int = 1024, out: str | os.PathLike[str] | None = None,
+    model: MicroD1 | Segmenter | None = None, channel: int | str | None = None, diameter_px: float | None = None,
+    project: Projection | None = None, client: Any = None,
+) -> Objects:  # fmt: skip
     """Finds what prompts name, on a plane of any size; without prompts, everything, and names it.
 
     Unasked, an object is given a name that training showed in pictures of the modality that this one is recognised as; in
@@ -98,12 +91,19 @@ def parse(
     ['present']
     """
     asked = _checked(prompts, tile, out)
-    plane, run = _ready(open_image(img), asked, model or load_model(), tile, channel, diameter_px, project, client)
+    img, model = open_image(img), model or load_model()
+    run: Callable[..., Objects]
+    if isinstance(model, Segmenter):
+        plane, _ = segmented_plane(img, channel, project)
+        run = partial(_adapted, plane, asked, model, tile=tile, diameter_px=diameter_px)
+    else:
+        plane, seen = look_at(img, model, channel=channel, diameter_px=diameter_px, project=project, client=client)
+        run = partial(parse_seen, plane, seen, asked, model, tile=tile)
     if out is None:
         _check_room(plane)
         return run()
     with tempfile.TemporaryDirectory(dir=Path(out).absolute().parent) as folder:
-        run(folder=Path(folder)).save(out)
+        run(**({"folder": Path(folder)} if isinstance(model, Segmenter) else {"written": True})).save(out)
     return Objects.load(out)
 
 
@@ -117,18 +117,6 @@ def _checked(prompts: str | Sequence[str] | None, tile: int, out: str | os.PathL
     if out is not None and Path(out).exists():
         raise WriteError(f"{out}: already exists; choose another name")
     return asked
-
-
-def _ready(
-    img: MicroImage, asked: Sequence[str] | None, model: MicroD1 | Segmenter, tile: int, channel: int | str | None,
-    diameter_px: float | None, project: Projection | None, client: Any,
-) -> tuple[MicroImage, Callable[..., Objects]]:  # fmt: skip
-    """The plane that is looked at, and what finds objects in it, with ``folder=`` for labels on disk."""
-    if isinstance(model, Segmenter):
-        plane, _ = segmented_plane(img, channel, project)
-        return plane, partial(_adapted, plane, asked, model, tile=tile, diameter_px=diameter_px)
-    plane, seen = look_at(img, model, channel=channel, diameter_px=diameter_px, project=project, client=client)
-    return plane, partial(parse_seen, plane, seen, asked, model, tile=tile)
 
 
 def _adapted(
@@ -153,36 +141,25 @@ def _check_room(plane: MicroImage) -> None:
 
 
 def parse_seen(
-    plane: MicroImage, seen: Seen, prompts: Sequence[str] | None, model: MicroD1, *, tile: int = 1024,
-    folder: Path | None = None,
-) -> Objects:  # fmt: skip
-    """Objects of a plane that has been looked at; with ``folder``, labels are written there instead of kept in memory."""
+    plane: MicroImage, seen: Seen, prompts: Sequence[str] | None, model: MicroD1, *, tile: int = 1024, written: bool = False
+) -> Objects:
+    """Objects of a plane that has been looked at; where they are ``written`` next, their labels are not held in memory."""
     vocabulary = Vocabulary.of(model, coloured=seen.coloured)
     recognised = recognise(image_vector(seen, model), model, seen.thumbnail)
     modality = recognised.get("modality", {}).get("name")
     strange = vocabulary.out_of_place(modality, coloured=seen.coloured)
     if prompts is None:
-        chosen = _everything(seen, vocabulary, model, strange if modality else strange | {""})
+        names, scores, judged = _everything(seen, vocabulary, model, strange if modality else strange | {""})
     else:
-        chosen = _asked(seen, prompts, vocabulary, model, strange if modality else frozenset())
-    layers = [name for name in seen.layers if chosen.name[name].any()] or [next(iter(seen.layers))]
-    labels = _labels(plane, seen, chosen, layers, folder)
-    table = _table(plane, seen, chosen, layers, tile)
-    presence = pd.DataFrame([asdict(p) for p in chosen.presence], columns=[f.name for f in fields(Presence)])
+        names, scores, judged = _asked(seen, prompts, vocabulary, model, strange if modality else frozenset())
+    layers = [name for name in seen.layers if names[name].any()] or [next(iter(seen.layers))]
+    labels, table = _labels(plane, seen, names, layers, written), _table(plane, seen, names, scores, layers, tile)
+    presence = pd.DataFrame([asdict(p) for p in judged], columns=[f.name for f in fields(Presence)])
     made_by = {
         "function": "parse", "version": __version__, "prompts": None if prompts is None else list(prompts), **seen.to_dict(),
         "recognised": recognised,
     }  # fmt: skip
     return Objects(table, labels, presence, plane.pixel_size, plane.content_id, made_by)
-
-
-@dataclass
-class _Chosen:
-    """Of each layer the name of every object, ``""`` where it is left out, and its score; presence of what was asked for."""
-
-    name: dict[str, np.ndarray]
-    score: dict[str, np.ndarray]
-    presence: list[Presence]
 
 
 def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1, strange: frozenset[str]) -> _Chosen:
@@ -200,7 +177,7 @@ def _everything(seen: Seen, vocabulary: Vocabulary, model: MicroD1, strange: fro
         names["nucleus"][:] = ""  # a nucleus that is the whole object is not listed twice
     every = pd.Series(np.concatenate(list(names.values())))
     counts = every[every != ""].value_counts()
-    return _Chosen(names, scores, [Presence(str(n), "present", True, None, int(k), str(n)) for n, k in counts.items()])
+    return names, scores, [Presence(str(n), "present", True, None, int(k), str(n)) for n, k in counts.items()]
 
 
 def _called(name: str, instead: str, p: float, layer: str, strange: frozenset[str]) -> str:
@@ -210,39 +187,28 @@ def _called(name: str, instead: str, p: float, layer: str, strange: frozenset[st
     return instead or ("object" if layer == "object" and (name in strange or p >= LEAST) else "")
 
 
-@dataclass(frozen=True)
-class _Meant:
-    """What one prompt means: which objects of which layer, the log odds of each object there, and whether it is in the image."""
-
-    layer: str
-    objects: np.ndarray
-    odds: np.ndarray
-    presence: Presence
-
-
 def _asked(seen: Seen, prompts: Sequence[str], vocabulary: Vocabulary, model: MicroD1, strange: frozenset[str]) -> _Chosen:
     """What prompts mean; a ``strange`` thing is believed where most objects look like it, for the picture may be mistaken."""
-    chosen = _Chosen(
-        {layer: np.full(len(objects), "", object) for layer, objects in seen.layers.items()},
-        {layer: np.zeros(len(objects)) for layer, objects in seen.layers.items()}, [],
-    )  # fmt: skip
+    names: _ByLayer = {layer: np.full(len(objects), "", object) for layer, objects in seen.layers.items()}
+    scores, judged = {layer: np.zeros(len(objects)) for layer, objects in seen.layers.items()}, []
     image, vectors = image_vector(seen, model), {layer: object_vectors(seen, layer, model) for layer in seen.layers}
     asked, familiar = [read(prompt, vocabulary) for prompt in prompts], replace(vocabulary, unseen=vocabulary.unseen | strange)
     for one, vector in zip(asked, encode_text([a.words for a in asked], model=model), strict=True):
-        meant = _meant(one, vector, image, vectors, vocabulary if one.concept in strange else familiar, model, strange)
-        chosen.presence.append(meant.presence)
-        if meant.presence.present is False:
-            continue
-        score = expit(meant.odds) * seen.layers[meant.layer].certainty
-        better = meant.objects & (score > chosen.score[meant.layer])
-        chosen.name[meant.layer][better], chosen.score[meant.layer][better] = one.prompt, score[better]
-    return chosen
+        known = vocabulary if one.concept in strange else familiar
+        layer, objects, odds, presence = _meant(one, vector, image, vectors, known, model, strange)
+        judged.append(presence)
+        if presence.present is not False:
+            score = expit(odds) * seen.layers[layer].certainty
+            better = objects & (score > scores[layer])
+            names[layer][better], scores[layer][better] = one.prompt, score[better]
+    return names, scores, judged
 
 
 def _meant(
     asked: Asked, vector: np.ndarray, image: np.ndarray, vectors: Mapping[str, np.ndarray], vocabulary: Vocabulary,
     model: MicroD1, strange: frozenset[str],
-) -> _Meant:  # fmt: skip
+) -> tuple[str, np.ndarray, np.ndarray, Presence]:  # fmt: skip
+    """What one prompt means: which objects of which layer, the log odds of each object there, and whether it is in the image."""
     layer, objects, odds = best_layer(vector, vectors, vocabulary, asked.concept)
     if asked.concept in strange and 2 * objects.sum() <= len(objects):
         objects = np.zeros(len(odds), bool)
@@ -252,7 +218,7 @@ def _meant(
         objects = np.full(len(odds), asked.concept is not None)
     trained = asked.known and not asked.unread
     presence = judge(asked.prompt, score, int(objects.sum()), trained=trained, calibration=model.calibration)
-    return _Meant(layer, objects, odds, replace(presence, read_as=asked.concept or "", unread=", ".join(asked.unread)))
+    return layer, objects, odds, replace(presence, read_as=asked.concept or "", unread=", ".join(asked.unread))
 
 
 def best_layer(
@@ -265,32 +231,25 @@ def best_layer(
     return whole if 2 * whole[1].sum() > len(whole[1]) else max(found, key=lambda f: int(f[1].sum()))
 
 
-def _labels(plane: MicroImage, seen: Seen, chosen: _Chosen, layers: Sequence[str], folder: Path | None) -> xr.DataArray:
+def _labels(plane: MicroImage, seen: Seen, names: _ByLayer, layers: Sequence[str], written: bool) -> xr.DataArray:
     """Labels ``(layer, y, x)`` of the chosen objects, which keep their numbers; drawn when they are first looked at."""
-    numbers = [
-        np.append(False, chosen.name[layer] != "") * np.arange(len(chosen.name[layer]) + 1, dtype=np.int32) for layer in layers
-    ]
-    drawn = Drawn([seen.layers[layer].labels for layer in layers], numbers)
+    named = [np.append(False, names[layer] != "") for layer in layers]
+    numbers = [shown * np.arange(len(shown), dtype=np.int32) for shown in named]
+    labels = [seen.layers[layer].labels for layer in layers]
+    out = layer_array(Drawn(labels if written else list(map(held, labels)), numbers), layers, pixel_size=plane.pixel_size)
     large = plane.plane_shape[0] * plane.plane_shape[1] >= _LAZY_PX
-    if folder is None and all(in_memory(labels) for labels in drawn.labels):
-        out = layer_array(drawn, layers, pixel_size=plane.pixel_size)
-        return out if large else out.copy(data=indexing.MemoryCachedArray(out.variable._data))  # type: ignore[no-untyped-call]
-    store = MemoryStore() if folder is None else folder / "labels.zarr"
-    chunks = (1, *(min(_BLOCK, n) for n in plane.plane_shape))
-    labels = zarr.create_array(store, shape=drawn.shape, chunks=chunks, dtype="int32")
-    for k in range(len(layers)):
-        for t in TileGrid(plane.plane_shape, tile=_BLOCK):
-            labels[(k, *t.core)] = drawn[(k, *t.core)]
-    return layer_array(labels, layers, pixel_size=plane.pixel_size)
+    return out if written or large else out.copy(data=indexing.MemoryCachedArray(out.variable._data))  # type: ignore[no-untyped-call]
 
 
-def _table(plane: MicroImage, seen: Seen, chosen: _Chosen, layers: Sequence[str], tile: int) -> pd.DataFrame:
+def _table(
+    plane: MicroImage, seen: Seen, names: _ByLayer, scores: _ByLayer, layers: Sequence[str], tile: int
+) -> pd.DataFrame:  # fmt: skip
     """Measurements with the names and scores that were chosen."""
     tables = []
     for layer in layers:
-        rows = chosen_rows(measured(plane, seen, layer, max(tile, 256)), chosen.name[layer] != "", plane)
+        rows = chosen_rows(measured(plane, seen, layer, max(tile, 256)), names[layer] != "", plane)
         at = rows["label"].to_numpy() - 1
-        rows["name"] = chosen.name[layer][at].tolist()
-        rows["score"] = [round(score, 4) for score in chosen.score[layer][at].tolist()]
+        rows["name"] = names[layer][at].tolist()
+        rows["score"] = [round(score, 4) for score in scores[layer][at].tolist()]
         tables.append(rows)
     return pd.concat(tables, ignore_index=True)

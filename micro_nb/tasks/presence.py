@@ -45,13 +45,8 @@ class Presence:
 
 
 def parts(image_cosine: float, object_odds: np.ndarray, model: MicroD1) -> tuple[float, float]:
-    """Log odds of a prompt for an image, and for its best objects.
-
-    Parameters
-    ----------
-    image_cosine : of the image's and the prompt's vectors.
-    object_odds : ``(n,)`` of the objects that were taken for it.
-    """
+    """Log odds of a prompt for an image, from the cosine of their vectors, and for its best objects, from those ``(n,)`` of the
+    objects that were taken for it."""
     image = image_cosine * float(model.joint.image_scale.exp()) + float(model.joint.image_bias)
     best = float(np.sort(object_odds)[-_BEST:].mean()) if len(object_odds) else _NOTHING
     return max(image, _NOTHING), max(best, _NOTHING)
@@ -63,12 +58,9 @@ def statistic(image_odds: float, object_odds: float, weights: tuple[float, ...] 
 
 
 def judge(name: str, score: float, count: int, *, trained: bool, calibration: Mapping[str, Any]) -> Presence:
-    """Presence of a prompt from its statistic.
+    """Presence of a prompt from its statistic; ``trained`` says whether training images showed the concept.
 
-    Parameters
-    ----------
-    trained : whether training images showed the concept.
-    calibration : the model's; ``presence["null"]`` holds statistics of absent prompts on validation images.
+    Of a model's calibration, ``presence["null"]`` holds statistics of absent prompts on validation images.
     """
     null = calibration.get("presence", {}).get("null")
     if not trained or not null:

@@ -26,18 +26,13 @@ _SAYS_NOTHING = frozenset({"microscopy", "light microscopy"})
 
 
 def recognise(image: np.ndarray, model: MicroD1, thumbnail: np.ndarray | None = None) -> dict[str, dict[str, Any]]:
-    """The most specific concept of each kind that is probable.
+    """The most specific concept of each kind that is probable: kind -> ``{"name", "probability"}``, where one stands out.
 
     Parameters
     ----------
     image : ``(D,)`` unit vector.
     thumbnail : ``(M, 1280)`` features of the whole image, small; without it the joint space alone is heard, which is sure of
         itself where it should not be.
-
-    Returns
-    -------
-    kind -> ``{"name", "probability"}``, of the kinds of which one stands out. From the most probable of the widest concepts the
-    way goes down to the most probable of its own kinds, as long as that is probable by itself.
     """
     shown, found = Shown.of(model) if thumbnail is not None else None, {}
     for kind in KINDS:
@@ -62,7 +57,7 @@ def _joint(image: np.ndarray, kind: str, model: MicroD1) -> dict[str, float]:
 
 
 def _narrowed(p: Mapping[str, float]) -> str | None:
-    """The concept at the end of the way down."""
+    """The concept at the end of the way down: each time the most probable, as long as that is probable by itself."""
     onto = ontology()
     at, choices = None, [name for name in p if not set(onto.ancestors(name)) & set(p)]
     while choices:

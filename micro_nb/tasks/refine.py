@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from zarr.storage import LocalStore
 
 from ..data.image import MicroImage
 from ..models.adapters import Prompts, Segmenter
 from ..progress import track
-from ..tiles.labels import enlarge
+from ..tiles.labels import ZarrLabels, enlarge
 from ..tiles.objects import Objects
 from ..tiles.plan import Slices, TileGrid
-from .adapted import Pixels, Working, made_by, measured, stored
+from ..tiles.polygons import BOX
+from .adapted import Pixels, Working, made_by, measured
 
-_BOX = ("bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px")
-_ROOM = 0.25
-"""What lies farther outside an object's box than this share of its sides is not taken for the object."""
+_ROOM = 0.25  # what lies farther outside an object's box than this share of its sides is not taken for the object
 
 
 def refine(
@@ -44,32 +43,23 @@ def refine(
     table = found.table
     layers = table["layer"].unique()
     table = table[table["layer"] == ("object" if "object" in layers or not len(layers) else layers[0])].reset_index(drop=True)
-    boxes = table[list(_BOX)].to_numpy(float).reshape(-1, 4)
+    boxes = table[list(BOX)].to_numpy(float).reshape(-1, 4)
     if diameter_px is None and len(boxes):
         diameter_px = float(np.median(np.sqrt((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]))))
     source = Pixels.of(plane, Working.of(plane, segmenter, diameter_px))
-    labels: Any = np.zeros((1, *plane.plane_shape), np.int32) if folder is None else stored(plane, folder)
+    labels = np.zeros(plane.plane_shape, np.int32) if folder is None else ZarrLabels(LocalStore(folder), plane.plane_shape).labels
     order = np.lexsort((boxes[:, 1], boxes[:, 0]))
     boxes, table = boxes[order], table.iloc[order]
-    windows = list(_windows(boxes, source))
-    for window in track(windows, f"outlining by {segmenter.name}", unit="windows"):
-        _write(labels, window, source, segmenter, boxes)
+    for place, mine in track(list(_windows(boxes, source)), f"outlining by {segmenter.name}", unit="windows"):
+        _write(labels, place, mine, source, segmenter, boxes)
     how = made_by(segmenter, source, found.made_by.get("prompts"))
     how |= {"function": "refine", "found_by": {k: v for k, v in found.made_by.items() if k != "prompts"}}
-    plain = labels[0] if isinstance(labels, np.ndarray) else labels
-    return measured(plane, plain, table["name"].tolist(), table["score"].to_numpy(float), how, presence=found.presence, tile=tile)
+    names, scores = table["name"].tolist(), table["score"].to_numpy(float)
+    return measured(plane, labels, names, scores, how, presence=found.presence, tile=tile)
 
 
-@dataclass(frozen=True)
-class _Window:
-    """Working pixels that are looked at, and which objects are outlined there."""
-
-    place: Slices
-    objects: np.ndarray
-
-
-def _windows(boxes: np.ndarray, source: Pixels) -> Iterator[_Window]:
-    """An object is outlined once, in the window that holds its middle, widened to all of it."""
+def _windows(boxes: np.ndarray, source: Pixels) -> Iterator[tuple[Slices, np.ndarray]]:
+    """Working pixels that are looked at, and which objects are outlined there: those whose middle they hold, all of each."""
     working, shape = source.working, source.shape
     small = boxes / working.reduction
     at = ((small[:, :2] + small[:, 2:]) / 2 // working.window).astype(int)
@@ -79,7 +69,7 @@ def _windows(boxes: np.ndarray, source: Pixels) -> Iterator[_Window]:
         if not mine.size:
             continue
         place = [_around(core[k], small[mine, k], small[mine, k + 2], working.margin, shape[k]) for k in (0, 1)]
-        yield _Window((place[0], place[1]), mine)
+        yield (place[0], place[1]), mine
 
 
 def _around(core: slice, starts: np.ndarray, ends: np.ndarray, margin: int, n: int) -> slice:
@@ -88,19 +78,19 @@ def _around(core: slice, starts: np.ndarray, ends: np.ndarray, margin: int, n: i
     return slice(max(0, start), min(n, stop))
 
 
-def _write(labels: Any, window: _Window, source: Pixels, segmenter: Segmenter, boxes: np.ndarray) -> None:
+def _write(labels: Any, place: Slices, mine: np.ndarray, source: Pixels, segmenter: Segmenter, boxes: np.ndarray) -> None:
     """Outlines a window's objects; a pixel that has an object keeps it."""
-    working, corner = source.working, np.array([s.start for s in window.place] * 2)
-    mine = (boxes[window.objects] / working.reduction - corner) * working.zoom
-    found = segmenter.segment(source.magnified(source.read(window.place)), Prompts(boxes=mine))
+    working, corner = source.working, np.array([s.start for s in place] * 2)
+    shown = (boxes[mine] / working.reduction - corner) * working.zoom
+    found = segmenter.segment(source.magnified(source.read(place)), Prompts(boxes=shown))
     kept = np.zeros_like(found.labels)
-    for k, box in enumerate(mine):
+    for k, box in enumerate(shown):
         rows, cols = (_within(box[i], box[i + 2], n) for i, n in enumerate(kept.shape))
         part = found.labels[rows, cols] == k + 1
-        kept[rows, cols][part] = window.objects[k] + 1
-    place, outlines = enlarge(window.place, source.reduced(kept), working.reduction, source.plane.plane_shape)
-    before = np.asarray(labels[(0, *place)])
-    labels[(0, *place)] = np.where(before == 0, outlines, before)
+        kept[rows, cols][part] = mine[k] + 1
+    place, outlines = enlarge(place, source.reduced(kept), working.reduction, source.plane.plane_shape)
+    before = np.asarray(labels[place])
+    labels[place] = np.where(before == 0, outlines, before)
 
 
 def _within(low: float, high: float, n: int) -> slice:

@@ -54,12 +54,9 @@ class Shown:
         return _read(_WEIGHTS / said["shown"] / FILE, tuple((k, *map(float, line)) for k, line in sorted(said["lines"].items())))
 
     def vouched(self, thumbnail: np.ndarray, kind: str) -> dict[str, float]:
-        """How probable each concept is by likeness alone.
+        """How probable each concept is by likeness of a picture with features ``(M, F)`` alone.
 
-        Parameters
-        ----------
-        thumbnail : ``(M, F)`` features of a picture.
-        kind : which concepts are asked about; every one that a training picture shows is answered.
+        Concepts of one ``kind`` are asked about; every one that a training picture shows is answered.
         """
         slope, intercept = self.lines[kind]
         cosine = self.placed(thumbnail) @ self.pictures.T

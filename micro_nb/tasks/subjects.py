@@ -13,10 +13,10 @@ import pandas as pd
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..tiles.objects import Objects
+from ..tiles.polygons import BOX
 from .embed import Embedding, embed
 
 _KEYS = ("layer", "label")
-_BOX = ("bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px")
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,7 @@ class Subjects:
 def subjects(what: Any, *, embedding: Embedding | None = None, model: Any = None, diameter_px: float | None = None) -> Subjects:
     """The rows of ``what``; images are looked at with a known object diameter where it is given.
 
-    Raises
-    ------
-    TypeError, ValueError : it is none of the things that can be classified, or Objects without their embedding.
+    TypeError or ValueError where it is none of the things that can be classified, or Objects without their embedding.
     """
     if isinstance(what, Embedding):
         return _of_objects(what.found, what)
@@ -48,10 +46,8 @@ def subjects(what: Any, *, embedding: Embedding | None = None, model: Any = None
         return _of_objects(what, embedding)
     if isinstance(what, np.ndarray):
         return _of_vectors(what)
-    if isinstance(what, MicroImage | str | os.PathLike):
-        return _of_images([what], model, diameter_px)
-    if isinstance(what, list | tuple):
-        return _of_images(what, model, diameter_px)
+    if isinstance(what, MicroImage | str | os.PathLike | list | tuple):
+        return _of_images(what if isinstance(what, list | tuple) else [what], model, diameter_px)
     raise TypeError(
         "what is classified is an image, a list of images, Objects, their Embedding, or vectors (n, D); "
         f"got {type(what).__name__}"
@@ -83,18 +79,14 @@ def _example(item: Any, kind: str, embedding: Embedding | None, model: Any, diam
     if isinstance(item, np.ndarray) and item.ndim == 1:
         return _finite(item[None])
     if isinstance(item, Objects | pd.DataFrame | pd.Series):
-        return _rows_of(item, embedding)
+        if embedding is None:
+            raise ValueError("examples are rows of objects, whose vectors are in their embedding: give embedding=embed(img)")
+        table = item.table if isinstance(item, Objects) else item.to_frame().T if isinstance(item, pd.Series) else item
+        return _finite(embedding.objects[_matched(table, embedding.found.table)])
     seen = item if isinstance(item, Embedding) else embed(_image(item), model=model, diameter_px=diameter_px)
     if kind == "image":
         return _finite(seen.image[None])
     return _finite(seen.objects if isinstance(item, Embedding) else seen.objects[[_middle(seen.found, _image(item))]])
-
-
-def _rows_of(item: Objects | pd.DataFrame | pd.Series, embedding: Embedding | None) -> np.ndarray:
-    table = item.table if isinstance(item, Objects) else item.to_frame().T if isinstance(item, pd.Series) else item
-    if embedding is None:
-        raise ValueError("examples are rows of objects, whose vectors are in their embedding: give embedding=embed(img)")
-    return _finite(embedding.objects[_matched(table, embedding.found.table)])
 
 
 def _of_objects(found: Objects, embedding: Embedding | None) -> Subjects:
@@ -116,7 +108,7 @@ def _matched(table: pd.DataFrame, all_objects: pd.DataFrame) -> np.ndarray:
     keys = list(zip(table["layer"], table["label"], strict=True))
     unknown = [key for key in keys if key not in place]
     at = np.array([place.get(key, 0) for key in keys], dtype=int)
-    boxes = [c for c in _BOX if c in table.columns and c in all_objects.columns]
+    boxes = [c for c in BOX if c in table.columns and c in all_objects.columns]
     apart = not unknown and (table[boxes].to_numpy(float) != all_objects[boxes].to_numpy(float)[at]).any()
     if unknown or apart:
         which = f"{unknown[0][0]} {unknown[0][1]} is not in it" if unknown else "boxes differ"
@@ -151,7 +143,7 @@ def _image(item: Any) -> MicroImage:
 def _middle(found: Objects, image: MicroImage) -> int:
     """The row of the smallest object whose box holds the middle of the image."""
     y, x = (n / 2 for n in image.plane_shape)
-    y0, x0, y1, x1 = (found.table[c].to_numpy(float) for c in _BOX)
+    y0, x0, y1, x1 = (found.table[c].to_numpy(float) for c in BOX)
     holds = np.flatnonzero((y0 <= y) & (y < y1) & (x0 <= x) & (x < x1))
     if not holds.size:
         raise ValueError(

@@ -50,9 +50,7 @@ class Taxonomy:
         object.__setattr__(self, "prompts", MappingProxyType(dict(self.prompts)))
         if len(self.paths) < 2:
             raise ValueError(f"at least two labels are needed to choose between; got {[p[-1] for p in self.paths]}")
-        for path in self.paths:
-            _check_path(path, self.ranks)
-        _check_tree(self.paths)
+        _check(self.paths, self.ranks)
         unknown = sorted(set(self.prompts) - set(self.names))
         if unknown:
             raise ValueError(f"there are prompts for {unknown}, which the taxonomy does not hold")
@@ -170,12 +168,7 @@ class Taxonomy:
         return self.prompts.get(name, name)
 
     def keep(self, names: Iterable[str]) -> Taxonomy:
-        """The tree of ``names`` alone, which become its leaves.
-
-        Raises
-        ------
-        ValueError : a name is not in the taxonomy, or holds another of them.
-        """
+        """The tree of ``names`` alone, which become its leaves; ValueError where one is not here, or holds another of them."""
         wanted = list(names)
         unknown = sorted(set(wanted) - set(self.names))
         if unknown:
@@ -190,16 +183,8 @@ class Taxonomy:
         return Taxonomy(self.ranks, paths, {k: v for k, v in self.prompts.items() if k in kept})
 
     def upward(self, leaf_probabilities: np.ndarray) -> np.ndarray:
-        """Probabilities of all names from those of the leaves.
-
-        Parameters
-        ----------
-        leaf_probabilities : ``(n, leaves)``, columns as :attr:`leaves`.
-
-        Returns
-        -------
-        ``(n, names)``, columns as :attr:`names`; a name has the sum of what it holds.
-        """
+        """Probabilities ``(n, names)``, columns as :attr:`names`, from those of the leaves ``(n, leaves)``, columns as
+        :attr:`leaves`; a name has the sum of what it holds."""
         held = {leaf: leaf_probabilities[:, k] for k, leaf in enumerate(self.leaves)}
         for name in reversed(self.names):
             if name not in held:
@@ -227,17 +212,15 @@ def _leaves(tree: Any, above: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
         yield from _leaves(below, (*above, name.strip() if isinstance(name, str) else name))
 
 
-def _check_path(path: tuple[str, ...], ranks: tuple[str, ...]) -> None:
-    if not path or not all(isinstance(name, str) and name for name in path):
-        raise ValueError(f"a label is a text that is not empty; got {path[-1] if path else path!r}")
-    if NONE in path:
-        raise ValueError(f"{NONE!r} cannot be a label: it is what classify says where no label fits")
-    if len(path) > len(ranks):
-        raise ValueError(f"{'/'.join(path)} has {len(path)} names but there are {len(ranks)} ranks: {list(ranks)}")
-
-
-def _check_tree(paths: tuple[tuple[str, ...], ...]) -> None:
-    """A name has one place, whatever its case, and a leaf holds nothing."""
+def _check(paths: tuple[tuple[str, ...], ...], ranks: tuple[str, ...]) -> None:
+    """A name is a text that has one place, whatever its case, and a leaf holds nothing."""
+    for path in paths:
+        if not path or not all(isinstance(name, str) and name for name in path):
+            raise ValueError(f"a label is a text that is not empty; got {path[-1] if path else path!r}")
+        if NONE in path:
+            raise ValueError(f"{NONE!r} cannot be a label: it is what classify says where no label fits")
+        if len(path) > len(ranks):
+            raise ValueError(f"{'/'.join(path)} has {len(path)} names but there are {len(ranks)} ranks: {list(ranks)}")
     place: dict[str, tuple[str, ...]] = {}
     for path in paths:
         for k, name in enumerate(path):

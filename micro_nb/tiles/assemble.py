@@ -2,8 +2,8 @@
 
 Two plans meet here. Maps are computed on the caller's tiles, each with the halo it needs, so they do not depend on the tiling.
 Objects are decoded in windows of the algorithm's own grid, anchored at the origin; what two neighbouring windows both see at
-their common seam is joined by union-find, and objects are numbered in raster order of their first pixel. The caller's
-``tile`` and threads change speed and memory, never the labels.
+their common seam is joined, and objects are numbered in raster order of their first pixel. The caller's ``tile`` and threads
+change speed and memory, never the labels.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
 from ..progress import Progress
 from .plan import Slices, Tile, TileGrid
@@ -173,8 +175,9 @@ def assemble(
     """
     grid = TileGrid(shape, tile=window, halo=margin)
     joined, megapixels = Joined(grid), shape[0] * shape[1] / 1e6
+    strips = (tile for block in grid.blocks(shape=(1, 8), lane=8) for tile in block.tiles)  # kept maps do not grow with the width
     with Progress("finding objects", len(grid), "windows", scale=megapixels / len(grid), rate_unit="MPx") as progress:
-        for _, seen in ordered(lambda t: Window.of(decode(read(t.read)), t, shape[1]), _strips(grid), threads=threads):
+        for _, seen in ordered(lambda t: Window.of(decode(read(t.read)), t, shape[1]), strips, threads=threads):
             joined.write(seen, sink)
             progress.advance()
     numbers, count = joined.numbers()
@@ -198,14 +201,6 @@ def ordered(fn: Callable[[T], R], items: Iterable[T], *, threads: int) -> Iterat
         finally:
             for _, future in waiting:
                 future.cancel()
-
-
-def _strips(grid: TileGrid, width: int = 8) -> Iterator[Tile]:
-    """All tiles, in strips of ``width`` columns from top to bottom, so that kept maps do not grow with the plane's width."""
-    for left in range(0, grid.cols, width):
-        for row in range(grid.rows):
-            for col in range(left, min(left + width, grid.cols)):
-                yield grid.at(row * grid.cols + col)
 
 
 class _Seams:
@@ -242,20 +237,18 @@ def _matches(mine: np.ndarray, other: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 class Joined:
-    """Objects of the windows of a plane, numbered through and joined across seams: union-find over provisional labels."""
+    """Objects of the windows of a plane, numbered through and joined across seams: connected components of provisional labels."""
 
     def __init__(self, grid: TileGrid) -> None:
-        self.seams = _Seams(grid)
-        self.root: list[int] = [0]
-        self.first: list[np.ndarray] = [np.zeros(1, np.int64)]
+        self.seams, self.count = _Seams(grid), 0
+        self.pairs: list[tuple[int, int]] = []
+        self.first = [np.array([-1])]  # the background is before all
 
     def add(self, seen: Window) -> int:
         """Takes in a window, in any order; returns what to add to its numbers."""
-        start = len(self.root) - 1
-        self.root.extend(range(start + 1, start + 1 + seen.first.size))
+        start, self.count = self.count, self.count + seen.first.size
         self.first.append(seen.first)
-        for a, b in self.seams.meet(seen.tile, {side: np.where(e > 0, e + start, 0) for side, e in seen.edges().items()}):
-            self.join(a, b)
+        self.pairs += self.seams.meet(seen.tile, {side: np.where(e > 0, e + start, 0) for side, e in seen.edges().items()})
         return start
 
     def write(self, seen: Window, sink: LabelSink) -> None:
@@ -263,23 +256,11 @@ class Joined:
         start, core = self.add(seen), seen.core
         sink.write(seen.tile.core, np.where(core > 0, core + start, 0).astype(np.int32))
 
-    def find(self, k: int) -> int:
-        while self.root[k] != k:
-            self.root[k] = self.root[self.root[k]]
-            k = self.root[k]
-        return k
-
-    def join(self, a: int, b: int) -> None:
-        a, b = self.find(a), self.find(b)
-        self.root[max(a, b)] = min(a, b)
-
     def numbers(self) -> tuple[np.ndarray, int]:
         """Final number of each provisional label, and how many there are."""
-        roots = np.array([self.find(k) for k in range(len(self.root))])
-        first = np.concatenate(self.first)
-        earliest = np.full(first.size, np.iinfo(np.int64).max)
-        np.minimum.at(earliest, roots, first)
-        heads = np.flatnonzero(roots[1:] == np.arange(1, roots.size)) + 1
-        final = np.zeros(roots.size, np.int32)
-        final[heads[np.argsort(earliest[heads], kind="stable")]] = np.arange(1, heads.size + 1)
-        return final[roots], int(heads.size)
+        a, b = np.array(self.pairs, int).reshape(-1, 2).T
+        joins = sparse.coo_array((np.ones(a.size, bool), (a, b)), (self.count + 1, self.count + 1))
+        parts, part = connected_components(joins, directed=False)
+        earliest = np.full(parts, np.iinfo(np.int64).max)
+        np.minimum.at(earliest, part, np.concatenate(self.first))
+        return np.argsort(np.argsort(earliest)).astype(np.int32)[part], parts - 1

@@ -52,25 +52,25 @@ class ZarrLabels:
     def __init__(self, store: Store, shape: tuple[int, int], *, factor: int = 1, smooth: bool = False, threads: int = 1) -> None:
         self.store, self.factor, self.smooth, self.threads = store, factor, smooth, threads
         chunk = tuple(min(_CHUNK, n) for n in shape)
-        self.array = zarr.create_array(store, name="0", shape=shape, chunks=chunk, dtype="int32", dimension_names=("y", "x"))
+        self.labels = zarr.create_array(store, name="0", shape=shape, chunks=chunk, dtype="int32", dimension_names=("y", "x"))
 
     def write(self, place: Slices, labels: np.ndarray, *, over: bool = False) -> None:
         """Stores a window of working pixels; where there is none, 0, or with ``over`` what is there stays."""
         if over and not labels.any():
             return
-        place, labels = enlarge(place, labels, self.factor, self.array.shape, smooth=self.smooth)
-        self.array[place] = np.where(labels, labels, np.asarray(self.array[place])) if over else labels
+        place, labels = enlarge(place, labels, self.factor, self.labels.shape, smooth=self.smooth)
+        self.labels[place] = np.where(labels, labels, np.asarray(self.labels[place])) if over else labels
 
     def relabel(self, numbers: np.ndarray) -> None:
         """Replaces label ``k`` by ``numbers[k]``, chunk by chunk."""
-        height, width = self.array.shape
+        height, width = self.labels.shape
         grid = TileGrid((height, width), tile=_CHUNK)
-        for tile, labels in ordered(lambda t: numbers[np.asarray(self.array[t.core])], grid, threads=self.threads):
-            self.array[tile.core] = labels
+        for tile, labels in ordered(lambda t: numbers[np.asarray(self.labels[t.core])], grid, threads=self.threads):
+            self.labels[tile.core] = labels
 
     def finish(self, name: str, *, pixel_size: Mapping[str, float] | None, attrs: Mapping[str, Any]) -> None:
         """Writes OME-NGFF 0.5 metadata, and ``attrs`` beside it."""
-        attributes = label_attributes(label_info(self.array, pixel_size), paths=["0"], factor=2, name=name, layers=())
+        attributes = label_attributes(label_info(self.labels, pixel_size), paths=["0"], factor=2, name=name, layers=())
         attributes["ome"]["image-label"] = {}
         put_group(self.store, "", attributes | {_FOUND: dict(attrs)})
 

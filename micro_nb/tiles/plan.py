@@ -155,13 +155,8 @@ class TileGrid:
 
     def within(self, region: Region) -> TileGrid:
         """Only the tiles whose cores meet ``region`` (pixels of this plan's level)."""
-        rows, cols = region.clip(self.shape).at()
-        keep = [
-            i for i in self.indices
-            if (t := self.at(i)).core[0].start < rows.stop and t.core[0].stop > rows.start
-            and t.core[1].start < cols.stop and t.core[1].stop > cols.start
-        ]  # fmt: skip
-        return replace(self, chosen=tuple(keep))
+        rows, cols = (range(s.start // self.tile, -(-s.stop // self.tile)) for s in region.clip(self.shape).at())
+        return replace(self, chosen=tuple(i for i in self.indices if i // self.cols in rows and i % self.cols in cols))
 
     def sample(self, n: int, *, seed: int = 0) -> TileGrid:
         """``n`` tiles drawn without replacement, in grid order, smaller draws among them; all where there are no more."""

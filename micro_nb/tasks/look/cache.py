@@ -64,7 +64,7 @@ class SeenCache:
         if seen is None:
             return None
         if shape[0] * shape[1] <= _LARGE_PX:
-            seen = replace(seen, layers={k: replace(v, labels=_held(v.labels)) for k, v in seen.layers.items()})
+            seen = replace(seen, layers={k: replace(v, labels=held(v.labels)) for k, v in seen.layers.items()})
         with self.lock:
             self.kept[name] = seen
             while len(self.kept) > _IN_MEMORY:
@@ -94,7 +94,7 @@ class SeenCache:
         return seen
 
 
-def _held(labels: Any) -> Any:
+def held(labels: Any) -> Any:
     """Labels in memory, as compressed as they are on disk: what the folder is trimmed of is not lost to those who hold it."""
     if in_memory(labels):
         return labels
@@ -138,8 +138,11 @@ def _load(folder: Path) -> Seen | None:
     try:
         note = json.loads(note_path.read_text(encoding="utf-8"))
         with np.load(folder / "arrays.npz", allow_pickle=False) as arrays:
-            layers = {name: _layer(folder, name, note["shapes"], arrays) for name in note["layers"]}
-            scale = Scale(**note["scale"])
+            scale, layers, shapes = Scale(**note["scale"]), {}, note["shapes"]
+            for name in note["layers"]:
+                small = unpacked(arrays[f"{name}/labels"], shapes[name]) if name in shapes else None
+                labels = zarr.open_array(folder / f"{name}.zarr", path="0", mode="r") if small is None else small
+                layers[name] = Layer(labels, arrays[f"{name}/pooled"], arrays[f"{name}/certainty"])
             seen = Seen(
                 layers, scale, arrays["detail"], arrays["tiles"], arrays["boxes"], arrays["thumbnail"].astype(np.float32),
                 tuple(note["bounds"]), note["weights_id"], note["image_id"], note["coloured"], None, note["engine"], folder,
@@ -149,16 +152,6 @@ def _load(folder: Path) -> Seen | None:
         return None
     os.utime(note_path)
     return seen
-
-
-def _layer(folder: Path, name: str, shapes: dict[str, list[int]], arrays: np.lib.npyio.NpzFile) -> Layer:
-    small = name in shapes
-    labels = (
-        unpacked(arrays[f"{name}/labels"], shapes[name])
-        if small
-        else zarr.open_array(folder / f"{name}.zarr", path="0", mode="r")
-    )
-    return Layer(labels, arrays[f"{name}/pooled"], arrays[f"{name}/certainty"])
 
 
 def _trim(root: Path, *, keep: Path) -> None:

@@ -11,8 +11,7 @@ from skimage.segmentation import watershed
 
 from ...analysis.split import merged
 
-_REACH = 2
-"""Two centres nearer than this many map pixels are one."""
+_REACH = 2  # two centres nearer than this many map pixels are one
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,9 @@ class Decoding:
 
 
 def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
-    """Objects of a window.
+    """Objects of a window ``(h, w) int32``, 0 is background.
 
-    Parameters
-    ----------
-    geometry : ``(4, h, w)``: probability of the foreground, distance, offsets y and x in map pixels; more is not looked at.
-
-    Returns
-    -------
-    ``(h, w) int32``, 0 is background.
-
-    References
-    ----------
+    ``geometry (4, h, w)`` holds probability of the foreground, distance, offsets y and x in map pixels; more is not looked at.
     Centres by votes: H. Cheng et al., Panoptic-DeepLab, CVPR 2020; D. Neven et al., CVPR 2019.
     """
     shape = geometry.shape[1:]

@@ -89,9 +89,8 @@ def in_strips(
             if top == 0:
                 shape = (len(part), part.shape[1], round(units * rows), part.shape[3])
                 found.append(torch.empty(shape, dtype=part.dtype, memory_format=torch.channels_last))
-            found[k][:, :, round(top * rows) : round(end * rows)] = part[
-                :, :, round((top - low) * rows) : round((end - low) * rows)
-            ]
+            inside = slice(round((top - low) * rows), round((end - low) * rows))
+            found[k][:, :, round(top * rows) : round(end * rows)] = part[:, :, inside]
     return found
 
 

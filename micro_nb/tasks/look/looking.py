@@ -20,8 +20,7 @@ from .parts import DECODING
 from .seen import KEEP_BYTES, Draw, Look, Seen
 
 _CACHE = SeenCache()
-_REVISION = 5
-"""Counts changes in how looks are made; what was kept of earlier ones is not used."""
+_REVISION = 5  # counts changes in how looks are made; what was kept of earlier ones is not used
 
 
 def look_at(
@@ -79,9 +78,8 @@ def object_vectors(seen: Seen, layer: str, model: MicroD1) -> np.ndarray:
 def image_vector(seen: Seen, model: MicroD1) -> np.ndarray:
     """``(D,)`` unit vector of an image."""
     with torch.inference_mode():
-        return np.asarray(
-            model.joint.images(torch.from_numpy(seen.thumbnail)[None], torch.from_numpy(seen.detail)[None])[0].numpy()
-        )
+        whole = (torch.from_numpy(features)[None] for features in (seen.thumbnail, seen.detail))
+        return np.asarray(model.joint.images(*whole)[0].numpy())
 
 
 def tile_vectors(seen: Seen, model: MicroD1) -> np.ndarray:

@@ -30,7 +30,8 @@ def measured(plane: MicroImage, seen: Seen, layer: str, tile: int) -> pd.DataFra
     table = None if path is None else _read(path, layer)
     if table is None:
         table = measure(plane, seen.layers[layer].labels, layer=layer, tile=tile)
-        _write(table, path)
+        if path is not None:
+            _write(table, path)
     if path is None or table.memory_usage().sum() <= KEEP_BYTES:  # else it is read again from there
         seen.derived[key] = table
     return table
@@ -46,9 +47,7 @@ def chosen_rows(table: pd.DataFrame, wanted: np.ndarray, plane: MicroImage) -> p
     return known
 
 
-def _write(table: pd.DataFrame, path: Path | None) -> None:
-    if path is None:
-        return
+def _write(table: pd.DataFrame, path: Path) -> None:
     try:
         with writing_file(path) as partial, partial.open("wb") as file:
             np.savez(file, **{name: column.to_numpy() for name, column in table.items() if name not in _CONSTANT})  # type: ignore[arg-type]
@@ -74,10 +73,7 @@ def in_memory(labels: Any) -> bool:
 class Drawn:
     """Labels ``(layer, y, x) int32`` of chosen objects, drawn where they are looked at; every other object is background.
 
-    Attributes
-    ----------
-    labels : of each layer, ``(y, x)``.
-    numbers : of each layer ``(N + 1,) int32``, what to draw for each label.
+    Of each layer there are ``labels (y, x)`` and ``numbers (N + 1,) int32``: what to draw for each label.
     """
 
     labels: Sequence[Any]

@@ -36,8 +36,7 @@ _STRIP = 16
 Looks = Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 _TURN = threading.Lock()  # one window at a time: the network has all threads, and the memory
 _COARSE, _WHOLE = 1 << 19, 1 << 24
-_ACROSS, _SIDE = 6, 256
-"""Windows along each axis that stand for a large plane, and pixels of level 0 along one."""
+_ACROSS, _SIDE = 6, 256  # windows along each axis that stand for a large plane, and pixels of level 0 along one
 
 
 @dataclass(frozen=True)

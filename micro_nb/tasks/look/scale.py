@@ -17,8 +17,7 @@ from .network import TileMaps, windows
 PITCHES = (1, 2, 4, 8, 16, 32, 64)
 LARGE = 1 << 22
 """Planes of more pixels than this are glanced at where something shows; smaller ones in the middle and two corners."""
-_SIDE, _LEAST_SIDE = 128, 16
-"""Map pixels along a glance, and along the smallest plane that is glanced at."""
+_SIDE, _LEAST_SIDE = 128, 16  # map pixels along a glance, and along the smallest plane that is glanced at
 _FIXED = ((0.25, 0.25), (0.5, 0.5), (0.75, 0.75))
 _CHOSEN, _SHOWS, _BEST = 4, 0.5, 90
 """How many places of a large plane are chosen, among those whose contrast is this share of the percentile of all contrasts."""
@@ -62,12 +61,7 @@ def pitch_for(diameter_px: float, target: float) -> int:
 
 
 def find_scale(maps_at: Callable[[int], TileMaps], plane: MicroImage, model: MicroD1) -> Scale:
-    """The scale of a plane from glances at it.
-
-    Parameters
-    ----------
-    maps_at : pitch -> the plane as the network sees it.
-    """
+    """The scale of a plane from glances at it; ``maps_at`` gives it as the network sees it at a pitch."""
     places = telling(plane)
     return said({p: glances(maps_at(p), places) for p in pitches(plane)}, model, possible(plane, model))
 

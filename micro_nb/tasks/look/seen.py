@@ -174,7 +174,7 @@ class Look:
             np.add.at(sums, own, np.concatenate([sums[:1], part[f"{name}/sums"]]))
         sums = sums[1:]
         sums[:, :-1] /= np.maximum(sums[:, -1:], 1)
-        return Layer(sink.array, sums[:, :-2], sums[:, -2])
+        return Layer(sink.labels, sums[:, :-2], sums[:, -2])
 
     def store(self, name: str | None) -> Store:
         """Where labels go: memory, where they are compressed, or, of a layer by its name, the folder."""

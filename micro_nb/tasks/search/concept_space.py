@@ -18,27 +18,18 @@ from .vectors import unit
 
 EXCLUSIVE = ("modality", "stain", "specimen")
 """Kinds of which an image has one; the probabilities of their concepts sum to 1."""
-_SHARPNESS = 20.0
-"""Cosines times this are log odds; the training of the joint space ends near it."""
+_SHARPNESS = 20.0  # cosines times this are log odds; the training of the joint space ends near it
 _LEAST_SPREAD = 0.05
 _LISTED, _LEAST = 5, 0.2
 _NAMES = 6
-_ALIKE = 0.9
-"""How far a stain is believed where another of its group is recognised; which of them it is cannot be seen."""
+_ALIKE = 0.9  # how far a stain is believed where another of its group is recognised; which of them it is cannot be seen
 _LOOKS = ("appearance", "artefact")
-_BROAD = ("object", "microscopy", "material")
-"""Named in any text about any image."""
+_BROAD = ("object", "microscopy", "material")  # named in any text about any image
 
 
 @dataclass(frozen=True)
 class ConceptSpace:
-    """Concepts and their text vectors.
-
-    Attributes
-    ----------
-    concepts : id and kind of each.
-    vectors : ``(C, D)`` unit float32.
-    """
+    """Concepts, the id and kind of each, and their text vectors, ``(C, D)`` unit float32."""
 
     concepts: tuple[tuple[str, str], ...]
     vectors: np.ndarray
@@ -71,9 +62,8 @@ class ConceptSpace:
     def probabilities(self, vectors: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """``(n, len(names))`` how probable it is that each of ``vectors (n, D)`` shows each concept, or a kind of it.
 
-        Of an exclusive kind a softmax over its narrowest concepts, summed over those of the concept; of others how
-        far its cosine, or the largest of its kinds', stands out of all of that kind. 0.5 for a concept that is not
-        known.
+        Of an exclusive kind a softmax over its narrowest concepts, summed over those of the concept; of others how far its
+        cosine, or the largest of its kinds', stands out of all of that kind. 0.5 for a concept that is not known.
         """
         out = np.full((len(vectors), len(names)), 0.5, np.float32)
         for column, name in enumerate(names):
@@ -115,16 +105,12 @@ class ConceptSpace:
         return standing_out(cosines, cosines.mean(1, keepdims=True), spread, slope=2.0)
 
 
-def said_concepts(text: str) -> tuple[str, ...]:
-    """Ids of the concepts that a text speaks of, each once; what it denies is not among them.
+def said_concepts(text: str) -> dict[str, str]:
+    """Ids of the concepts that a text speaks of, each with all words that say it: ``"echinocytes / burr cells"`` is one.
 
-    Appearances that are measured ("crowded", "round") are left to :mod:`~micro_nb.tasks.search.terms`.
+    What it denies is not among them; appearances that are measured ("crowded", "round") are left to
+    :mod:`~micro_nb.tasks.search.terms`.
     """
-    return tuple(said_words(text))
-
-
-def said_words(text: str) -> dict[str, str]:
-    """Of :func:`said_concepts`, each id with all words that say it: ``"echinocytes / burr cells"`` says one thing twice."""
     known, found = ontology(), dict[str, str]()
     for match in known.sentence_concepts(text):
         measured = known[match.id].kind in _LOOKS and read_terms(match.text)
@@ -138,11 +124,8 @@ def implied(names: Sequence[str], kind: str) -> tuple[str, ...]:
     known = ontology()
     if any(name in known and known[name].kind == kind for name in names):
         return ()
-    found = []
-    for name in (n for n in names if n in known and known[n].kind == "stain"):
-        close = (name, *known.ancestors(name))
-        found += [g for c in close for g in known[c].goes_with if g in known and known[g].kind == kind]
-    return tuple(dict.fromkeys(found))
+    close = (c for n in names if n in known and known[n].kind == "stain" for c in (n, *known.ancestors(n)))
+    return tuple(dict.fromkeys(g for c in close for g in known[c].goes_with if g in known and known[g].kind == kind))
 
 
 def narrower(name: str) -> tuple[str, ...]:

@@ -20,19 +20,16 @@ from ...data.region import Region
 from ...render.frame import Frame
 from ...render.look import Look
 
-BOX = ("bbox_y0_px", "bbox_x0_px", "bbox_y1_px", "bbox_x1_px")
 _NAMELESS = ("object", "unknown", "")
 _MOST_ELONGATED = 50.0
-_SIDE = 256
-_SHARPNESS_PX = 1 << 20
+_SIDE, _SHARP = 256, 1024
+"""Pixels along the small picture, and along the window in the middle of level 0 whose sharpness is told."""
 _COLORS = ("red", "brown", "yellow", "green", "blue", "purple", "pink")
 _HUES = (15, 48, 70, 165, 250, 315, 345)
 """Degrees at which each colour ends and the next begins; what lies beyond is red again."""
-_COLORFUL, _SEEN = 0.16, 0.12
-"""Least saturation and value of a pixel that has a colour."""
+_COLORFUL, _SEEN = 0.16, 0.12  # least saturation and value of a pixel that has a colour
 _PALE = 0.5
-_ALIKE = 0.93
-"""Two channels that correlate more say the same."""
+_ALIKE = 0.93  # two channels that correlate more say the same
 
 
 def count_column(name: str) -> str:
@@ -50,23 +47,12 @@ def filled(table: pd.DataFrame) -> pd.DataFrame:
     return table.fillna(dict.fromkeys(counts, 0)).astype(dict.fromkeys(counts, "int64"))
 
 
-def main_layer(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of whole objects; of the fullest layer where none are whole."""
-    layers = table["layer"].value_counts()
-    return table if layers.empty else table[table["layer"] == ("object" if "object" in layers.index else layers.index[0])]
-
-
 def with_derived(table: pd.DataFrame, *, pixel_size: Mapping[str, float] | None = None) -> pd.DataFrame:
     """Adds what search texts speak of to a table with a row an object, as :func:`micro_nb.measure` makes it.
 
-    Parameters
-    ----------
-    pixel_size : µm per pixel, where lengths are in µm.
-
-    Returns
-    -------
-    The table with ``diameter_px`` (of a disc of the same area), ``elongation`` (major over minor axis), ``relative_size``
-    (diameter over the median of its layer) and ``spacing`` (distance to the nearest neighbour in diameters).
+    The table gets ``diameter_px`` (of a disc of the same area; from lengths in µm where there is a pixel size), ``elongation``
+    (major over minor axis), ``relative_size`` (diameter over the median of its layer) and ``spacing`` (distance to the nearest
+    neighbour in diameters).
     """
     unit = "um" if pixel_size else "px"
     diameter, least = table[f"equivalent_diameter_{unit}"], 1e-9
@@ -97,7 +83,8 @@ def view_facts(
     shorter side), ``area_percent``, ``elongation``, ``solidity``, ``spacing``, ``object_contrast`` (medians),
     ``object_visibility`` (how large the contrast is), ``density_per_mpx``.
     """
-    whole = main_layer(table)
+    layers = table["layer"].value_counts()  # whole objects; the fullest layer where none are whole
+    whole = table if layers.empty else table[table["layer"] == ("object" if "object" in layers.index else layers.index[0])]
     pixels = max(shape[0] * shape[1], 1.0)
     diameter, contrast = _median(whole, "diameter_px"), _median(whole, "object_contrast")
     facts: dict[str, Any] = {
@@ -119,14 +106,16 @@ def view_facts(
 def picture_facts(img: MicroImage) -> dict[str, Any]:
     """Facts of a whole plane.
 
-    Returns
-    -------
     ``mean_intensity`` and ``background`` (most frequent grey) 0..1 of the display range; ``<colour>_percent`` for red, pink,
     purple, blue, green, yellow and brown (share of all colour, 0 in a grey picture) and ``gray_percent`` (of the pixels);
     ``n_colors`` (channels that differ); ``edge_width_px`` and ``snr`` (:func:`~micro_nb.analysis.focus.typical_sharpness`).
     """
     look, picture = Look.of(img), small_picture(img, _SIDE)[0]
-    return look_facts(picture) | {"n_colors": _channels(look, picture)} | _sharpness(look)
+    rows, cols = (slice(max((n - _SHARP) // 2, 0), min((n + _SHARP) // 2, n)) for n in look.plane.plane_shape)
+    pixels = look.plane.read(0, (*[slice(None)] * (len(look.plane.axes) - 2), rows, cols))
+    grey = pixels.astype(np.float32) if pixels.ndim == 2 else luminance(pixels) if look.rgb else pixels.mean(0, dtype=np.float32)
+    found = typical_sharpness(grey)
+    return look_facts(picture) | {"n_colors": _channels(look, picture), "edge_width_px": found.edge_px, "snr": found.snr}
 
 
 def small_picture(img: MicroImage, side: int) -> tuple[np.ndarray, tuple[float, float]]:
@@ -143,20 +132,15 @@ def look_facts(picture: np.ndarray) -> dict[str, float]:
     (100.0, 0.0)
     """
     grey = picture.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    light = {"mean_intensity": float(grey.mean() / 255), "background": _most_frequent(grey, 32, (0, 256)) / 255}
-    return light | _colors(picture)
-
-
-def _colors(picture: np.ndarray) -> dict[str, float]:
-    """Shares of the colours as people name them, in percent: pale red is pink."""
+    facts = {"mean_intensity": float(grey.mean() / 255), "background": _most_frequent(grey, 32, (0, 256)) / 255}
     hue, saturation, value = np.moveaxis(rgb2hsv(picture), -1, 0)
     colorful = (saturation >= _COLORFUL) & (value >= _SEEN)
     weight = np.where(colorful, saturation * value, 0.0)
     named = np.digitize(hue * 360, _HUES) % len(_COLORS)
-    named[(named == _COLORS.index("red")) & (saturation < _PALE) & (value > 0.6)] = _COLORS.index("pink")
+    named[(named == _COLORS.index("red")) & (saturation < _PALE) & (value > 0.6)] = _COLORS.index("pink")  # as people name it
     total = max(float(weight.sum()), 0.005 * weight.size)  # a few stray pixels do not colour a grey picture
     shares = np.bincount(named.ravel(), weight.ravel(), minlength=len(_COLORS)) / total
-    facts = {f"{name}_percent": round(100 * float(share), 2) for name, share in zip(_COLORS, shares, strict=True)}
+    facts |= {f"{name}_percent": round(100 * float(share), 2) for name, share in zip(_COLORS, shares, strict=True)}
     return facts | {"gray_percent": round(100 * float((~colorful).mean()), 2)}
 
 
@@ -171,26 +155,10 @@ def _channels(look: Look, picture: np.ndarray) -> int:
     return max(len(different), 1)
 
 
-def _sharpness(look: Look) -> dict[str, float]:
-    """Of a window in the middle, at level 0."""
-    side = int(_SHARPNESS_PX**0.5)
-    rows, cols = (slice(max((n - side) // 2, 0), min((n + side) // 2, n)) for n in look.plane.plane_shape)
-    pixels = look.plane.read(0, (*[slice(None)] * (len(look.plane.axes) - 2), rows, cols))
-    grey = pixels.astype(np.float32) if pixels.ndim == 2 else luminance(pixels) if look.rgb else pixels.mean(0, dtype=np.float32)
-    found = typical_sharpness(grey)
-    return {"edge_width_px": found.edge_px, "snr": found.snr}
-
-
 def object_contrast(img: MicroImage, table: pd.DataFrame) -> np.ndarray:
     """How far objects stand out: mean grey value over the background's, in shares of the display range; dark ones are negative.
 
-    Parameters
-    ----------
-    table : with ``mean_intensity_<channel>``; channels that were not measured are left out.
-
-    Returns
-    -------
-    ``(len(table),)``, -1..1; NaN where no grey values were measured.
+    ``(len(table),)``, -1..1, by ``mean_intensity_<channel>``; NaN where no grey values were measured.
     """
     look, found = Look.of(img), []
     for position, channel in enumerate(look.plane.channels):

@@ -8,8 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 Grade = Callable[[np.ndarray], np.ndarray]
-_COUNT = 0.5
-"""Added to values and thresholds, so that counts of 0 and 1 are a finite factor apart."""
+_COUNT = 0.5  # added to values and thresholds, so that counts of 0 and 1 are a finite factor apart
 _LEAST_SPREAD = 0.01
 
 

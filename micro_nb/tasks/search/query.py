@@ -27,12 +27,13 @@ from ...data.open import open_image
 from ...data.region import Region
 from ...errors import RegionError
 from ...render.result_view import PLACE
+from ...tiles.polygons import BOX
 from ..embed import embed
-from .concept_space import ConceptSpace, implied, narrower, said_concepts, said_words
-from .facts import BOX, count_column
+from .concept_space import ConceptSpace, implied, narrower, said_concepts
+from .facts import count_column
 from .grades import geometric_mean, standing_out
 from .store import Of
-from .terms import FLOOR, Term, View, measured_score, read_terms
+from .terms import FLOOR, Term, View, measured_score, of_light, read_terms
 from .vectors import Rows, unit
 
 _MINUS = 0.7
@@ -60,15 +61,9 @@ class TextQuery:
 def read_text(
     text: str, encode: Callable[[Sequence[str]], np.ndarray], *, view: View = "field", vocabulary: Collection[str] = ()
 ) -> TextQuery:
-    """Reads a text: ``"blood smear plus platelets minus white blood cells"``.
+    """Reads a text: ``"blood smear plus platelets minus white blood cells"``; ValueError where nothing is written there.
 
-    Parameters
-    ----------
-    vocabulary : concepts that the model tells apart among objects.
-
-    Raises
-    ------
-    ValueError : nothing is written there.
+    ``vocabulary`` are concepts that the model tells apart among objects.
     """
     if not re.search(r"\w", text):
         raise ValueError(f"the query {text!r} holds no words; write what to look for, such as 'crowded small nuclei'")
@@ -78,7 +73,10 @@ def read_text(
     vectors = encode([piece for piece, _ in signed])
     total = (vectors * np.array([[w] for _, w in signed])).sum(0)
     wanted = " ; ".join(piece for piece, weight in signed if weight > 0)
-    terms = _apart_from_names(read_terms(wanted, view=view), wanted)
+    named = {word for said in said_concepts(wanted).values() if len(said.split()) > 1 for word in said.lower().split()}
+    terms = tuple(  # without looks of light that are part of a name: "pale erythrocytes" need no contrast to be meant
+        t for t in read_terms(wanted, view=view) if not (of_light(t.parts) and set(t.words.split()) <= named)
+    )
     refused = [piece for piece, weight in signed if weight < 0] + [t.noun for t in terms if t.denies and t.noun]
     without = tuple(dict.fromkeys(c for piece in refused for c in said_concepts(piece)))
     concepts = tuple(c for c in said_concepts(wanted) if c not in without) if wanted else ()
@@ -89,27 +87,18 @@ def read_text(
 
 def told_apart(text: str, vocabulary: Collection[str], without: Sequence[str] = ()) -> tuple[str, ...]:
     """The words of a text for concepts that a model tells apart among objects, or that some of those are kinds of."""
-    said = said_words(text)
     known = set(vocabulary)
-    return tuple(words for id, words in said.items() if id not in without and known & {id, *narrower(id)})
-
-
-def _apart_from_names(terms: Sequence[Term], text: str) -> tuple[Term, ...]:
-    """Without looks of light that are part of a name: "pale erythrocytes" need no contrast to be meant."""
-    named = {word for words in said_words(text).values() if len(words.split()) > 1 for word in words.lower().split()}
-    return tuple(t for t in terms if not (t.of_light and set(t.words.split()) <= named))
+    return tuple(words for id, words in said_concepts(text).items() if id not in without and known & {id, *narrower(id)})
 
 
 def score_text(
     query: TextQuery, vectors: np.ndarray, table: pd.DataFrame, space: ConceptSpace, usual: tuple[float, float],
     objects: np.ndarray | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """Scores rows.
+    """Scores rows, ``vectors (n, D) float32`` with their measurements in ``table``.
 
     Parameters
     ----------
-    vectors : ``(n, D) float32`` of the rows.
-    table : their measurements.
     usual : mean and standard deviation of the query's cosine over the index, or a sample of it.
     objects : ``(n,)`` 0..1 how far the rows' objects are what the text names; None where it names none.
 
@@ -123,7 +112,11 @@ def score_text(
     joint = joint if objects is None else np.sqrt(joint * objects)
     counts = _counts(table, (*query.concepts, *query.without), query.terms)
     concepts = _concepts(query, vectors, counts, space)
-    measured, used = measured_score(query.terms, counts, column_of=lambda noun: _column(noun, counts))
+
+    def column(noun: str) -> str | None:
+        return next((c for c in map(count_column, said_concepts(noun)) if c in counts.columns), None)
+
+    measured, used = measured_score(query.terms, counts, column_of=column)
     measured = measured if used else np.full(len(table), np.nan)
     score = geometric_mean([joint, concepts, measured], FLOOR / 10)
     columns = {"score": score, "similarity": cosine, "concepts_score": concepts, "measured_score": measured}
@@ -161,17 +154,9 @@ def _counts(table: pd.DataFrame, concepts: Sequence[str], terms: Sequence[Term])
     return table.assign(**more) if more else table
 
 
-def _column(noun: str, table: pd.DataFrame) -> str | None:
-    return next((c for c in map(count_column, said_concepts(noun)) if c in table.columns), None)
-
-
 def image_vector(query: Any, of: Of, model: Any) -> np.ndarray:
-    """``(D,)`` unit float32 of an image or crop; for an index of objects, of the object nearest its middle.
-
-    Raises
-    ------
-    ValueError : an object is asked for and none was found.
-    """
+    """``(D,)`` unit float32 of an image or crop; for an index of objects, of the object nearest its middle, ValueError where
+    none was found."""
     img = open_image(query)
     seen = embed(img, model=model)
     if of != "objects":
@@ -187,9 +172,7 @@ def image_vector(query: Any, of: Of, model: Any) -> np.ndarray:
 def region_vector(region: Region, of: Of, sources: Sequence[Mapping[str, Any]], table: pd.DataFrame, rows: Rows) -> np.ndarray:
     """``(D,)`` of a place, from what the index already holds: its objects' mean, or that of its tiles by how much they share.
 
-    Raises
-    ------
-    RegionError : rows are whole images, there are several images, or nothing of the index lies there.
+    RegionError where rows are whole images, there are several images, or nothing of the index lies there.
     """
     if of == "images" or len(sources) != 1:
         raise RegionError(

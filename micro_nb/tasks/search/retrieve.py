@@ -26,10 +26,8 @@ from .terms import View
 from .thumbnails import OBJECT_CONTEXT, thumbnail
 from .vectors import object_grades
 
-_GRADED = 100_000
-"""By a text, of more rows than this only the nearest so many are graded by concepts and measurements."""
-_SAMPLE, _OBJECT_SAMPLE = 20_000, 2000
-"""Rows of which the usual cosines are taken."""
+_GRADED = 100_000  # by a text, of more rows than this only the nearest so many are graded by concepts and measurements
+_SAMPLE, _OBJECT_SAMPLE = 20_000, 2000  # rows of which the usual cosines are taken
 Query = str | os.PathLike[str] | MicroImage | np.ndarray | Region
 
 
@@ -87,12 +85,12 @@ class Index:
         place, model = Path(folder), model if model is not None else load_model()
         check_place(place, overwrite=overwrite)
         space = ConceptSpace.of(model)
-        found = gathered(images, of, model=model, space=space, diameter_px=diameter_px)
-        if not len(found.batch.table):
+        batch, kept, skipped = gathered(images, of, model=model, space=space, diameter_px=diameter_px)
+        if not len(batch.table):
             raise ImageNotFoundError(f"nothing to index: no {of} were found in {str(images)[:200]}")
-        manifest = Manifest(of, space.vectors.shape[1], model.weights_id, space.concepts, skipped=found.skipped)
-        store = Store.create(place, manifest, space.vectors, found.batch, overwrite=overwrite)
-        return cls(store, model=model, images=found.kept)
+        manifest = Manifest(of, space.vectors.shape[1], model.weights_id, space.concepts, skipped=skipped)
+        store = Store.create(place, manifest, space.vectors, batch, overwrite=overwrite)
+        return cls(store, model=model, images=kept)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], *, model: Any = None) -> Index:
@@ -122,13 +120,13 @@ class Index:
         IndexMismatchError : the index was built with other weights.
         WriteError : it could not be written, or was changed since it was opened.
         """
-        known = {s["content_id"] for s in self._sources}
-        found = gathered(images, self.of, model=self.model, space=self._space, known=known, diameter_px=diameter_px)
-        if len(found.batch.table):
-            self._store = self._store.added(found.batch, found.skipped)
-            self._images |= found.kept
+        model, known = self.model, {s["content_id"] for s in self._sources}
+        batch, kept, skipped = gathered(images, self.of, model=model, space=self._space, known=known, diameter_px=diameter_px)
+        if len(batch.table):
+            self._store = self._store.added(batch, skipped)
+            self._images |= kept
             self._read()
-        return len(found.batch.sources)
+        return len(batch.sources)
 
     def verify(self) -> pd.DataFrame:
         """What differs from when it was written: columns ``path`` and ``problem``; no rows where all is well.
@@ -174,12 +172,11 @@ class Index:
             raise ValueError(f"k={k} must be at least 1")
         allowed = np.arange(len(self)) if where is None else np.flatnonzero(meets(self.table, where))
         by_text = isinstance(query, str) and not names_a_file(query)
-        scored = self._by_text(str(query), allowed) if by_text else self._by_vector(self._vector(query), allowed)
+        scored = self._by_text(str(query), allowed) if by_text else self._by_vector(query, allowed)
         best = scored.sort_values("score", ascending=False, kind="stable").head(k)
-        measured = self.table.loc[best.index].drop(columns=["path", "name", *(c for c in PLACE if c in self.table)])
-        measured = measured.rename(columns={"score": "object_score"})  # how sure parsing was of an object, not the search
-        lead = self.table.loc[best.index, ["path", *(c for c in PLACE if c in self.table), "name"]]
-        result = pd.concat([best[["score"]], lead, best.drop(columns="score"), measured], axis=1)
+        rows, lead = self.table.loc[best.index], ["path", *(c for c in PLACE if c in self.table), "name"]
+        measured = rows.drop(columns=lead).rename(columns={"score": "object_score"})  # how sure parsing was, not the search
+        result = pd.concat([best[["score"]], rows[lead], best.drop(columns="score"), measured], axis=1)
         result.insert(0, "rank", np.arange(1, len(result) + 1))
         result.attrs = {"query": _said(query), "where": where, "of": self.of}
         return result
@@ -261,14 +258,13 @@ class Index:
         table = self.table.iloc[rows]
         return score_text(query, self._rows.take(rows), table, space=self._space, usual=usual, objects=graded)
 
-    def _by_vector(self, vector: np.ndarray, allowed: np.ndarray) -> pd.DataFrame:
+    def _by_vector(self, query: Any, allowed: np.ndarray) -> pd.DataFrame:
+        if isinstance(query, Region):
+            vector = region_vector(query, self.of, self._sources, self.table, self._rows)
+        else:
+            vector = image_vector(query, self.of, self.model)
         cosine = self._rows.cosines(vector, allowed)
         return pd.DataFrame({"score": cosine, "similarity": cosine}, index=allowed)
-
-    def _vector(self, query: Any) -> np.ndarray:
-        if isinstance(query, Region):
-            return region_vector(query, self.of, self._sources, self.table, self._rows)
-        return image_vector(query, self.of, self.model)
 
     def _image(self, row: int) -> MicroImage:
         source = self._sources[int(self._source_of[row])]

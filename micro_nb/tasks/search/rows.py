@@ -10,9 +10,10 @@ import pandas as pd
 
 from ...data.image import MicroImage
 from ...render.result_view import PLACE
+from ...tiles.polygons import BOX
 from ..embed import Embedding, embed
 from .concept_space import EXCLUSIVE, ConceptSpace
-from .facts import BOX, filled, look_facts, object_contrast, picture_facts, small_picture, view_facts, with_derived
+from .facts import filled, look_facts, object_contrast, picture_facts, small_picture, view_facts, with_derived
 from .store import Batch, Of
 from .thumbnails import OBJECT_CONTEXT, evenly, thumbnail
 from .vectors import exemplars
@@ -23,8 +24,6 @@ _COARSE = 2048
 def rows_of(img: MicroImage, of: Of, *, model: Any, space: ConceptSpace, diameter_px: float | None = None) -> Batch:
     """Looks at an image, at a known object diameter where it is given, and keeps what ``of`` says.
 
-    Notes
-    -----
     Columns of images and tiles: those of :func:`~micro_nb.tasks.search.facts.view_facts` and
     :func:`~micro_nb.tasks.search.facts.picture_facts` (tiles: light and colour, from a coarse picture), ``modality``,
     ``stain``, ``specimen`` of the image with their probabilities (empty where none stands out), and ``concepts``. Of objects:
@@ -58,14 +57,15 @@ def _tiles(img: MicroImage, seen: Embedding, found: pd.DataFrame, space: Concept
         part = picture[_span(y0, y1, scale[0], len(picture)), _span(x0, x1, scale[1], picture.shape[1])]
         facts = view_facts(found.iloc[here], shape=(y1 - y0, x1 - x0), pixel_size=img.pixel_size)
         rows.append({"name": img.name, **facts, **look_facts(part)})
-    table = pd.concat([_placed(boxes), filled(pd.DataFrame(rows))], axis=1)
+    table = pd.concat([pd.DataFrame(boxes, columns=list(PLACE)), filled(pd.DataFrame(rows))], axis=1)
     table = table.assign(**_kind_of_picture(seen), concepts=space.listed(seen.tiles))
     return Batch(seen.tiles, table, _pictures(img, boxes, 0.0), np.stack(few))
 
 
 def _objects(img: MicroImage, seen: Embedding, found: pd.DataFrame, space: ConceptSpace) -> Batch:
     boxes = found[list(BOX)].to_numpy(float)
-    return Batch(seen.objects, pd.concat([_placed(boxes), found], axis=1), _pictures(img, boxes, OBJECT_CONTEXT))
+    table = pd.concat([pd.DataFrame(boxes, columns=list(PLACE)), found], axis=1)
+    return Batch(seen.objects, table, _pictures(img, boxes, OBJECT_CONTEXT))
 
 
 def _kind_of_picture(seen: Embedding) -> dict[str, Any]:
@@ -73,10 +73,6 @@ def _kind_of_picture(seen: Embedding) -> dict[str, Any]:
     said = seen.found.made_by.get("recognised", {})
     names = {kind: said.get(kind, {}).get("name", "") for kind in EXCLUSIVE}
     return names | {f"{kind}_probability": said.get(kind, {}).get("probability", float("nan")) for kind in EXCLUSIVE}
-
-
-def _placed(boxes: np.ndarray) -> pd.DataFrame:
-    return pd.DataFrame(boxes, columns=list(PLACE))
 
 
 def _by_place(found: pd.DataFrame) -> tuple[pd.DataFrame, Callable[[float, float, float, float], np.ndarray]]:

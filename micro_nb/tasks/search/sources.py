@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +33,12 @@ def names_a_file(text: str) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """Rows of images; the images that have no address, by content id; what was passed over, with the reason."""
-
-    batch: Batch
-    kept: dict[str, MicroImage]
-    skipped: tuple[Mapping[str, str], ...]
-
-
 def gathered(
     images: Any, of: Of, *, model: Any, space: ConceptSpace, known: Iterable[str] = (), diameter_px: float | None = None
-) -> Gathered:
-    """Rows of all images whose content is not ``known``.
+) -> tuple[Batch, dict[str, MicroImage], tuple[Mapping[str, str], ...]]:
+    """Rows of all images whose content is not ``known``; those that have no address, by content id; what was passed over.
 
-    Raises
-    ------
-    MicroNBError : an image that was named cannot be read. What was found in a folder is passed over, with a warning.
+    MicroNBError where an image that was named cannot be read. What was found in a folder is passed over, with a warning.
     """
     items = list(_listed(images))
     done, rows, kept, skipped = set(known), list[Batch](), dict[str, MicroImage](), []
@@ -70,16 +59,11 @@ def gathered(
             kept[img.content_id] = img
     if skipped:
         warnings.warn(f"{len(skipped)} of {len(items)} files were passed over, such as {skipped[0]['reason']}", stacklevel=3)
-    return Gathered(Batch.joined(rows), kept, tuple(skipped))
+    return Batch.joined(rows), kept, tuple(skipped)
 
 
 def reopened(source: Mapping[str, Any]) -> MicroImage:
-    """The image that was indexed.
-
-    Raises
-    ------
-    MicroNBError : it is not there any more, or was indexed from memory.
-    """
+    """The image that was indexed; MicroNBError where it is not there any more, or was indexed from memory."""
     if source["path"] is None:
         raise MicroNBError(f"{source['name']} was indexed from memory; it cannot be opened again")
     return open_image(source["path"], pixel_size=source["stated_pixel_size"])
@@ -97,11 +81,12 @@ def _listed(images: Any) -> Iterator[tuple[Any, bool]]:
 
 
 def _described(img: MicroImage, item: Any) -> dict[str, Any]:
-    stated = dict(img.pixel_size) if img.pixel_size and img.pixel_size_source == "argument" else None
-    height, width = img.plane_shape
+    size, (height, width), path = dict(img.pixel_size) if img.pixel_size else None, img.plane_shape, img.uri
+    if path is not None and not path.startswith(_SAMPLE):
+        path = Location.of(path).absolute.uri
     source = {
-        "path": _address(img), "name": img.name, "content_id": img.content_id, "height_px": height, "width_px": width,
-        "pixel_size": dict(img.pixel_size) if img.pixel_size else None, "stated_pixel_size": stated,
+        "path": path, "name": img.name, "content_id": img.content_id, "height_px": height, "width_px": width,
+        "pixel_size": size, "stated_pixel_size": size if img.pixel_size_source == "argument" else None,
     }  # fmt: skip
     return source | {"path": None} if isinstance(item, MicroImage) and not _found_again(source) else source
 
@@ -112,12 +97,6 @@ def _found_again(source: Mapping[str, Any]) -> bool:
         return reopened(source).content_id == str(source["content_id"])
     except MicroNBError:
         return False
-
-
-def _address(img: MicroImage) -> str | None:
-    if img.uri is None or img.uri.startswith(_SAMPLE):
-        return img.uri
-    return Location.of(img.uri).absolute.uri
 
 
 def _below(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:

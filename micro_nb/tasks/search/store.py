@@ -46,16 +46,8 @@ class IndexMismatchError(MicroNBError, ValueError):
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows to be written.
-
-    Attributes
-    ----------
-    vectors : ``(n, D)`` unit vectors.
-    table : n rows.
-    thumbnails : JPEG by row.
-    exemplars : ``(n, E, D)`` of the rows' objects; None where rows are objects.
-    sources : the images they come from.
-    """
+    """Rows to be written: unit vectors ``(n, D)``, a table of n rows, JPEG by row, ``(n, E, D)`` of the rows' objects (None where
+    rows are objects), and the images they come from."""
 
     vectors: np.ndarray
     table: pd.DataFrame
@@ -81,16 +73,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Part:
-    """Rows that were written together.
-
-    Attributes
-    ----------
-    name : its folder.
-    rows : how many.
-    table : file of the table.
-    dtypes : columns of the table.
-    sha256 : checksum of its ``checksums.json``, which holds those of all its files.
-    """
+    """Rows that were written together: folder, how many, file and columns of the table, checksum of ``checksums.json``."""
 
     name: str
     rows: int
@@ -101,18 +84,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the folder holds.
-
-    Attributes
-    ----------
-    of : what a row is.
-    dimension : of the vectors.
-    weights : hash of the weights that made them.
-    concepts : name and kind of each row of ``concepts.npy``.
-    concepts_sha256 : its checksum.
-    parts : in the order they were added.
-    skipped : files that were not taken, with the reason.
-    """
+    """What the folder holds: what a row is, the dimension of the vectors and the hash of the weights that made them, name and
+    kind of each row of ``concepts.npy``, the parts in the order they were added, files that were not taken with the reason."""
 
     of: Of
     dimension: int
@@ -130,14 +103,8 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
-        """From a folder.
-
-        Raises
-        ------
-        ImageNotFoundError : no index is there.
-        IndexMismatchError : it was written by a version this one does not read.
-        CorruptImageError : it cannot be read.
-        """
+        """From a folder. ImageNotFoundError where no index is there, IndexMismatchError where another version wrote it,
+        CorruptImageError where it cannot be read."""
         path = folder / MANIFEST
         if not path.is_file():
             raise ImageNotFoundError(
@@ -166,12 +133,7 @@ class Store:
 
     @classmethod
     def create(cls, folder: Path, manifest: Manifest, concepts: np.ndarray, batch: Batch, *, overwrite: bool = False) -> Store:
-        """Writes a new index next to its place, then renames it.
-
-        Raises
-        ------
-        WriteError : the place is taken, or cannot be written; nothing was left behind.
-        """
+        """Writes a new index next to its place, then renames it; WriteError where the place is taken or cannot be written."""
         folder = folder.absolute()
         check_place(folder, overwrite=overwrite)
         with _appearing(folder, "nothing was left behind") as partial:
@@ -184,9 +146,7 @@ class Store:
     def added(self, batch: Batch, skipped: tuple[Mapping[str, str], ...] = ()) -> Store:
         """The store with one more part; files that are there stay as they are, and the manifest is replaced last.
 
-        Raises
-        ------
-        WriteError : it could not be written, or the index was changed by someone else since it was opened.
+        WriteError where it cannot be written, or the index was changed by someone else since it was opened.
         """
         if Manifest.read(self.folder) != self.manifest:
             raise WriteError(f"{self.folder}: was changed since it was opened; open it again, then append")
@@ -323,13 +283,9 @@ def _write_part(folder: Path, batch: Batch) -> Part:
 
 def _read_csv(path: Path, dtypes: Mapping[str, str]) -> pd.DataFrame:
     """With the dtypes that were noted; numbers exactly, and only where they are missing NaN."""
-    exactly = {column: _number for column, dtype in dtypes.items() if dtype.startswith("float")}
+    exactly = {column: lambda text: float(text or "nan") for column, dtype in dtypes.items() if dtype.startswith("float")}
     others = {column: dtype for column, dtype in dtypes.items() if column not in exactly}
     return pd.read_csv(path, dtype=others, converters=exactly, keep_default_na=False).astype(dict(dtypes))
-
-
-def _number(text: str) -> float:
-    return float(text) if text else float("nan")
 
 
 def _is(path: Path, sha: str) -> bool:

@@ -68,11 +68,6 @@ class Term:
         """Whether it says that something is not there: ``"without debris"``."""
         return self.words in _WORDS["none"]
 
-    @property
-    def of_light(self) -> bool:
-        """Whether it grades how bright, dark or faint objects are."""
-        return _of_light(self.parts)
-
     def grade(self, table: pd.DataFrame) -> np.ndarray | None:
         """``(rows,)`` 0..1; NaN where nothing was measured; None where the table lacks the columns."""
         graded = [grade(table[column].to_numpy(float)) for column, grade in self.parts if column in table.columns]
@@ -91,12 +86,9 @@ class Term:
 
 
 def read_terms(text: str, *, view: View = "field") -> tuple[Term, ...]:
-    """The measurable terms of a text, in the order they are written.
+    """The measurable terms of a text such as ``"fewer than ten large nuclei, dark background"``, in the order they are written.
 
-    Parameters
-    ----------
-    text : e.g. ``"fewer than ten large nuclei, dark background"``.
-    view : what a row is: a picture (``"field"``, also tiles) or one ``"object"``.
+    ``view`` says what a row is: a picture (``"field"``, also tiles) or one ``"object"``.
 
     Examples
     --------
@@ -109,16 +101,10 @@ def read_terms(text: str, *, view: View = "field") -> tuple[Term, ...]:
 def measured_score(
     terms: Sequence[Term], table: pd.DataFrame, *, column_of: Callable[[str], str | None] = lambda noun: None
 ) -> tuple[np.ndarray, tuple[Term, ...]]:
-    """How well rows meet all terms.
+    """How well the rows of a table of measurements meet all terms, and the terms that were graded.
 
-    Parameters
-    ----------
-    table : measurements, a row a candidate.
-    column_of : column that counts what a noun names; None where the noun is not known, then all objects are counted.
-
-    Returns
-    -------
-    ``(rows,)`` geometric mean of the grades, each at least :data:`FLOOR` and 0.5 where not measured; and the terms graded.
+    ``(rows,)`` geometric mean of the grades, each at least :data:`FLOOR` and 0.5 where not measured. ``column_of`` tells the
+    column that counts what a noun names; None where the noun is not known, then all objects are counted.
     """
     placed = [(term, term.counted(column_of)) for term in terms]
     graded = [(term, over.grade(table)) for term, over in placed if over is not None]
@@ -206,7 +192,7 @@ class _Reader:
         if said is None:
             return 0
         stop = self.at + len(said.split())
-        if self._word(stop) in _WORDS["parts"] and _of_light(self.looks[said]):
+        if self._word(stop) in _WORDS["parts"] and of_light(self.looks[said]):
             return stop - self.at
         return self._add(said, self.looks[said], stop)
 
@@ -227,7 +213,8 @@ class _Reader:
         return " ".join(said) or None
 
 
-def _of_light(parts: Parts) -> bool:
+def of_light(parts: Parts) -> bool:
+    """Whether parts of a term grade how bright, dark or faint objects are."""
     return any(column in ("object_contrast", "object_visibility") for column, _ in parts)
 
 

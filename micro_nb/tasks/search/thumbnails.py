@@ -26,10 +26,7 @@ _QUALITIES = (85, 70, 50, 30)
 def thumbnail(img: MicroImage, box: Box | None = None, *, context: float = 0.0) -> bytes:
     """A JPEG of the image or of a part of it, at most :data:`SIDE_PX` wide and high and :data:`MOST_BYTES` long.
 
-    Parameters
-    ----------
-    box : ``(y0, x0, y1, x1)`` px of level 0, enlarged at most 4 times; the whole image where None.
-    context : share of the box's longer side that is shown around it.
+    Of a ``box (y0, x0, y1, x1)`` in px of level 0, enlarged at most 4 times, with a share of its longer side around it.
 
     Examples
     --------

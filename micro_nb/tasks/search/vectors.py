@@ -67,9 +67,7 @@ class Rows:
 
 
 def exemplars(objects: np.ndarray, kept: int = KEPT) -> np.ndarray:
-    """``(kept, D) float16`` of unit vectors ``(N, D)``: each farthest from those before it.
-
-    So what is rare is among them. Rows that are left over are 0.
+    """``(kept, D) float16`` of unit vectors ``(N, D)``, each farthest from those before it, so that what is rare is kept; else 0.
 
     >>> exemplars(np.eye(4)[[0, 0, 0, 1]], 2)[:, :2].tolist()
     [[0.0, 1.0], [1.0, 0.0]]
@@ -101,17 +99,10 @@ def best_cosines(kept: np.ndarray, queries: np.ndarray) -> np.ndarray:
 
 
 def object_grades(kept: np.ndarray, usual: np.ndarray, queries: np.ndarray) -> np.ndarray:
-    """How far the objects of rows are what a text says of single objects.
+    """``(n,)`` 0..1 how far the objects ``kept (n, E, D)`` of rows are what a text says of single objects.
 
-    Parameters
-    ----------
-    kept : ``(n, E, D)`` of the rows.
-    usual : ``(m, E, D)`` of the index, or of a sample of it.
-    queries : ``(q, D)`` of the words for each concept that the model tells apart among objects.
-
-    Returns
-    -------
-    ``(n,)`` 0..1: geometric mean over the words; one half where objects stand one deviation above the usual.
+    Geometric mean over ``queries (q, D)``, the words for each concept that the model tells apart among objects; one half where
+    objects stand one deviation above the ``usual (m, E, D)`` of the index, or of a sample of it.
     """
     known = best_cosines(usual, queries)
     known = known[np.isfinite(known).all(1)] if np.isfinite(known).any() else np.zeros((1, len(queries)))
