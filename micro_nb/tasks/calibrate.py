@@ -14,8 +14,8 @@ _TEMPERATURES = (1e-3, 1e3)
 def p_value(score: float, null: Sequence[float] | np.ndarray) -> float:
     """How often a score this high comes up where nothing is there: ``(1 + #null >= score) / (1 + n)``.
 
-    A higher score speaks against the null, whose own are ``null (n,)``. In (0, 1]. Where they are
-    exchangeable, it is at most p with probability at most p, for any p.
+    In (0, 1]. A higher score speaks against the null, of which ``null (n,)`` are a sample; where score and null are exchangeable,
+    it is at most p with probability at most p, for any p.
 
     Raises
     ------
