@@ -54,7 +54,7 @@ class Sizes:
     diameter_px : the diameter, in the network's pixels, that typical objects are scaled to.
     """
 
-    decoder_widths: tuple[int, ...] = (96, 64, 48)
+    decoder_widths: tuple[int, ...] = (128, 96, 96)
     embed_dim: int = 128
     layers: tuple[str, ...] = LAYERS
     diameter_px: float = 22.0
