@@ -123,6 +123,8 @@ def _outputs(outputs: Any) -> Iterator[Output]:
 
 def _rich(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> Output | None:
     """The best view of one result that stands still: HTML first, but a picture where the HTML would need a kernel."""
+    if not any(_text(value).strip() for value in data.values() if isinstance(value, str | list)):
+        return None  # a line that vanished, such as that of a model that was loaded
     live = any(_NEEDS_KERNEL.match(kind) for kind in data)
     alt = " ".join(_text(data.get("text/plain", "")).split())[:200]
     if "text/html" in data and not live:

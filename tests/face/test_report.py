@@ -130,3 +130,12 @@ def test_a_widget_leaves_its_controls_and_the_picture_it_showed_however_large(tm
     page = report(write(tmp_path / "n.ipynb", new_code_cell(code)), tmp_path / "page.html", timeout=60).read_text()
     assert "place: right" in page
     assert page.count("data:image/png;base64,") == 1
+
+
+def test_a_line_that_vanished_leaves_no_empty_box(tmp_path):
+    code = "view = display({'text/plain': 'loading'}, raw=True, display_id=True)\nview.update({'text/plain': ''}, raw=True)"
+    cells = [new_code_cell(code, metadata={"tags": ["hide-input"]}), new_code_cell("'kept'", metadata={"tags": ["hide-input"]})]
+    page = report(write(tmp_path / "n.ipynb", *cells), tmp_path / "page.html", timeout=60).read_text()
+    assert "loading" not in page
+    assert page.count("<pre") == 1
+    assert "kept" in page
