@@ -71,7 +71,7 @@ def view(sample: Sample, facts: Facts, model: MicroD1Model, rng: np.random.Gener
     pitch = max(pitch_for(diameter, model.config.diameter_px), -(-max(image.shape[1:]) // _LARGEST))
     planes = torch.from_numpy(image)[None]
     rows, cols = (n // pitch * pitch for n in planes.shape[2:])
-    geometry, embedding = (found.numpy() for found in run(model.eyes[0], resampled(planes[:, :, :rows, :cols], pitch)))
+    geometry, embedding = (found.float().numpy() for found in run(model.eyes[0], resampled(planes[:, :, :rows, :cols], pitch)))
     coarse = {k: _coarse(_turned(lab, turn, flip), pitch, geometry.shape[1:]) for k, lab in sample.labels.items()}
     bare = {k: (lab <= 0 if facts.labelled else lab == 0) for k, lab in coarse.items()}
     found = {k: strays_of(_found(geometry, model.config.layers.index(k)), free) for k, free in bare.items()}
