@@ -30,7 +30,7 @@ _KEPT = """align alt aria-hidden aria-label border cellpadding cellspacing check
     fill fill-opacity for headers height hidden href id lang max min name offset open opacity points preserveAspectRatio r role
     rowspan rx ry scope span src stroke stroke-dasharray stroke-linecap stroke-linejoin stroke-opacity stroke-width style tabindex
     text-anchor title transform type valign value viewBox width x x1 x2 xlink:href xmlns y y1 y2"""
-_SVG = set(_DRAWN.split())
+_SVG, _ATTRIBUTES = set(_DRAWN.split()), set(_KEPT.split())
 _TAGS = nh3.ALLOWED_TAGS | _SVG | {"style", "label", "input", "button", "section", "main", "meter", "progress", "font"}
 _CSS_REMOTE = re.compile(r"@import[^;]*;|url\(\s*[\"']?\s*(?:[a-z]+:)?//[^)]*\)", re.I)
 _CAPTION = re.compile(r"^#\|\s*(fig|tbl)-cap\s*:\s*[\"']?(.+?)[\"']?\s*$", re.M)
@@ -84,7 +84,7 @@ def clean_html(text: str) -> str:
     '<b>ok</b><img>'
     """
     return nh3.clean(
-        _CSS_REMOTE.sub("", text), tags=_TAGS, attributes={"*": set(_KEPT.split())}, generic_attribute_prefixes={"data-"},
+        _CSS_REMOTE.sub("", text), tags=_TAGS, attributes={"*": _ATTRIBUTES}, generic_attribute_prefixes={"data-"},
         clean_content_tags={"script", "noscript"}, url_schemes={"http", "https", "mailto", "data"}, attribute_filter=_near,
         link_rel=None,
     )  # fmt: skip

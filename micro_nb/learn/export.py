@@ -61,13 +61,13 @@ def export(model: MicroD1 | str | os.PathLike[str], path: str | os.PathLike[str]
         Plain(fused(whole.tile)).eval(), (torch.rand(2, 3, *_EXAMPLE),), input_names=["pixels"],
         output_names=["geometry", "embedding"], dynamic_shapes=({0: size, 2: size, 3: size},), dynamo=True, verbose=False,
     )  # fmt: skip
-    program.model.metadata_props.update({name: json.dumps(value) for name, value in described(whole).items()})
+    program.model.metadata_props.update({name: json.dumps(value) for name, value in _described(whole).items()})
     with writing_file(target) as partial:
         program.save(partial)
     return target
 
 
-def described(model: MicroD1) -> dict[str, Any]:
+def _described(model: MicroD1) -> dict[str, Any]:
     """What must be known to use the tile network of a model, JSON values."""
     sizes = model.config.sizes
     return {

@@ -69,7 +69,7 @@ def parse(
     diameter_px : typical object diameter in pixels of level 0. Where it is not given, glances tell it; a pixel size of the image
         then leaves only sizes that such objects have.
     project : ``"max"`` or ``"mean"`` over a longer z or t.
-    client : a ``dask.distributed.Client`` whose workers look with Micro-D1, at the image where it lies; the result is the same.
+    client : a ``dask.distributed.Client`` whose workers look, with Micro-D1 in torch, at the image where it lies.
 
     Returns
     -------

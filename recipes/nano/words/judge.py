@@ -29,10 +29,6 @@ SETS = {
 """Data set -> what it is asked for, where the package does not know it."""
 AGAINST = ("usiigaci_phase", "ampis_spheroidite_sem", "ampis_powder_sem", "sstem_vnc", "tnbc_he_nuclei", "dsb2018")
 """Data sets whose prompts are absent in blood smears, and the other way round."""
-TRAINED_ON = (
-    "ampis_powder_sem", "ampis_spheroidite_sem", "bccd", "captioned", "chula_rbc12", "chula_rbc_disease", "dsb2018", "sstem_vnc",
-    "usiigaci_phase", "tnbc_he_nuclei", "pbc_blood_boxes", "wsu_plant_em",
-)  # fmt: skip
 
 
 @contextmanager
@@ -66,7 +62,8 @@ def main() -> None:
         ]  # fmt: skip
     for evaluation in found:
         print(evaluation.text())
-    write_card(args.model, found, about=about, sources=read_sources(args.data.parent / "README.md", names=TRAINED_ON))
+    names = sorted(set(pd.read_csv(args.model / "trained_on.csv")["dataset"]))
+    write_card(args.model, found, about=about, sources=read_sources(args.data.parent / "README.md", names=names))
 
 
 if __name__ == "__main__":
