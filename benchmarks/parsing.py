@@ -4,7 +4,7 @@ python benchmarks/parsing.py [--sizes 1024 2048 4096] [--threads 2]
 
 The image is in memory and was never looked at; nuclei are about 30 px wide, some of them a third of it. "As trained" is the tile
 network of tile_network.py on a window of the size that ``parse`` looks at, beside the same maps from the network as it looks
-(eyes.py), in bfloat16 where the processor has it.
+(eyes.py), in bfloat16 where that is the faster.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..errors import WriteError
+from ..models.network import fast_bfloat16
 from ..progress import track
 from ..tasks.embed import embed
 from ..tasks.load import load_model, prepared, quiet
@@ -24,7 +25,7 @@ from .checks import CHECK_EVERY, Checks, run, workfolder
 from .judging import Compared, Truth
 from .labelled import Labelled, read_labelled
 from .learner import Tuner, teaching
-from .loop import device, fast_bfloat16
+from .loop import device
 from .metrics.instances import Overlap
 from .recipe import Recipe
 from .training import Training

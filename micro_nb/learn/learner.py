@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models.micro_d1.configuration_micro_d1 import MicroD1Config
+from ..models.network import fast_bfloat16
 from ..models.ontology import ontology
 from ..models.tile_network import TileNetwork
 from .crops import Batch, Crops
 from .initial import start
-from .loop import Loop, device, fast_bfloat16, write_tensors
+from .loop import Loop, device, write_tensors
 from .losses import WEIGHTS as SHARES
 from .losses import geometry_losses, pooled, sigmoid_contrastive
 from .recipe import Recipe

@@ -175,10 +175,3 @@ def write_tensors(tensors: Mapping[str, torch.Tensor], path: Path, about: Mappin
 def device() -> str:
     """Where it is computed: the first GPU, or the CPU."""
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def fast_bfloat16(place: str = "cpu") -> bool:
-    """Whether the device computes in bfloat16 itself; where it is emulated, float32 is faster."""
-    if place.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..models.network import fast_bfloat16
 from ..models.tile_network import TILE_STAGES, Encoder
 from .augment import recolour, sample_image, sampling_grid
 from .crops import bounds
 from .initial import start_encoder
-from .loop import Loop, fast_bfloat16, write_tensors
+from .loop import Loop, write_tensors
 from .losses import sigmoid_contrastive
 from .recipe import Pace
 

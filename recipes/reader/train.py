@@ -24,10 +24,11 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from micro_nb.errors import LanguageError
+from micro_nb.models.network import fast_bfloat16
 from micro_nb.session.reader.network import PAD_ID, Memory, Network, Shape
 from micro_nb.session.reader.pieces import Pieces
 from micro_nb.session.reader.vocabulary import Row, Vocabulary
-from micro_nb.session.reader.weights import save
+from micro_nb.session.reader.weights import load, save
 from micro_nb.session.reader.writing import calls_of
 
 HERE = Path(__file__).parent
@@ -69,7 +70,7 @@ def arguments() -> argparse.Namespace:
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--encoder", type=Path, required=True)
     p.add_argument("--out", type=Path, default=Path("work/reader"))
-    p.add_argument("--begin", type=Path, help="folder of an earlier run to begin from; its vocabulary may be another")
+    p.add_argument("--begin", type=Path, help="folder of an earlier reader to begin from: micro_nb/session/reader/weights")
     p.add_argument("--hold", nargs="*", default=list(HELD_OUT))
     p.add_argument("--often", nargs="*", default=[], help="lots that are drawn five times as often as others")
     p.add_argument("--minutes", type=float, default=60)
@@ -150,17 +151,16 @@ def started(network: Network, vocabulary: Vocabulary, encoder: Path) -> Network:
 
 
 def carried(network: Network, vocabulary: Vocabulary, begin: Path) -> None:
-    """Takes over the averaged weights of an earlier run; tokens that its vocabulary lacks stay as they began."""
-    told = json.loads((begin / "vocabulary.json").read_text(encoding="utf8"))
-    old = torch.load(begin / "state.pt", map_location="cpu", weights_only=True)["average"]
-    at = {n: k for k, n in enumerate(told["names"])}
+    """Takes over the weights of an earlier reader; tokens that its vocabulary lacks stay as they began."""
+    earlier, known = load(begin)
+    old = earlier.state_dict()
     with torch.no_grad():
         for name, weight in network.state_dict().items():
             if name not in ("words.weight", "bias"):
                 weight.copy_(old[name])
                 continue
-            limit = told["written"] if name == "bias" else len(told["names"])
-            pairs = [(k, at[n]) for k, n in enumerate(vocabulary.names[: len(weight)]) if at.get(n, limit) < limit]
+            limit = len(old[name])
+            pairs = [(k, known.ids[n]) for k, n in enumerate(vocabulary.names[: len(weight)]) if known.ids.get(n, limit) < limit]
             here, there = (list(side) for side in zip(*pairs, strict=True))
             weight[here] = old[name][there]
 
@@ -183,7 +183,7 @@ class Training:
         device: torch.device,
     ) -> None:
         self.network, self.vocabulary, self.options, self.device = network, vocabulary, options, device
-        self.taught, self.held = taught, held
+        self.taught, self.held, self.half = taught, held, fast_bfloat16(device.type)
         self.augment = Augmenter(KINDS, taught, options.seed)
         self.rng = random.Random(options.seed)
         self.meanings = self._meanings()
@@ -205,7 +205,7 @@ class Training:
         out: dict[str, Tensor] = torch.load(kept, weights_only=True) if kept.exists() else {}
         questions = sorted({e.question for e in self.taught} - set(out), key=len)
         self.network.eval()
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
             for k in range(0, len(questions), 128):
                 rows = [self.vocabulary.row(q) for q in questions[k : k + 128]]
                 vectors = self.network.embed(self.network.encode(*self._read(rows)))
@@ -279,7 +279,7 @@ class Training:
         start = self.vocabulary.ids["[CLS]"]
         written = torch.cat([torch.full((len(rows), 1), start, device=self.device), wanted[:, :-1]], dim=1)
         plain = SDPBackend.MATH if self.device.type == "cpu" else SDPBackend.EFFICIENT_ATTENTION
-        with torch.autocast(self.device.type, torch.bfloat16), sdpa_kernel([plain, SDPBackend.MATH]):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half), sdpa_kernel([plain, SDPBackend.MATH]):
             memory = self.network.encode(*self._read(rows))
             logp = self.network(memory, written, wanted)
             same = (self.network.embed(memory).float() * torch.stack(meant).to(self.device)).sum(-1)

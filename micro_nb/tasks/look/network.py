@@ -19,7 +19,7 @@ import torch.nn.functional as F
 
 from ...data.image import MicroImage
 from ...data.source import Level
-from ...models.network import MicroD1
+from ...models.network import MicroD1, fast_bfloat16
 from ...models.pictures import grey_bounds, normalise, padded, planes
 from ...models.tile_network import GEOMETRY, OFFSET_UNIT
 from ...tiles.plan import Slices, Tile, TileGrid
@@ -142,9 +142,8 @@ def is_blank(pixels: torch.Tensor) -> bool:
 
 @contextmanager
 def looking(pixels: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Pixels as the network takes them, computed with in bfloat16 where the processor has it."""
-    fast = bool(torch.cpu._is_avx512_bf16_supported())
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast):
+    """Pixels as the network takes them, computed with in bfloat16 where that is the faster."""
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16()):
         yield padded(pixels).to(memory_format=torch.channels_last)
 
 
