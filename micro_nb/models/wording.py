@@ -41,7 +41,7 @@ _PLURALS = {
 }  # fmt: skip
 _SINGULARS = {many: one for one, many in _PLURALS.items() if one != "focus"} | {"nucleuses": "nucleus", "mitosises": "mitosis"}
 """Without "foci": a focus is also what an image is in."""
-_MASS = ("actin", "tubulin", "skeleton", "pollen", "glia", "network", "foci", "sperm")
+_MASS = ("background", "space", "actin", "tubulin", "skeleton", "pollen", "glia", "network", "foci", "sperm")
 _KEEP = ("ss", "us", "is", "ous")
 _SOUNDS = (
     (re.compile("ph"), "f"),

@@ -536,3 +536,45 @@ def test_examples_are_expressions_of_the_language(name: str) -> None:
 def test_unknown_keywords_are_refused() -> None:
     with pytest.raises(LanguageError, match="colour"):
         check(parse('quality("focus", colour=1)'))
+
+
+@pytest.fixture(scope="module")
+def banded() -> MicroImage:
+    """A pale pink ground with small dark blue discs, and across it a red band, 30 of 120 rows high."""
+    y, x = np.mgrid[:120, :160]
+    picture = np.full((120, 160, 3), (235.0, 200.0, 220.0))
+    picture[45:75] = (215, 30, 60)
+    picture[(y % 40 - 20) ** 2 + (x % 40 - 20) ** 2 <= 25] = (60, 40, 140)
+    return mnb.open_image(picture.astype("uint8"), axes="yxc")
+
+
+@pytest.mark.parametrize(("told", "share"), [("red", 0.25), ("blue", 0.05), ("dark", 0.28), ("green", 0.0)])
+def test_regions_of_one_look_are_outlined(banded: MicroImage, told: str, share: float) -> None:
+    from micro_nb.session.measures.appearance import regions
+
+    found = regions(Scene({"a": banded}, "a"), told)
+    assert float((np.asarray(found.labels) > 0).mean()) == pytest.approx(share, abs=0.03)
+    assert found.made_by["look"] == told
+
+
+def test_regions_of_a_colour_are_refused_in_grey(ramp: MicroImage) -> None:
+    with pytest.raises(EvidenceError, match="a grey picture"):
+        ask(ramp, 'count(obj("band", having="color == \\"red\\""))')
+
+
+def test_the_background_is_what_no_object_covers() -> None:
+    picture = np.zeros((100, 200), "uint8")
+    picture[20:60, 20:60] = picture[20:60, 120:160] = 200
+    img = mnb.open_image(picture + 10)
+    covered, rest = (ask(img, f'coverage("{kind}")').value for kind in ("object", "background"))
+    assert covered + rest == pytest.approx(100)
+    assert said(img, 'coverage("background")').startswith("The background covers")
+    assert ask(img, 'pixels("mean", where=inside("background"))').value == pytest.approx(10, abs=1)
+
+
+def test_of_two_choices_one_that_is_a_shape_decides() -> None:
+    picture = np.zeros((120, 200), "uint8")
+    for k in range(5):
+        picture[20 + 20 * k : 24 + 20 * k, 30:150] = 200
+    found = ask(mnb.open_image(picture + 10), 'classify("object", into=["round", "stretched out"])')
+    assert found.value == "stretched out"

@@ -11,7 +11,8 @@ from ...errors import EvidenceError
 from ...models.ontology import ontology
 from ..knowledge.notes import likenesses
 from ..words.tables import table
-from .colours import look, recognised
+from .appearance import look
+from .colours import recognised
 from .evaluation import selection
 from .eyes import FLOOR, concept_of, is_kind, load
 from .measurement import Measurement
@@ -76,7 +77,8 @@ def by_shape(objects: Selection, choices: Sequence[str]) -> Found | None:
     lie = {how: words.split() for how, words in table("looks")["lie"].items()}
     words = [c.lower().removeprefix("in ").strip() for c in choices]
     if not all(w in (*lie["apart"], *lie["together"]) for w in words):
-        return None
+        one = [k for k, (m, choice) in enumerate(zip(meant, choices, strict=True)) if m or concept_of(choice)]
+        return _by_one(objects, choices, one[0], str(meant[one[0]])) if len(one) == 1 and meant[one[0]] else None
     apart, chain = ([w in lie[how] for w in words] for how in ("apart", "chain"))
     return _by_groups(objects, choices, chain) if apart[0] == apart[1] else _by_contact(objects, choices, apart)
 
@@ -100,6 +102,15 @@ def _by_form(objects: Selection, choices: Sequence[str], meant: Sequence[str]) -
     )
     how, says = {**objects.found, "limit": limit, "by": name}, "form" if len(values) > 1 else "form_of_one"
     return Found.of(how, ("which fits better", choices[at]), *rows, says=says, name=name)
+
+
+def _by_one(objects: Selection, choices: Sequence[str], at: int, shape: str) -> Found:
+    """Of two choices the one that is a shape, or, where most objects are of another, the other."""
+    whole = objects.whole if len(objects.whole) else objects
+    whole.need_some()
+    share = 100 * float(np.mean([s == shape for s in shape_of(whole)]))
+    better = ("which fits better", choices[at if share >= 50 else 1 - at])
+    return Found.of(objects.found, better, ("share that is so", share, "%"), whole.n("looked at"), says="one_form", shape=shape)
 
 
 def _by_contact(objects: Selection, choices: Sequence[str], apart: Sequence[bool]) -> Found:

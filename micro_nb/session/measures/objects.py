@@ -81,7 +81,8 @@ def share(objects: Selection, *, of: Selection) -> Found:
 def coverage(objects: Selection, *, rest: bool = False, of: Selection | None = None, where: Place = ANYWHERE) -> Found:
     """Share of the area that objects cover, in %: of the place, or of the area of other objects; with ``rest``, what they
     leave free."""
-    return Found((covered(objects, rest=rest, of=of),), "rest" if rest else "is")
+    says = "rest" if rest else "ground" if "rest_of" in objects.found else "is"
+    return Found((covered(objects, rest=rest, of=of),), says)
 
 
 def covered(objects: Selection, *, rest: bool = False, of: Selection | None = None) -> Measurement:

@@ -17,8 +17,9 @@ from ...errors import EvidenceError, MicroNBError
 from ...models.ontology import ontology
 from ...models.wording import plural
 from ..words.tables import listed, table
+from .appearance import Appearance, look
 from .choosing import SHAPES, by_shape, by_words, packed, shape_of, usual_shape
-from .colours import Appearance, look, recognised
+from .colours import recognised
 from .evaluation import selection
 from .eyes import FLOOR, concept_of, everything
 from .measurement import Measurement
@@ -142,6 +143,8 @@ def _kind_of(objects: Selection, scene: Scene) -> Found:
     if not len(objects) and (narrow := by_look(objects.kind, said)):
         return Found((_look_of(narrow),), "look", narrow, "", more={"narrow": plural(narrow)})
     objects.need_some()
+    if "look" in objects.found:
+        return _of_objects(objects, scene)
     if scene.look.eyes == FLOOR or "name" not in objects.table:
         raise EvidenceError("without a trained model I outline objects but cannot tell kinds apart")
     counts, one = _names(objects.table), len(objects) == 1
@@ -306,11 +309,14 @@ def _of_objects(objects: Selection, scene: Scene) -> Found:
     objects.need_some()
     sizes, unit, _ = objects.finite("diameter")
     size, form = ("median diameter", float(np.median(sizes)), unit), ("shape", usual_shape(objects))
-    tints = look(scene).shares(objects.filled()) if look(scene).coloured and objects.drawn is None else {}
+    tinted = look(scene).coloured and objects.drawn is None and "look" not in objects.found
+    tints = look(scene).shares(objects.filled()) if tinted else {}
     colour, says = f" and {next(iter(tints))}" if tints else "", "one" if len(objects) == 1 else "objects"
     rows, like = [objects.n(), size, form], ""
+    if says == "one" and form[1] == "elongated":
+        says, rows = "long", [*rows, *((q, float(objects.finite(q)[0][0]), unit) for q in ("length", "width"))]
     if objects.kind == "object" and len(names := _names(objects.table)):
         name = str(names.index[0])
         rows.append(("most frequent kind", name))
-        like = f"; it looks like {_a(name)}{name}" if says == "one" else f"; most look like {plural(name)}"
-    return Found.of(objects.found, *rows, says=says, colour=colour, like=like)
+        like = f"; it looks like {_a(name)}{name}" if len(objects) == 1 else f"; most look like {plural(name)}"
+    return Found.of(objects.found, *rows, says=table("measures")["describe"]["says"][says], colour=colour, like=like)

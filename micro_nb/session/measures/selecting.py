@@ -11,17 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from ...analysis.measure import measure
 from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import EvidenceError, UnitsError
 from ...models.ontology import ontology
 from ...models.wording import plural
+from ...tiles.labels import layer_array
 from ...tiles.objects import Objects
 from ..knowledge.notes import likenesses, nearest
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
 from ..words.tables import table
-from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
+from .appearance import colour_names, look_in, regions
+from .eyes import FLOOR, WIDE, Drawn, concept_of, draw, everything, find, knows, load, named
 from .quantities import ALIASES, QUANTITIES, Length, column, statistic
 from .quantities import named as called
 from .results import Evaluate
@@ -81,19 +84,51 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
     parts = where if isinstance(where, tuple) else (where,)
     apart = [p for p in parts if isinstance(p, Call) and p.name in ("holding", "point")]
     condition = parse_condition(str(having)) if having is not None else None
-    found = _found(call, scene, place_of(tuple(p for p in parts if p not in apart), scene, evaluate), condition)
-    for part in sorted(apart, key=lambda p: p.name, reverse=True):
-        found = _at_point(found, part) if part.name == "point" else _holding(found, part, evaluate)
-    for wanted in (*map(parse_condition, scene.standing), *([condition] if condition is not None else [])):
-        found = meeting(found, wanted)
+    place = place_of(tuple(p for p in parts if p not in apart), scene, evaluate)
+
+    def narrowed(found: Selection) -> Selection:
+        for part in sorted(apart, key=lambda p: p.name, reverse=True):
+            found = _at_point(found, part) if part.name == "point" else _holding(found, part, evaluate)
+        asked = () if condition is None else beside(condition, found) if "look" in found.found else (condition,)
+        for wanted in (*map(parse_condition, scene.standing), *asked):
+            found = meeting(found, wanted)
+        return found
+
+    found = narrowed(_found(call, scene, place, condition, evaluate))
+    if not len(found) and look_in(condition) and concept_of(found.kind) in (None, *WIDE) and "look" not in found.found:
+        found = narrowed(_regions(call, scene, place, condition))
     return _ranked(found, call)
 
 
-def _found(call: Call, scene: Scene, place: Place, condition: Condition | None) -> Selection:
+def beside(condition: Condition, found: Selection) -> tuple[Condition, ...]:
+    """What is asked of regions beside the look they were outlined by; of a single one no comparison with the others."""
+    parts = condition.parts if isinstance(condition, Both) else (condition,)
+    words = table("looks")["relative"] if len(found) == 1 else ()
+    return tuple(p for p in parts if not look_in(p) and not (isinstance(p, Is) and p.text in words))
+
+
+def _ground(call: Call, scene: Scene, place: Place, evaluate: Evaluate) -> Selection:
+    """What no object covers, as a single one."""
+    found = select(Call.of("obj", "object"), scene, evaluate)
+    labels = layer_array((~found.filled()).astype(np.int32), (), pixel_size=scene.image.pixel_size)
+    objects = replace(found.objects, table=measure(scene.image, labels), labels=labels)
+    return Selection(scene, call, str(call.args[0]), objects.table, objects, {**found.found, "rest_of": "object"}, place)
+
+
+def _regions(call: Call, scene: Scene, place: Place, condition: Condition | None) -> Selection:
+    """Regions of the colour or brightness that is asked for, at the place."""
+    objects = regions(scene, look_in(condition))
+    every = Selection(scene, call, str(call.args[0]), objects.table, objects, objects.made_by, place)
+    return every if place.everywhere else every.rows(place.holds(*every.centres))
+
+
+def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, evaluate: Evaluate) -> Selection:
     """All objects of the kind at the place."""
     img, kind, look = scene.image, call.args[0], scene.look
     if not isinstance(kind, str):
         raise EvidenceError(f"{call} names no kind of objects")
+    if kind in table("looks")["ground"]["words"]:
+        return _ground(call, scene, place, evaluate)
     if call.get("channel") is not None:
         channel = channel_named(str(call.get("channel")), img)
     else:  # the one shown in the colour that is asked for
@@ -104,10 +139,14 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None) 
     drawn = draw(img, kind, look, place.region, channel) if given is None and look.tiles is not None else None
     if isinstance(drawn, Drawn):
         objects = Objects(drawn.sample.table, pixel_size=img.pixel_size, image_id=img.content_id, made_by=drawn.made_by)
-        _refuse_unlearned(objects, kind, img)
+        if why := _unlearned(objects, kind, img):
+            raise EvidenceError(why)
         return Selection(scene, call, kind, objects.table, objects, {**drawn.made_by, **told, **eyes}, place, channel, drawn)
     objects = drawn or (_given(given, kind) if given is not None else find(img, kind, look, channel))
-    _refuse_unlearned(objects, kind, img)
+    if why := _unlearned(objects, kind, img):
+        if not look_in(condition):
+            raise EvidenceError(why)
+        return _regions(call, scene, place, condition)
     found = {**objects.made_by, "objects_in_image": len(objects), **told, **eyes}
     every = Selection(scene, call, kind, objects.table, objects, found, place, channel)
     return every if place.everywhere else every.rows(place.holds(*every.centres))
@@ -141,19 +180,21 @@ def _given(objects: Objects, kind: str) -> Objects:
     return replace(objects, table=objects.table[own].reset_index(drop=True) if own.any() else objects.table, made_by=told)
 
 
-def _refuse_unlearned(objects: Objects, kind: str, img: MicroImage) -> None:
-    """A name that was not learned, where what is outlined plainly is something else, or is not plainly one kind of thing."""
+def _unlearned(objects: Objects, kind: str, img: MicroImage) -> str:
+    """Why a name that was not learned cannot be taken for what is outlined: that plainly is something else, or is not plainly one
+    kind of thing; empty where it can."""
     if not objects.made_by.get("not_learned"):
-        return
+        return ""
     mostly, unknown = str(objects.made_by.get("mostly", "")), f"I have not learned to recognise {plural(kind)}"
     if mostly:
-        raise EvidenceError(f"what I see here are {plural(mostly)}; {unknown}, so I cannot tell whether there are any")
+        return f"what I see here are {plural(mostly)}; {unknown}, so I cannot tell whether there are any"
     across, size = column(objects.table, "equivalent_diameter"), img.pixel_size or {"y": 1.0, "x": 1.0}
     field = img.plane_shape[0] * size["y"] * img.plane_shape[1] * size["x"]
     field *= objects.made_by.get("tiles_drawn", 1) / objects.made_by.get("tiles_in_all", 1)
     covered = float(np.sum(np.pi / 4 * across**2)) / field
     if len(across) < 2 or covered < _FILLS or float(np.std(across)) > _UNIFORM * float(np.mean(across)):
-        raise EvidenceError(f"{unknown}, and what is outlined here is not plainly one kind of thing, so I would only guess")
+        return f"{unknown}, and what is outlined here is not plainly one kind of thing, so I would only guess"
+    return ""
 
 
 def _at_point(found: Selection, point: Call) -> Selection:
@@ -339,29 +380,6 @@ def _coloured(found: Selection, name: str, taken: dict[str, str]) -> np.ndarray:
         raise EvidenceError(f"{found.image.name} is a grey picture, so nothing in it is {name}")
     columns = [c for c in found.table.columns if c.startswith("mean_intensity")][:3]
     return np.array([name in colour_names(rgb / _top(found.image)) for rgb in found.table[columns].to_numpy(float)], bool)
-
-
-def colour_names(rgb: np.ndarray) -> set[str]:
-    """What people call a colour ``(3,)`` of 0 to 1: purple is also violet, a dark one also black.
-
-    >>> sorted(colour_names(np.array([0.8, 0.1, 0.1])))
-    ['red']
-    """
-    low, high = float(rgb.min()), float(rgb.max())
-    if high < 0.2:
-        return {"black", "dark"}
-    if high - low < 0.08:
-        return {"white", "pale"} if low > 0.85 else {"grey", "gray"}
-    names = next(names for end, names in table("looks")["near_hue"].items() if hue_of(rgb) < float(end))
-    pale = (high - low) / high < 0.35
-    said = (names.replace("(", "").replace(")", "") if pale else re.sub(r"\(.*\)", "", names)).split()
-    return {*said, "dark"} if high < 0.35 else set(said)
-
-
-def hue_of(rgb: np.ndarray) -> np.ndarray:
-    """Hue in degrees of red, green and blue ``(3, ...)``."""
-    red, green, blue = rgb
-    return np.asarray(np.degrees(np.arctan2(np.sqrt(3) * (green - blue), 2 * red - green - blue)) % 360)
 
 
 def colour_channel(img: MicroImage, colour: str) -> str | None:

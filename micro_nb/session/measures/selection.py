@@ -82,6 +82,8 @@ class Selection:
         said, asked = table("talking")["caveats"], concept_of(self.kind) or self.kind
         if self.found.get("not_learned"):
             return str(said["not_learned"])
+        if "look" in self.found:
+            return str(said["look"])
         if asked == "cell" and self.found.get("kind") == "nucleus":
             return str(said["nuclei"])
         return str(said["untrained"]) if self.found.get("method") == METHOD and asked not in (*WIDE, "nucleus") else ""
