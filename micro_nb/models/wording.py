@@ -134,6 +134,8 @@ def plural(phrase: str) -> str:
         return before + _PLURALS[low]
     if low in _SINGULARS:
         return phrase
+    if low.endswith("sis"):
+        return phrase[:-2] + "es"
     if low.endswith("y") and not low.endswith(("ay", "ey", "oy")):
         return phrase[:-1] + "ies"
     return phrase + ("es" if low.endswith(("s", "x", "ch", "sh")) else "s")
