@@ -172,7 +172,8 @@ class Augmenter:
             w for t in example.before for c in t for p in _places(c) for w in p.split()
         }
         if (
-            not side
+            any(c.name in ("left_of", "right_of") for call in example.calls for c in call.walk())
+            or not side
             or not side <= said
             or re.search(r"right\s*\?|am i right|all right|right[,.]?$|the right (?:one|thing)", example.question, re.I)
         ):
@@ -212,11 +213,15 @@ def together(examples: Sequence[Example], rng: random.Random) -> Example | None:
 
 
 def _kinds(call: Call) -> set[str]:
-    from micro_nb.session.language.forms import OBJECTS_AT, OBJECTS_FIRST
+    from micro_nb.session.language.forms import OBJECTS_AT, OBJECTS_FIRST, SIDES
 
     out: set[str] = set()
     for c in call.walk():
-        at = 0 if c.name in OBJECTS_FIRST or c.name in ("obj", "inside", "outside", "near", "holding") else OBJECTS_AT.get(c.name)
+        at = (
+            0
+            if c.name in OBJECTS_FIRST or c.name in ("obj", "inside", "outside", "near", "holding", *SIDES)
+            else OBJECTS_AT.get(c.name)
+        )
         named = [c.args[at]] if at is not None and len(c.args) > at else []
         named += [v for k, v in c.given if k in ("of", "to") and c.name in ("share", "distance", "coverage")]
         out |= {n for n in named if isinstance(n, str)}

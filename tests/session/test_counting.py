@@ -48,6 +48,8 @@ LEFT = sum(x < 100 for _, x in CENTRES)
         ('stat(each(count("object"), per="quadrant"), "sum")', 8.0), ('count(obj("object", where=near("center", "15 um")))', 1),
         ('count(obj("object", where=point(160, 100)))', 1), ('count(obj("object", where=near(point(30, 30), "8 um")))', 1),
         ('stat("feret", "value", obj("object", by="area"))', 12.5),
+        ('count(obj("object", where=above(box(0, 90, 200, 110))))', 4),
+        ('count(obj("object", where=left_of(obj("object", by="y"))))', 6),
     ],
 )  # fmt: skip
 def test_values_are_those_of_the_picture(scene, text, expected):
@@ -182,3 +184,11 @@ def test_every_example_of_a_declaration_is_an_expression_that_can_be_taken():
         assert measure.describes, f"{measure.name} is not documented"
         for expression in measure.examples.values():
             check(parse(expression))
+
+
+def test_inside_every_object_anything_is_measured() -> None:
+    chat = mnb.Session(discs())
+    areas = chat.measure('each(stat("area", "value", "object"), per="object")').table.iloc[:, 0]
+    one_by_one = chat.measure('table("object", by="area", n=8)').table
+    assert sorted(areas) == pytest.approx(sorted(one_by_one["area_px2"]))
+    assert set(chat.measure('each(coverage("object"), per="object")').table.iloc[:, 0].round(3)) == {100.0}

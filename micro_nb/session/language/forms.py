@@ -13,7 +13,8 @@ OBJECTS_FIRST = frozenset((
 ))  # fmt: skip
 OBJECTS_AT: dict[str, int] = {"stat": 2, "distribution": 1, "compartments": 1, "relate": 2}
 NARROWING = ("where", "having", "by", "order", "n", "rank", "channel", "image")
-_PLACES = ("inside", "outside", "near", "holding")
+SIDES = ("above", "below", "left_of", "right_of")
+_PLACES = ("inside", "outside", "near", "holding", *SIDES)
 PARTS: dict[str, frozenset[str]] = {
     **dict.fromkeys(("box", "point", "z", "t", "well", *_PLACES), frozenset()),
     "obj": frozenset(NARROWING), "near": frozenset({"within"}), "image": frozenset({"image"}),

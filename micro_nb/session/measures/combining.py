@@ -32,6 +32,7 @@ _WELCH = {
 }  # fmt: skip
 How = Literal["difference", "ratio", "percent", "greater", "same"]
 Between = Callable[[float, float], float]
+_MOST_HOLDERS = 200  # in each of which something other than a number is measured
 _SAME = 0.1  # two numbers are about the same within this share, or within one object
 _COMPARE: Mapping[How, tuple[Between, str, str]] = {
     "difference": (operator.sub, "{0} minus {1}", ""), "ratio": (operator.truediv, "ratio of {0} to {1}", "times"),
@@ -338,10 +339,11 @@ def each(a: Term, *, per: str, scene: Scene) -> Found:
     """The same measurement for every image, well, frame, slice, quadrant, channel or kind, or for every object of another
     kind: a table."""
     key, known = per.lower().strip(), table("looks")["among_alias"]
-    if key not in known and key not in known.values():
-        return _per_object(a, per, scene)
+    by_object = key not in known and key not in known.values()
+    if by_object and isinstance(a.node, Call) and a.node.name == "count":
+        return _counted_in(a.node, per, scene)
     every = key in ("image", "images", "file")  # of conditions too, whose means are per="condition"
-    rows = {n: a.on(n) for n in scene.images} if every else dict(_among(a, key, scene))
+    rows = {n: a.on(n) for n in scene.images} if every else dict(_in_each(a, per, scene) if by_object else _among(a, key, scene))
     values, unit = dict[str, float | None](), ""
     for name, term in rows.items():
         try:
@@ -364,11 +366,23 @@ def _summed(values: list[Any]) -> dict[str, Any]:
     return {"mean": float(numbers.mean()), "median": statistic(numbers, "median"), "least": min(values), "most": max(values)}
 
 
-def _per_object(a: Term, per: str, scene: Scene) -> Found:
+def _in_each(a: Term, per: str, scene: Scene) -> list[tuple[str, Term]]:
+    """The measurement inside every object of a kind."""
+    holders = selection(per, scene)
+    holders.need_some()
+    holders.need_all("what lies in each of them")
+    if len(holders) > _MOST_HOLDERS:
+        raise EvidenceError(f"there are {len(holders)} {holders.many}, too many to measure inside each; ask about a part of them")
+    plane = holders.label_plane()
+    labels, at = np.unique(plane, return_index=True)
+    corners = {int(k): divmod(int(i), plane.shape[1]) for k, i in zip(labels, at, strict=True)}
+    points = ((k, Call.of("point", x, y)) for k, (y, x) in ((k, corners[k]) for k in holders.own.tolist()))
+    return [(str(k), a.where(Call.of("inside", Call.of("obj", per, where=point)))) for k, point in points]
+
+
+def _counted_in(node: Call, per: str, scene: Scene) -> Found:
     """Of objects held by others: how many in each."""
-    if not isinstance(a.node, Call) or a.node.name not in ("count", "exists"):
-        raise EvidenceError(f'for every single {per} I can count what lies in it: each(count("spot"), per="{per}")')
-    holders, others = selection(per, scene), selection(a.node.args[0], scene)
+    holders, others = selection(per, scene), selection(node.args[0], scene)
     holders.need_some()
     counts = held(holders, others).tolist()
     rows = dict(zip(map(str, holders.own), counts, strict=True))

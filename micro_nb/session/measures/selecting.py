@@ -22,6 +22,7 @@ from ...tiles.objects import Objects
 from ..knowledge.notes import likenesses, nearest
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
+from ..language.forms import SIDES
 from ..words.tables import table
 from .appearance import colour_names, look_in, regions
 from .eyes import FLOOR, WIDE, Drawn, concept_of, draw, everything, find, knows, load, named
@@ -60,7 +61,7 @@ def place_of(node: Node, scene: Scene, evaluate: Evaluate) -> Place:
         return ANYWHERE  # a plane or an image was chosen before: the scene looks at it
     if node.name in ("box", "point"):
         return _drawn(node, scene)
-    if node.name in ("inside", "outside", "near"):
+    if node.name in ("inside", "outside", "near", *SIDES):
         return _related(node, scene, evaluate)
     return _result(node, scene, evaluate)
 
@@ -259,7 +260,16 @@ def _related(node: Call, scene: Scene, evaluate: Evaluate) -> Place:
     part, drawn = isinstance(inner, str) and is_place(inner), isinstance(inner, Call) and inner.name in ("point", "box")
     if node.name == "near" and reach and (part or drawn):
         return _near_place(place_of(inner, scene, evaluate), Length.read(reach), img)
-    if part or (isinstance(inner, Call) and inner.name in ("near", "inside", "box", "point")):
+    placed = part or (isinstance(inner, Call) and inner.name in ("near", "inside", "box", "point"))
+    if node.name in SIDES:
+        word = node.name.replace("_", " ")
+        if placed:
+            inside = place_of(inner, scene, evaluate)
+            return Place(None, _beyond(inside.over(img), node.name), f"{word} what is {inside.words}")
+        others = select(inner, scene, evaluate)
+        others.need_some(what=f"to look {word}")
+        return Place(None, _beyond(others.filled(), node.name), f"{word} the {others.phrase(len(others))}")
+    if placed:
         inside = place_of(inner, scene, evaluate)
         words = f"outside {inside.words.removeprefix('in ')}" if part else f"not {inside.words}"
         return Place(None, ~inside.over(img), words) if node.name == "outside" else inside
@@ -268,6 +278,18 @@ def _related(node: Call, scene: Scene, evaluate: Evaluate) -> Place:
         return _near_objects(others, reach)
     mask, word = (others.filled(), "in") if node.name == "inside" else (~others.filled(), "outside")
     return Place(None, mask, f"{word} the {others.phrase()}")
+
+
+def _beyond(mask: np.ndarray, side: str) -> np.ndarray:
+    """``(y, x)``, true above, below, left or right of what a mask marks: in every column or row up to its first pixel; in those
+    without any, up to a line between the others."""
+    turned = mask if side in ("above", "below") else mask.T
+    turned = turned[::-1] if side in ("below", "right_of") else turned
+    lines = np.arange(turned.shape[1])
+    first = np.interp(lines, np.flatnonzero(turned.any(axis=0)), turned.argmax(axis=0)[turned.any(axis=0)])
+    beyond = np.arange(turned.shape[0])[:, None] < first
+    beyond = beyond[::-1] if side in ("below", "right_of") else beyond
+    return np.asarray(beyond if side in ("above", "below") else beyond.T)
 
 
 def _near_place(place: Place, reach: Length, img: MicroImage) -> Place:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...models.wording import plural
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
+from ..language.forms import SIDES
 from ..measures.quantities import ALIASES, STATISTIC_WORDS, named
 from .printing import print_number, unit_words
 from .tables import table
@@ -59,6 +60,8 @@ def place_phrase(node: Node) -> str:
         corners = ", ".join(f"{v:g}" if isinstance(v, int | float) else str(v) for v in node.args)
         return f"{'in the box' if node.name == 'box' else 'at'} ({corners})"
     of_objects = isinstance(inner, str) or (isinstance(inner, Call) and inner.name == "obj")
+    if node.name in SIDES and of_objects:
+        return f"{node.name.replace('_', ' ')} the {objects_phrase(inner, 1)}"
     what = objects_phrase(inner) if of_objects else place_phrase(inner)
     if node.name == "near":
         return f"within {str(more[0]).replace('um', 'µm')} of {what}" if more else f"near {what}"
