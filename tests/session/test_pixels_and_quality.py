@@ -572,6 +572,15 @@ def test_the_background_is_what_no_object_covers() -> None:
     assert ask(img, 'pixels("mean", where=inside("background"))').value == pytest.approx(10, abs=1)
 
 
+def test_tissue_is_what_is_no_empty_glass() -> None:
+    picture = np.full((100, 200, 3), 245, "uint8")
+    picture[20:90, 40:140] = (210, 150, 190)
+    picture[30:40, 50:60] = (90, 60, 140)
+    img = mnb.open_image(picture, axes="yxc")
+    assert ask(img, 'coverage("tissue")').value == pytest.approx(35, abs=4)
+    assert ask(img, 'which(coverage("tissue"), among="corners")').value == "bottom left"
+
+
 def test_of_two_choices_one_that_is_a_shape_decides() -> None:
     picture = np.zeros((120, 200), "uint8")
     for k in range(5):

@@ -31,6 +31,10 @@ _VIVID, _GLOWING = 0.5, 0.75  # chroma against brightness of a vivid tint; brigh
 _MOST, _MAIN = 3, 0.05  # share of all that is tinted from which a tint is a main colour; how many are
 _SHARE = 2e-4
 """Of the picture: smaller regions are specks."""
+FILLED = "not empty"
+"""A look that all has which is no empty glass and no dark."""
+_FULL = 0.1
+"""How far, of 1, most pixels lie from the light of an empty place where hardly any is empty."""
 _MINOR = 0.5
 """What stands out covers no more than this share of the picture."""
 
@@ -179,6 +183,8 @@ def regions(scene: Scene, told: str) -> Objects:
 
 def _mask(picture: Appearance, told: str) -> np.ndarray:
     """``(y, x)``, true where the picture is so: by hue; black and white where pixels are, else what is darkest or brightest."""
+    if told == FILLED:
+        return _filled(picture)
     colour, brightness = colour_named(told), table("looks")["relative"].get(told)
     if brightness is None and colour not in (None, *PLAIN):
         if not picture.seen.coloured:
@@ -192,6 +198,19 @@ def _mask(picture: Appearance, told: str) -> np.ndarray:
         return np.asarray(plain)
     grey = ndi.gaussian_filter(picture.seen.grey, 1.0)
     return _standing_out(-grey if colour == "black" or (brightness or "")[-1:] == ["<"] else grey, np.ones(grey.shape, bool))
+
+
+def _filled(picture: Appearance) -> np.ndarray:
+    """``(y, x)``, true where pixels differ from the dark, or from the light of an empty place; where nearly all do, those that do
+    half as much as most."""
+    from skimage.filters import threshold_triangle
+
+    rgb, dark = ndi.gaussian_filter(picture.seen.colours, (0, 1, 1)), picture.background == "dark"
+    away = np.abs(rgb - np.percentile(rgb, 1 if dark else 99, axis=(1, 2))[:, None, None]).max(axis=0)
+    counts, edges = np.histogram(away, 64)
+    usual = float(edges[counts.argmax()])
+    limit = usual / 2 if usual > _FULL else threshold_triangle(away)  # type: ignore[no-untyped-call]
+    return np.asarray(ndi.binary_closing(away > limit, np.ones((3, 3)), iterations=2))
 
 
 def _standing_out(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
 from ..language.forms import SIDES
 from ..words.tables import table
-from .appearance import colour_names, look_in, regions
+from .appearance import FILLED, colour_names, look_in, regions
 from .eyes import FLOOR, WIDE, Drawn, concept_of, draw, everything, find, knows, load, named
 from .quantities import ALIASES, QUANTITIES, Length, column, statistic
 from .quantities import named as called
@@ -97,7 +97,7 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
 
     found = narrowed(_found(call, scene, place, condition, evaluate))
     if not len(found) and look_in(condition) and concept_of(found.kind) in (None, *WIDE) and "look" not in found.found:
-        found = narrowed(_regions(call, scene, place, condition))
+        found = narrowed(_regions(call, scene, place, look_in(condition)))
     return _ranked(found, call)
 
 
@@ -116,9 +116,9 @@ def _ground(call: Call, scene: Scene, place: Place, evaluate: Evaluate) -> Selec
     return Selection(scene, call, str(call.args[0]), objects.table, objects, {**found.found, "rest_of": "object"}, place)
 
 
-def _regions(call: Call, scene: Scene, place: Place, condition: Condition | None) -> Selection:
+def _regions(call: Call, scene: Scene, place: Place, told: str) -> Selection:
     """Regions of the colour or brightness that is asked for, at the place."""
-    objects = regions(scene, look_in(condition))
+    objects = regions(scene, told)
     every = Selection(scene, call, str(call.args[0]), objects.table, objects, objects.made_by, place)
     return every if place.everywhere else every.rows(place.holds(*every.centres))
 
@@ -128,8 +128,10 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
     img, kind, look = scene.image, call.args[0], scene.look
     if not isinstance(kind, str):
         raise EvidenceError(f"{call} names no kind of objects")
-    if kind in table("looks")["ground"]["words"]:
+    if kind in table("looks")["ground"]["empty"]:
         return _ground(call, scene, place, evaluate)
+    if kind in table("looks")["ground"]["filled"]:
+        return _regions(call, scene, place, FILLED)
     if call.get("channel") is not None:
         channel = channel_named(str(call.get("channel")), img)
     else:  # the one shown in the colour that is asked for
@@ -147,7 +149,7 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
     if why := _unlearned(objects, kind, img):
         if not look_in(condition):
             raise EvidenceError(why)
-        return _regions(call, scene, place, condition)
+        return _regions(call, scene, place, look_in(condition))
     found = {**objects.made_by, "objects_in_image": len(objects), **told, **eyes}
     every = Selection(scene, call, kind, objects.table, objects, found, place, channel)
     return every if place.everywhere else every.rows(place.holds(*every.centres))
