@@ -3,6 +3,7 @@ measured and recognised."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -27,7 +28,7 @@ from .objects import covered
 from .quantities import box
 from .registry import measurement
 from .results import Found
-from .scene import Scene
+from .scene import ANYWHERE, Scene
 from .selecting import by_look
 from .selection import Selection
 
@@ -319,4 +320,9 @@ def _of_objects(objects: Selection, scene: Scene) -> Found:
         name = str(names.index[0])
         rows.append(("most frequent kind", name))
         like = f"; it looks like {_a(name)}{name}" if len(objects) == 1 else f"; most look like {plural(name)}"
+    if "look" in objects.found:
+        share, spot, one = covered(replace(objects, place=ANYWHERE)), objects.commonest_spot, len(objects) == 1
+        rows += [("share of the picture", share.number, "%"), ("place of most", spot)]
+        covers, most = ("It covers", "") if one else ("Together they cover", "most of it ")
+        like = f". {covers} {{{len(rows) - 2}}} of the picture, {most}{'in' if spot == 'center' else 'at'} the {spot}"
     return Found.of(objects.found, *rows, says=table("measures")["describe"]["says"][says], colour=colour, like=like)
