@@ -190,7 +190,7 @@ def _mask(picture: Appearance, told: str) -> np.ndarray:
         if not picture.seen.coloured:
             raise EvidenceError(f"this is a grey picture, so nothing in it is {told}")
         hues = table("looks")["near_hue"]
-        said = np.array([told in re.findall(r"\w+", names) for names in hues.values()])
+        said = np.array([bool({told, colour} & {*re.findall(r"\w+", names)}) for names in hues.values()])
         band = np.searchsorted([float(end) for end in hues], hue_of(picture.seen.colours), side="right")
         return _standing_out(picture.seen.chroma, said[band] & (picture.seen.chroma > _TINTED))
     plain = picture.names == NAMES.index(colour or "grey")

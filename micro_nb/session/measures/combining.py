@@ -201,6 +201,9 @@ def _among(a: Term, among: object, scene: Scene) -> list[tuple[str, Term]]:
         counted = evaluate(Call.of("kinds"), scene)
         return [(n, a.of_kind(n)) for n in (str(m.found["kind"]) for m in counted.measured[1:])]
     axis = next((axis for axis, (_, many) in PLANES.items() if many == key), None)
+    if axis is None and (kind := concept_of(among)) is not None:
+        spots = selection(kind, scene).spots
+        return [(f"{kind} {k} ({spot})", term) for spot, (k, term) in zip(spots, _in_each(a, kind, scene), strict=True)]
     if axis is None:
         known = "halves, left/right, top/bottom, quadrants, channels, images, frames, slices, kinds, or a list"
         raise LanguageError(f"among={among!r} is not known; say {known}")

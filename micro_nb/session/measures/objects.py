@@ -112,6 +112,8 @@ def density(objects: Selection, *, per: str = "", where: Place = ANYWHERE) -> Fo
     if plain not in ("px2", "field") and pixel is None:
         raise UnitsError(f"{objects.image.name} has no pixel size, so there is no density per {per}; {TELL}")
     ground, n = float(objects.place.over(objects.image).sum()), objects.number
+    if not ground:
+        raise EvidenceError(f"there is no area {objects.place.words}, so there is no density on it")
     area = 1.0 if plain == "field" else convert(ground, "px2", plain, pixel)
     name = f"per {plain}" if times == 1 else f"per {print_number(times)} {plain}"
     interval = (n.interval[0] / area * times, n.interval[1] / area * times) if n.interval else None

@@ -24,7 +24,7 @@ from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
 from ..language.forms import SIDES
 from ..words.tables import table
-from .appearance import FILLED, colour_names, look_in, regions
+from .appearance import FILLED, colour_named, colour_names, look_in, regions
 from .eyes import FLOOR, WIDE, Drawn, concept_of, draw, everything, find, knows, load, named
 from .quantities import ALIASES, QUANTITIES, Length, column, statistic
 from .quantities import named as called
@@ -403,7 +403,8 @@ def _coloured(found: Selection, name: str, taken: dict[str, str]) -> np.ndarray:
             return _looks(found, "dark", taken)
         raise EvidenceError(f"{found.image.name} is a grey picture, so nothing in it is {name}")
     columns = [c for c in found.table.columns if c.startswith("mean_intensity")][:3]
-    return np.array([name in colour_names(rgb / _top(found.image)) for rgb in found.table[columns].to_numpy(float)], bool)
+    said = {name, colour_named(name)}
+    return np.array([bool(said & colour_names(rgb / _top(found.image))) for rgb in found.table[columns].to_numpy(float)], bool)
 
 
 def colour_channel(img: MicroImage, colour: str) -> str | None:
@@ -425,7 +426,7 @@ def _looks(found: Selection, text: str, taken: dict[str, str]) -> np.ndarray:
         return _among_others(found, *words["relative"][plain])
     flag = next((flag for flag, said in words["flag"].items() if plain in said), None)
     if flag is not None:
-        return _flagged(found, flag)
+        return np.asarray(_flagged(found, flag.removeprefix("not ")) != flag.startswith("not "))
     try:
         return _of_state(found, plain)
     except EvidenceError:
