@@ -30,11 +30,9 @@ from .tile_network import PYRAMID, STAGES, ConvNorm, Encoder, Sizes, TileNetwork
 
 
 def fast_bfloat16(place: str = "cpu") -> bool:
-    """Whether a device computes faster in bfloat16 than in float32: a GPU that has it, a processor with matrix units (AMX); of
-    those with AVX-512 alone some are slower."""
-    if place.startswith("cuda"):
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_amx_tile_supported())
+    """Whether bfloat16 is faster than float32: on a GPU that has it, and on a processor with matrix units (AMX)."""
+    gpu = place.startswith("cuda")
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False) if gpu else torch.cpu._is_amx_tile_supported())
 
 
 @dataclass

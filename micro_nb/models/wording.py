@@ -35,21 +35,14 @@ _PLURALS = {
     "microalga": "microalgae", "hypha": "hyphae", "pseudohypha": "pseudohyphae", "lamella": "lamellae", "trabecula": "trabeculae",
     "crista": "cristae", "gastrula": "gastrulae", "blastula": "blastulae", "morula": "morulae", "trachea": "tracheae",
     "matrix": "matrices", "cortex": "cortices", "metastasis": "metastases", "mitosis": "mitoses", "karyon": "karya",
-    "perikaryon": "perikarya",
-    "mouse": "mice", "leaf": "leaves", "virus": "viruses", "spherulite": "spherulites", "fluorophore": "fluorophores",
-    "septum": "septa", "ganglion": "ganglia", "foot": "feet", "tooth": "teeth", "glia": "glia",
+    "perikaryon": "perikarya", "mouse": "mice", "leaf": "leaves", "virus": "viruses", "spherulite": "spherulites",
+    "fluorophore": "fluorophores", "septum": "septa", "ganglion": "ganglia", "foot": "feet", "tooth": "teeth", "glia": "glia",
 }  # fmt: skip
 _SINGULARS = {many: one for one, many in _PLURALS.items() if one != "focus"} | {"nucleuses": "nucleus", "mitosises": "mitosis"}
 """Without "foci": a focus is also what an image is in."""
 _MASS = ("background", "space", "actin", "tubulin", "skeleton", "pollen", "glia", "network", "foci", "sperm")
 _KEEP = ("ss", "us", "is", "ous")
-_SOUNDS = (
-    (re.compile("ph"), "f"),
-    (re.compile("th"), "t"),
-    (re.compile("ae|oe"), "e"),
-    (re.compile("y"), "i"),
-    (re.compile("c"), "k"),
-)
+_SOUNDS = tuple((re.compile(p), sound) for p, sound in (("ph", "f"), ("th", "t"), ("ae|oe", "e"), ("y", "i"), ("c", "k")))
 _BESIDE = {
     c: row[max(k - 1, 0) : k] + row[k + 1 : k + 2] for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm") for k, c in enumerate(row)
 }
