@@ -133,6 +133,9 @@ def locate(objects: Selection) -> Found:
     if len(objects) > 1:
         place, boxes = objects.commonest_spot, objects.boxes(_LISTED)
         most = ("place of most", place)
+        if len(objects) <= _FEW:
+            each = in_a_row([f"{'in' if spot == 'center' else 'at'} the {spot}" for spot in objects.spots])
+            return Found.of(objects.found, objects.number, most, *boxes, says="few", value=place, unit="", table=shown, each=each)
         return Found.of(objects.found, objects.number, most, *boxes, says="several", value=place, unit="", table=shown)
     (y,), (x,), (place,) = *objects.centres, objects.spots
     centre = ("centre", (round(float(x), 1), round(float(y), 1)), "px")
