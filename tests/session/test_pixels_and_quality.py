@@ -587,3 +587,8 @@ def test_of_two_choices_one_that_is_a_shape_decides() -> None:
         picture[20 + 20 * k : 24 + 20 * k, 30:150] = 200
     found = ask(mnb.open_image(picture + 10), 'classify("object", into=["round", "stretched out"])')
     assert found.value == "stretched out"
+
+
+def test_edges_are_strips_along_the_rim(ramp: MicroImage) -> None:
+    assert ask(ramp, 'which(pixels("mean"), among="edges")').value == "right edge"
+    assert ask(ramp, 'pixels("mean", where="right edge")').value == pytest.approx(96.5, abs=1)

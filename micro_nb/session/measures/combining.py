@@ -15,6 +15,7 @@ import pandas as pd
 from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
+from ..words.phrases import place_phrase
 from ..words.printing import print_number
 from ..words.tables import table
 from .evaluation import between_images, evaluate, selection
@@ -149,7 +150,10 @@ def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene
     more = {"name": names[0][:1].upper() + names[0][1:], "most": _most(a, least, len(ranked) == 2), "rest": ""}
     tie = len(ranked) > 1 and numbers[ranked[0]] == numbers[ranked[1]]
     if len(ranked) > 1:
-        more |= {"other": names[1], "rest": f", against {{2}} {'in' if is_place(ranked[1]) else 'for'} {names[1]}"}
+        more |= {
+            "other": names[1],
+            "rest": f", against {{2}} {place_phrase(ranked[1]) if is_place(ranked[1]) else f'for {names[1]}'}",
+        }
     how = {"among": list(numbers), "order": order}
     return Found.of(how, winner, *facts, says="tie" if tie else "is", table=shown, more=more)
 

@@ -29,6 +29,7 @@ _PARTS = (
     "left half", "right half", "top half", "bottom half", "top left", "top right", "bottom left", "bottom right", "center",
     "whole image",
 )  # fmt: skip
+_EDGES = ("left edge", "right edge", "top edge", "bottom edge")
 
 
 @dataclass(frozen=True)
@@ -243,7 +244,7 @@ def place_words(img: MicroImage, y: float, x: float) -> str:
 
 def is_place(text: str) -> bool:
     """Whether a text names a part of the image."""
-    return _plain(text) in {*_PARTS, "border", "this", "corners"}
+    return _plain(text) in {*_PARTS, *_EDGES, "border", "this", "corners"}
 
 
 def named_place(text: str, scene: Scene) -> Place:
@@ -259,6 +260,11 @@ def named_place(text: str, scene: Scene) -> Place:
         rim = int(_RIM * min(height, width))
         sides = (y < rim)[:, None] | (x < rim) if name == "border" else (y < height // 4)[:, None] & (x < width // 4)
         return Place(None, sides, place_phrase(name))
+    if name in _EDGES:
+        side, wide = name.split()[0], _RIM * min(height, width)
+        y0, x0 = height - wide if side == "bottom" else 0.0, width - wide if side == "right" else 0.0
+        y1, x1 = wide if side == "top" else float(height), wide if side == "left" else float(width)
+        return Place(Region(y0, x0, y1, x1, name=name), None, place_phrase(name))
     if name not in _PARTS:
         raise EvidenceError(f"the image has no part called {text!r}; name a half, a quadrant, the center or the border, or a box")
     return Place(Region.part(name, (height, width)), None, "" if name == "whole image" else place_phrase(name))
