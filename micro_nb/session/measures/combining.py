@@ -15,7 +15,7 @@ import pandas as pd
 from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
-from ..words.phrases import place_phrase
+from ..words.phrases import objects_phrase, place_phrase
 from ..words.printing import print_number
 from ..words.tables import table
 from .evaluation import between_images, evaluate, selection
@@ -192,7 +192,8 @@ def _group(word: str) -> str:
 def _among(a: Term, among: object, scene: Scene) -> list[tuple[str, Term]]:
     """The measurement for every one of what is compared."""
     if not isinstance(among, str):
-        return [(str(n), _variant(a, n, scene)) for n in (among if isinstance(among, tuple) else (among,))]
+        every = among if isinstance(among, tuple) else (among,)
+        return [(objects_phrase(n) if isinstance(n, Call) and n.name == "obj" else str(n), _variant(a, n, scene)) for n in every]
     key, parts = _group(among), table("looks")["among"]
     if key in parts:
         return [(p, a.where(p)) for p in parts[key]]
@@ -217,8 +218,10 @@ def _among(a: Term, among: object, scene: Scene) -> list[tuple[str, Term]]:
 
 def _variant(a: Term, item: object, scene: Scene) -> Term:
     """The measurement of a place, an image, a colour, a kind, or a state."""
+    if isinstance(item, Call):
+        return a.of(item) if item.name == "obj" else a.where(item)
     if not isinstance(item, str):
-        return a.where(item) if isinstance(item, Call) else a
+        return a
     if is_place(item):
         return a.where(item)
     if item in scene.images or item in scene.groups:

@@ -177,6 +177,10 @@ class Term:
 
         return self._changed(lambda call: call.map(change))
 
+    def of(self, objects: Call) -> Term:
+        """The same of other objects."""
+        return self._changed(lambda call: with_objects(call, lambda _: objects))
+
     def having(self, condition: str) -> Term:
         """The same of those of its objects that meet a condition."""
 
