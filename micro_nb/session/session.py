@@ -28,6 +28,7 @@ from .measures.eyes import MICRO_D1, is_seen, resolve, tiles_of
 from .measures.quantities import Length, convert
 from .measures.results import Result
 from .measures.scene import Scene
+from .measures.talking import pixel_size_told
 from .methods import Methods, methods
 from .reader.understanding import Understood, understand
 from .views.html import transcript_html
@@ -349,9 +350,9 @@ class Session:
     def _told(self, calls: tuple[Call, ...]) -> None:
         """Takes in what a turn tells: the pixel size, what is ignored, which image is spoken of, what is left out."""
         for call in calls:
-            size = call.get("pixel_size") if call.name == "set" else None
-            if size is not None and self.about is not None:
-                self._rescale(str(size))
+            size = pixel_size_told(dict(call.given)) if call.name == "set" else ""
+            if size and self.about is not None:
+                self._rescale(size)
             self._scene = adjusted(call, self._scene)
 
     def _rescale(self, size: str) -> None:

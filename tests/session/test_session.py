@@ -161,3 +161,8 @@ def test_thanks_and_goodbyes_are_answered_as_such(chat):
 def test_a_session_is_opened_without_torch():
     lines = "import sys, micro_nb; micro_nb.Session; print([m for m in ('torch', 'transformers') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_a_camera_pixel_and_a_magnification_are_a_pixel_size(chat):
+    said = chat.ask('set(magnification=20, camera_pixel="6.5 um")').text
+    assert "0.325" in said and chat.img.pixel_size["x"] == pytest.approx(0.325)

@@ -22,6 +22,7 @@ from ..words.tables import table
 from .evaluation import evaluate, selection, term
 from .measurement import Measurement
 from .objects import few_boxes
+from .quantities import Length
 from .registry import measurement, measures
 from .results import Found, Result
 from .scene import Scene
@@ -206,10 +207,20 @@ def again() -> Found:
 @measurement("set")
 def told(**given: Node) -> Found:
     """What the person tells: pixel_size, ignore, sample, magnification, scale_bar ..."""
-    key, value = next(iter(given.items()), ("", ""))
+    size = pixel_size_told(given)
+    key, value = ("pixel_size", size) if size else next(iter(given.items()), ("", ""))
     words = key.replace("_", " ")
     how, says = {"told_by": "the person", "key": key}, table("talking")["settings"].get(key, "is")
     return Found.of(how, (f"{words} told", str(value)), says=says, key="value" if numerals(words) else words)
+
+
+def pixel_size_told(given: Mapping[str, Any]) -> str:
+    """The size of a pixel that is told: by itself, or as that of the camera over the magnification; empty where it is not."""
+    camera, times = given.get("camera_pixel"), re.match(r"[\d.]+", str(given.get("magnification", "")))
+    if "pixel_size" in given or not camera or not times:
+        return str(given.get("pixel_size") or "")
+    length = Length.read(str(camera))
+    return f"{length.value / float(times[0]):g} {length.unit}"
 
 
 @measurement("adjust")
