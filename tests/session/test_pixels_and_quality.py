@@ -592,3 +592,11 @@ def test_of_two_choices_one_that_is_a_shape_decides() -> None:
 def test_edges_are_strips_along_the_rim(ramp: MicroImage) -> None:
     assert ask(ramp, 'which(pixels("mean"), among="edges")').value == "right edge"
     assert ask(ramp, 'pixels("mean", where="right edge")').value == pytest.approx(96.5, abs=1)
+
+
+def test_a_colour_alone_makes_no_cell_and_a_brightness_no_object(banded: MicroImage) -> None:
+    assert ask(banded, 'count(obj("band", having="color == \\"red\\""))').value >= 1
+    assert ask(banded, 'count(obj("cell", having="color == \\"green\\""))').value == 0
+    squares = np.full((80, 160), 10, "uint8")
+    squares[20:50, 20:50] = squares[20:50, 100:130] = 200
+    assert ask(mnb.open_image(squares), 'exists(obj("object", having=\'is "dim"\'))').value is False

@@ -28,7 +28,7 @@ _COLOURFUL = 0.06  # mean spread of red, green and blue from which a person woul
 _CLEAR, _FEW = 0.25, 0.01  # or: a clear tint, on this share of the pixels
 _DARK, _BRIGHT = 0.25, 0.6  # place of the median between the darkest and the brightest pixels
 _VIVID, _GLOWING = 0.5, 0.75  # chroma against brightness of a vivid tint; brightness below which orange is called brown
-_MOST, _MAIN = 3, 0.05  # share of all that is tinted from which a tint is a main colour; how many are
+_MOST, _MAIN = 3, 0.05  # how many colours are main ones; of what share of all that is tinted
 _SHARE = 2e-4
 """Of the picture: smaller regions are specks."""
 FILLED = "not empty"

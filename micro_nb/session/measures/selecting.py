@@ -25,7 +25,7 @@ from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, 
 from ..language.forms import SIDES
 from ..words.tables import table
 from .appearance import FILLED, colour_named, colour_names, look_in, regions
-from .eyes import FLOOR, WIDE, Drawn, concept_of, draw, everything, find, knows, load, named
+from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
 from .quantities import ALIASES, QUANTITIES, Length, column, statistic
 from .quantities import named as called
 from .results import Evaluate
@@ -42,6 +42,8 @@ _LIKE = 0.85
 _NEAR, _LONGEST, _LONGER = 0.65, 5, 0.03
 """Likeness from which a few words are taken for the look of a kind; how many words at most; and what each more counts among
 several."""
+_POINTED = (None, "object", "thing", "spot")
+"""Kinds that what is merely of a colour may be."""
 _ON_PLANES = ("z", "t", "well", "image")
 _FILLS, _UNIFORM = 0.08, 0.75
 """Outlines are plainly one kind of thing where they cover this share of the image and their diameters spread by no more than
@@ -88,6 +90,8 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
     place = place_of(tuple(p for p in parts if p not in apart), scene, evaluate)
 
     def narrowed(found: Selection) -> Selection:
+        if "rest_of" in found.found:
+            return found
         for part in sorted(apart, key=lambda p: p.name, reverse=True):
             found = _at_point(found, part) if part.name == "point" else _holding(found, part, evaluate)
         asked = () if condition is None else beside(condition, found) if "look" in found.found else (condition,)
@@ -96,8 +100,10 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
         return found
 
     found = narrowed(_found(call, scene, place, condition, evaluate))
-    if not len(found) and look_in(condition) and concept_of(found.kind) in (None, *WIDE) and "look" not in found.found:
-        found = narrowed(_regions(call, scene, place, look_in(condition)))
+    told = look_in(condition)
+    coloured = told and told not in table("looks")["relative"]  # any picture has a darkest and a brightest part
+    if not len(found) and coloured and concept_of(found.kind) in _POINTED and "look" not in found.found:
+        found = narrowed(_regions(call, scene, place, told))
     return _ranked(found, call)
 
 
