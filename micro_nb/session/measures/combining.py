@@ -43,6 +43,7 @@ _COMPARE: Mapping[How, tuple[Between, str, str]] = {
 _CALC: Mapping[str, Between] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "^": operator.pow,
 }  # fmt: skip
+_OPPOSITE = {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}
 _IS: Mapping[str, Between] = {">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le}
 
 
@@ -141,6 +142,10 @@ def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene
     if not numbers:
         raise problem or EvidenceError(f"there is nothing to compare among {among}")
     least, ranked = order == "min", sorted(numbers, key=lambda k: -numbers[k] if order == "max" else numbers[k])
+    tied = [k for k in ranked[1:] if numbers[k] == numbers[ranked[0]]]
+    beside = tied[0] if tied else _OPPOSITE.get(ranked[0])  # among halves, the one on the other side
+    if beside in ranked[2:]:
+        ranked.insert(1, ranked.pop(ranked.index(beside)))
     quantity = next(iter(values.values())).quantity
     winner = (f"where {quantity} is {'least' if least else 'greatest'}", ranked[0])
     rows = [(values[k], {**values[k].found, "where": k}, k) for k in ranked]
@@ -148,14 +153,13 @@ def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene
     index = pd.Index(list(numbers), name=among if isinstance(among, str) else "of")
     shown, names = pd.DataFrame({quantity: list(numbers.values())}, index=index), [_called(k, among) for k in ranked]
     more = {"name": names[0][:1].upper() + names[0][1:], "most": _most(a, least, len(ranked) == 2), "rest": ""}
-    tie = len(ranked) > 1 and numbers[ranked[0]] == numbers[ranked[1]]
     if len(ranked) > 1:
         more |= {
             "other": names[1],
             "rest": f", against {{2}} {place_phrase(ranked[1]) if is_place(ranked[1]) else f'for {names[1]}'}",
         }
     how = {"among": list(numbers), "order": order}
-    return Found.of(how, winner, *facts, says="tie" if tie else "is", table=shown, more=more)
+    return Found.of(how, winner, *facts, says="tie" if tied else "is", table=shown, more=more)
 
 
 def _most(a: Term, least: bool, of_two: bool) -> str:
