@@ -30,9 +30,11 @@ from .tile_network import PYRAMID, STAGES, ConvNorm, Encoder, Sizes, TileNetwork
 
 
 def fast_bfloat16(place: str = "cpu") -> bool:
-    """Whether bfloat16 is faster than float32: on a GPU that has it, and on a processor with matrix units (AMX)."""
-    gpu = place.startswith("cuda")
-    return bool(torch.cuda.is_bf16_supported(including_emulation=False) if gpu else torch.cpu._is_amx_tile_supported())
+    """Whether bfloat16 is faster than float32: on a GPU that has it, with matrix units (AMX), and with AVX-512 but on Intel's."""
+    if place.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    has: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(has.get("amx_bf16") or (has.get("avx512_bf16") and "Intel" not in has.get("cpu_name", "")))
 
 
 @dataclass

@@ -123,10 +123,8 @@ def plural(phrase: str) -> str:
         return f"{plural(head.rstrip())} {of}{rest}"
     before, word = re.match(r"(.*?)([^\s-]*)$", phrase, re.DOTALL).groups()  # type: ignore[union-attr]
     low = word.lower()
-    if low in _PLURALS:
-        return before + _PLURALS[low]
-    if low in _SINGULARS:
-        return phrase
+    if low in _PLURALS or low in _SINGULARS:
+        return before + _PLURALS.get(low, word)
     if low.endswith("sis"):
         return phrase[:-2] + "es"
     if low.endswith("y") and not low.endswith(("ay", "ey", "oy")):

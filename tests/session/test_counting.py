@@ -50,7 +50,8 @@ LEFT = sum(x < 100 for _, x in CENTRES)
         ('stat("feret", "value", obj("object", by="area"))', 12.5),
         ('count(obj("object", where=above(box(0, 90, 200, 110))))', 4),
         ('count(obj("object", where=left_of(obj("object", by="y"))))', 6),
-        ('which(stat("area", "value", "cell"), among="cell")', "cell 5 (right)"), ('count(obj("object", having=\'is "whole"\'))', 8),
+        ('which(stat("area", "value", "cell"), among="cell")', "cell 5 (right)"),
+        ('count(obj("object", having=\'is "whole"\'))', 8),
     ],
 )  # fmt: skip
 def test_values_are_those_of_the_picture(scene, text, expected):

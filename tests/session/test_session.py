@@ -165,4 +165,5 @@ def test_a_session_is_opened_without_torch():
 
 def test_a_camera_pixel_and_a_magnification_are_a_pixel_size(chat):
     said = chat.ask('set(magnification=20, camera_pixel="6.5 um")').text
-    assert "0.325" in said and chat.img.pixel_size["x"] == pytest.approx(0.325)
+    assert "0.325" in said
+    assert chat.img.pixel_size["x"] == pytest.approx(0.325)

@@ -48,7 +48,7 @@ def test_a_strip_sees_the_rows_around_it(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize("fast", [False, True])
 def test_maps_are_finished_with_and_without_bfloat16(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: fast)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": fast})
     torch.manual_seed(0)
     maps, embedding = run(prepared(MicroD1Model(MicroD1Config())).eyes[0], torch.rand(1, 3, 64, 64))
     assert maps.shape == (12, 32, 32)
