@@ -24,7 +24,7 @@ from .selection import Selection
 SHAPES = ("round", "oval", "elongated", "needle-shaped", "irregular")
 _OVAL, _LONG, _NEEDLE = 1.25, 2.0, 5.0
 _DENTED, _BENT = 0.88, 0.7
-_ALIKE, _PLAINLY = 0.55, 0.05
+_ALIKE, _PLAINLY = 0.55, 0.04
 """Likeness of words, a cosine, from which a choice says what was measured; and by how much it must be nearer than the others."""
 _MOSTLY = 40.0  # % of the objects from which a shape is that of them
 _SOLID = 0.9  # between what is rather smooth and what is rather irregular
