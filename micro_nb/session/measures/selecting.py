@@ -37,7 +37,7 @@ OPS: Mapping[str, Callable[[np.ndarray, float], np.ndarray]] = {
 }  # fmt: skip
 _MORE, _LESS, _OVAL = 1.5, 2 / 3, 2.5
 _FEW = 2**22  # pixels that tell the ground
-_LIKE = 0.85
+_LIKE = 0.88
 """Likeness, a cosine, from which an unknown word for a look is taken for one that is known ("huge" for "big")."""
 _NEAR, _LONGEST, _LONGER = 0.65, 5, 0.03
 """Likeness from which a few words are taken for the look of a kind; how many words at most; and what each more counts among
