@@ -40,7 +40,7 @@ _PLURALS = {
 }  # fmt: skip
 _SINGULARS = {many: one for one, many in _PLURALS.items() if one != "focus"} | {"nucleuses": "nucleus", "mitosises": "mitosis"}
 """Without "foci": a focus is also what an image is in."""
-_MASS = ("background", "space", "actin", "tubulin", "skeleton", "pollen", "glia", "network", "foci", "sperm")
+_MASS = ("background", "space", "tissue", "actin", "tubulin", "skeleton", "pollen", "glia", "network", "foci", "sperm")
 _KEEP = ("ss", "us", "is", "ous")
 _SOUNDS = tuple((re.compile(p), sound) for p, sound in (("ph", "f"), ("th", "t"), ("ae|oe", "e"), ("y", "i"), ("c", "k")))
 _BESIDE = {

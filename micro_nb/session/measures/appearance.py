@@ -152,8 +152,10 @@ def look_in(condition: Condition | None) -> str:
     match condition:
         case Color(name):
             return name.lower()
-        case Is(text) if table("looks")["relative"].get(text.lower().strip(), ("",))[0] == "intensity":
-            return text.lower().strip()
+        case Is(text):
+            word = text.lower().strip()
+            bright = table("looks")["relative"].get(word, ("",))[0] == "intensity"
+            return word if bright or word in (*NAMES, *table("looks")["colour_alias"]) else ""
         case Both(parts, "and"):
             return next((told for part in parts if (told := look_in(part))), "")
     return ""

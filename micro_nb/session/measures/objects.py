@@ -16,6 +16,7 @@ from ...errors import EvidenceError, UnitsError
 from ...models.wording import plural
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
+from .appearance import FILLED
 from .evaluation import selection
 from .eyes import FLOOR, everything, is_large, made_by
 from .measurement import Fact, Measurement
@@ -81,7 +82,8 @@ def share(objects: Selection, *, of: Selection) -> Found:
 def coverage(objects: Selection, *, rest: bool = False, of: Selection | None = None, where: Place = ANYWHERE) -> Found:
     """Share of the area that objects cover, in %: of the place, or of the area of other objects; with ``rest``, what they
     leave free."""
-    says = "rest" if rest else "ground" if "rest_of" in objects.found else "is"
+    single = "rest_of" in objects.found or objects.found.get("look") == FILLED  # background and tissue
+    says = "rest" if rest else "ground" if single else "is"
     return Found((covered(objects, rest=rest, of=of),), says)
 
 

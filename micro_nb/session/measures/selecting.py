@@ -153,9 +153,10 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
         return Selection(scene, call, kind, objects.table, objects, {**drawn.made_by, **told, **eyes}, place, channel, drawn)
     objects = drawn or (_given(given, kind) if given is not None else find(img, kind, look, channel))
     if why := _unlearned(objects, kind, img):
-        if not look_in(condition):
+        seen = look_in(condition) or look_in(Is(kind.split(" ")[0]))  # also of a "dark band"
+        if not seen:
             raise EvidenceError(why)
-        return _regions(call, scene, place, look_in(condition))
+        return _regions(call, scene, place, seen)
     found = {**objects.made_by, "objects_in_image": len(objects), **told, **eyes}
     every = Selection(scene, call, kind, objects.table, objects, found, place, channel)
     return every if place.everywhere else every.rows(place.holds(*every.centres))
