@@ -19,6 +19,7 @@ import torch
 from common import interleaved, peak_mib, show
 
 import micro_nb as mnb
+from micro_nb.models.network import fast_bfloat16
 from micro_nb.tasks.look.network import HALO, WINDOW, looking
 from micro_nb.tasks.look.seen import Look
 from micro_nb.tasks.parse import parse_seen
@@ -75,6 +76,6 @@ if __name__ == "__main__":
     mnb.settings.progress, mnb.settings.threads = False, chosen.threads
     torch.set_num_threads(chosen.threads)
     row(256, chosen.threads)  # what is loaded once
-    fast = "bfloat16" if torch.cpu._is_avx512_bf16_supported() else "float32"
+    fast = "bfloat16" if fast_bfloat16() else "float32"
     show(f"the tile network, {fast}, {chosen.threads} threads", network())
     show(f"parse, {fast}, {chosen.threads} threads", {f"{n} x {n}": row(n, chosen.threads) for n in chosen.sizes})

@@ -266,7 +266,8 @@ def test_an_unwritable_place_is_a_write_error(tmp_path):
 
 def test_ctrl_c_in_a_script_leaves_nothing(tmp_path):
     script = (
-        "import numpy as np, micro_nb as mnb, threading, time, _thread\n"
+        "import numpy as np, micro_nb as mnb, signal, threading, time, _thread\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background\n"
         "def press():  # now and again, as a person does where one press is lost\n"
         "    for pause in (0.3, *[8] * 20):\n"
         "        time.sleep(pause)\n"
