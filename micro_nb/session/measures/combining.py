@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -193,7 +193,7 @@ def _group(word: str) -> str:
     return str(table("looks")["among_alias"].get(key, key))
 
 
-def _among(a: Term, among: object, scene: Scene) -> list[tuple[str, Term]]:
+def _among(a: Term, among: object, scene: Scene) -> Iterable[tuple[str, Term]]:
     """The measurement for every one of what is compared."""
     if not isinstance(among, str):
         every = among if isinstance(among, tuple) else (among,)
@@ -212,7 +212,7 @@ def _among(a: Term, among: object, scene: Scene) -> list[tuple[str, Term]]:
     axis = next((axis for axis, (_, many) in PLANES.items() if many == key), None)
     if axis is None and (kind := concept_of(among)) is not None:
         spots = selection(kind, scene).spots
-        return [(f"{kind} {k} ({spot})", term) for spot, (k, term) in zip(spots, _in_each(a, kind, scene), strict=True)]
+        return ((f"{kind} {k} ({spot})", term) for spot, (k, term) in zip(spots, _in_each(a, kind, scene), strict=True))
     if axis is None:
         known = "halves, left/right, top/bottom, quadrants, channels, images, frames, slices, kinds, or a list"
         raise LanguageError(f"among={among!r} is not known; say {known}")
@@ -357,9 +357,9 @@ def each(a: Term, *, per: str, scene: Scene) -> Found:
     if by_object and isinstance(a.node, Call) and a.node.name == "count":
         return _counted_in(a.node, per, scene)
     every = key in ("image", "images", "file")  # of conditions too, whose means are per="condition"
-    rows = {n: a.on(n) for n in scene.images} if every else dict(_in_each(a, per, scene) if by_object else _among(a, key, scene))
+    rows = ((n, a.on(n)) for n in scene.images) if every else _in_each(a, per, scene) if by_object else _among(a, key, scene)
     values, unit = dict[str, float | None](), ""
-    for name, term in rows.items():
+    for name, term in rows:
         try:
             values[name], unit = term.main.number, unit or term.main.unit
         except MicroNBError:
@@ -380,8 +380,8 @@ def _summed(values: list[Any]) -> dict[str, Any]:
     return {"mean": float(numbers.mean()), "median": statistic(numbers, "median"), "least": min(values), "most": max(values)}
 
 
-def _in_each(a: Term, per: str, scene: Scene) -> list[tuple[str, Term]]:
-    """The measurement inside every object of a kind."""
+def _in_each(a: Term, per: str, scene: Scene) -> Iterator[tuple[str, Term]]:
+    """The measurement inside every object of a kind, one after the other: what is kept of one goes with it."""
     holders = selection(per, scene)
     holders.need_some()
     holders.need_all("what lies in each of them")
@@ -391,7 +391,9 @@ def _in_each(a: Term, per: str, scene: Scene) -> list[tuple[str, Term]]:
     labels, at = np.unique(plane, return_index=True)
     corners = {int(k): divmod(int(i), plane.shape[1]) for k, i in zip(labels, at, strict=True)}
     points = ((k, Call.of("point", x, y)) for k, (y, x) in ((k, corners[k]) for k in holders.own.tolist()))
-    return [(str(k), a.where(Call.of("inside", Call.of("obj", per, where=point)))) for k, point in points]
+    for k, point in points:
+        alone = replace(a, scene=replace(a.scene, kept=dict(a.scene.kept)))
+        yield str(k), alone.where(Call.of("inside", Call.of("obj", per, where=point)))
 
 
 def _counted_in(node: Call, per: str, scene: Scene) -> Found:

@@ -94,7 +94,7 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
             return found
         for part in sorted(apart, key=lambda p: p.name, reverse=True):
             found = _at_point(found, part) if part.name == "point" else _holding(found, part, evaluate)
-        asked = () if condition is None else beside(condition, found) if "look" in found.found else (condition,)
+        asked = () if condition is None else _beside(condition, found) if "look" in found.found else (condition,)
         for wanted in (*map(parse_condition, scene.standing), *asked):
             found = meeting(found, wanted)
         return found
@@ -107,7 +107,7 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
     return _ranked(found, call)
 
 
-def beside(condition: Condition, found: Selection) -> tuple[Condition, ...]:
+def _beside(condition: Condition, found: Selection) -> tuple[Condition, ...]:
     """What is asked of regions beside the look they were outlined by; of a single one no comparison with the others."""
     parts = condition.parts if isinstance(condition, Both) else (condition,)
     words = table("looks")["relative"] if len(found) == 1 else ()
@@ -134,16 +134,19 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
     img, kind, look = scene.image, call.args[0], scene.look
     if not isinstance(kind, str):
         raise EvidenceError(f"{call} names no kind of objects")
-    if kind in table("looks")["ground"]["empty"]:
-        return _ground(call, scene, place, evaluate)
-    if kind in table("looks")["ground"]["filled"]:
-        return _regions(call, scene, place, FILLED)
     if call.get("channel") is not None:
         channel = channel_named(str(call.get("channel")), img)
     else:  # the one shown in the colour that is asked for
         channel = colour_channel(img, condition.name) if isinstance(condition, Color) else None
     told: dict[str, Any] = {"channel": channel} if channel else {}
-    given = scene.given.get(scene.about or "")
+    given, ground = scene.given.get(scene.about or ""), table("looks")["ground"]
+    learned = kind in (*ground["empty"], *ground["filled"]) and (
+        named(given.table, kind).any() if given is not None else look.eyes != FLOOR and knows(load(look.eyes), kind)
+    )
+    if kind in ground["empty"] and not learned:
+        return _ground(call, scene, place, evaluate)
+    if kind in ground["filled"] and not learned:
+        return _regions(call, scene, place, FILLED)
     eyes = {} if look.eyes == FLOOR else {"eyes": look.eyes}
     drawn = draw(img, kind, look, place.region, channel) if given is None and look.tiles is not None else None
     if isinstance(drawn, Drawn):
