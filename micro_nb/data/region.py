@@ -15,7 +15,8 @@ from .axes import NAMES
 Unit = Literal["px", "um"]
 Vertex = tuple[float, float]
 
-_PARTS: dict[str, tuple[float, float, float, float]] = NAMES["parts"]
+PARTS: dict[str, tuple[float, float, float, float]] = NAMES["parts"]
+"""Named parts of an image: y0, x0, y1, x1 as shares of its height and width."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +66,14 @@ class Region:
 
     @classmethod
     def part(cls, name: str, shape: tuple[int, int]) -> Region:
-        """A named part of a ``(y, x)`` image: halves, quadrants, ``"center"``, ``"whole image"``.
+        """A named part of a ``(y, x)`` image: halves, thirds, quadrants, ``"center"``, ``"whole image"``.
 
         Halves meet at the middle edge exactly, so that two halves add up to the whole.
         """
         try:
-            y0, x0, y1, x1 = _PARTS[name]
+            y0, x0, y1, x1 = PARTS[name]
         except KeyError:
-            raise RegionError(f"part {name!r} is not one of {', '.join(_PARTS)}") from None
+            raise RegionError(f"part {name!r} is not one of {', '.join(PARTS)}") from None
         h, w = shape
         return cls(y0 * h, x0 * w, y1 * h, x1 * w, name=name)
 

@@ -12,6 +12,8 @@ from micro_nb.session.measures.registry import measures
 from micro_nb.session.measures.scene import Scene
 from micro_nb.session.words.asking import asked
 from micro_nb.session.words.prose import plain, sentence
+from micro_nb.tiles.labels import layer_array
+from micro_nb.tiles.objects import Objects
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +196,45 @@ def test_inside_every_object_anything_is_measured() -> None:
     one_by_one = chat.measure('table("object", by="area", n=8)').table
     assert sorted(areas) == pytest.approx(sorted(one_by_one["area_px2"]))
     assert set(chat.measure('each(coverage("object"), per="object")').table.iloc[:, 0].round(3)) == {100.0}
+
+
+@pytest.fixture(scope="module")
+def named():
+    """Five nuclei, three of which touch in a row and two elsewhere, and a platelet alone."""
+    labels = np.zeros((120, 240), np.int32)
+    for k, (y, x) in enumerate([(10, 10), (10, 30), (10, 50), (70, 180), (70, 200), (20, 200)], 1):
+        labels[y : y + 20, x : x + (20 if k < 6 else 8)] = k
+    img = mnb.open_image(np.where(labels > 0, 200, 10).astype("uint8"))
+    table = mnb.measure(img, layer_array(labels, (), pixel_size=None))
+    table["name"] = ["nucleus"] * 5 + ["platelet"]
+    return Scene({"named": img}, "named", "floor", given={"named": Objects(table, layer_array(labels, (), pixel_size=None))})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('count("cell and platelet")', 1),
+        ('count("nucleus and platelet")', 6),
+        ('count("group of nucleus")', 2),
+        ('count(obj("group of nucleus", where="left third"))', 1),
+        ('stat(each(count("nucleus"), per="group of nucleus"), "max")', 3.0),
+        ('count(obj("nucleus", where=inside("group of nucleus")))', 5),
+        ('stat("area", "value", obj("group of nucleus", by="area"))', 1200.0),
+        ('stat("area", "sum", "nucleus and platelet")', 2160.0),
+        ('stat("nearest_neighbour", "max", "nucleus and platelet")', pytest.approx(50.4, abs=0.1)),
+        ('which(count("nucleus"), among="group of nucleus")', "group of nuclei 1 (top left)"),
+        ('which(count("nucleus"), among="thirds")', "left third"),
+        ('which(count("nucleus"), among="thirds", n=2, rank=True)', "right third"),
+        ('which(count("nucleus"), among="thirds", n=2)', "left third and right third"),
+    ],
+)  # fmt: skip
+def test_kinds_are_made_of_others_and_parts_are_ranked(named, text, expected):
+    assert value(named, text) == expected
+
+
+def test_how_many_of_each_kind_is_said_of_several_together(named):
+    assert said(named, 'count("nucleus and platelet")') == "I count 6 nuclei and platelets: 5 nuclei and 1 platelet."
+    rows = 'distribution(each(stat("area", "value", "nucleus"), per="nucleus"))'
+    assert said(named, rows).startswith("The median value per nucleus is 400 px²")
+    with pytest.raises(EvidenceError, match="only 3 to compare"):
+        value(named, 'which(count("nucleus"), among="thirds", n=4, rank=True)')

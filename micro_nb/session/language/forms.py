@@ -13,6 +13,8 @@ OBJECTS_FIRST = frozenset((
 ))  # fmt: skip
 OBJECTS_AT: dict[str, int] = {"stat": 2, "distribution": 1, "compartments": 1, "relate": 2}
 NARROWING = ("where", "having", "by", "order", "n", "rank", "channel", "image")
+AND, GROUP = " and ", "group of "
+"""In the name of a kind: several kinds as one set; and what touching objects of a kind form together."""
 SIDES = ("above", "below", "left_of", "right_of")
 _PLACES = ("inside", "outside", "near", "holding", *SIDES)
 PARTS: dict[str, frozenset[str]] = {
@@ -46,6 +48,11 @@ def kind_of(call: Call) -> str:
     """The kind of objects that a call names by itself; empty where it names none."""
     at = 0 if call.name in ("obj", *_PLACES) and call.args else objects_at(call)
     return call.args[at] if at is not None and isinstance(call.args[at], str) else ""
+
+
+def is_made_of(kind: str) -> bool:
+    """Whether the name of a kind is that of several, or of what touching objects form."""
+    return kind.startswith(GROUP) or AND in kind
 
 
 def of_kind(call: Call, kind: str) -> Call:

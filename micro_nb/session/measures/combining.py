@@ -15,8 +15,10 @@ import pandas as pd
 from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
-from ..words.phrases import objects_phrase, place_phrase
+from ..language.forms import is_made_of
+from ..words.phrases import kind_phrase, objects_phrase, ordinal, place_phrase
 from ..words.printing import print_number
+from ..words.tables import listed as in_a_row
 from ..words.tables import table
 from .evaluation import between_images, evaluate, selection
 from .eyes import concept_of, is_kind
@@ -129,8 +131,11 @@ def _side(term: Term, k: int) -> str:
 
 
 @measurement("which")
-def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene: Scene) -> Found:
-    """For which part, image, channel, plane or kind a measurement is greatest or least, with the runner-up."""
+def which(
+    a: Term, *, among: object, order: Literal["max", "min"] = "max", n: float = 1, rank: bool = False, scene: Scene
+) -> Found:
+    """For which part, image, channel, plane or kind a measurement is greatest or least, with the runner-up; the first ``n``
+    of them; with ``rank`` the one that ranks number ``n``."""
     values: dict[str, Measurement] = {}
     problem: MicroNBError | None = None
     for name, term in _among(a, among, scene):
@@ -142,33 +147,38 @@ def which(a: Term, *, among: object, order: Literal["max", "min"] = "max", scene
     if not numbers:
         raise problem or EvidenceError(f"there is nothing to compare among {among}")
     least, ranked = order == "min", sorted(numbers, key=lambda k: -numbers[k] if order == "max" else numbers[k])
-    tied = [k for k in ranked[1:] if numbers[k] == numbers[ranked[0]]]
+    place, many = (int(n), 1) if rank else (1, min(int(n), len(ranked)))
+    if not 0 < place <= len(ranked):
+        raise EvidenceError(f"there are only {len(ranked)} to compare, so none ranks number {place}")
+    ranked.insert(0, ranked.pop(place - 1))
+    tied = [k for k in ranked[1:] if numbers[k] == numbers[ranked[0]]] if many == 1 else []
     beside = tied[0] if tied else _OPPOSITE.get(ranked[0])  # among halves, the one on the other side
-    if beside in ranked[2:]:
+    if beside in ranked[2:] and many == place == 1:
         ranked.insert(1, ranked.pop(ranked.index(beside)))
     quantity = next(iter(values.values())).quantity
-    winner = (f"where {quantity} is {'least' if least else 'greatest'}", ranked[0])
+    winner = (f"where {quantity} is {'least' if least else 'greatest'}", in_a_row(ranked[:many]))
     rows = [(values[k], {**values[k].found, "where": k}, k) for k in ranked]
     facts = [replace(m, quantity=f"{m.quantity}, {k}", interval=None, found=found) for m, found, k in rows]
     index = pd.Index(list(numbers), name=among if isinstance(among, str) else "of")
     shown, names = pd.DataFrame({quantity: list(numbers.values())}, index=index), [_called(k, among) for k in ranked]
-    more = {"name": names[0][:1].upper() + names[0][1:], "most": _most(a, least, len(ranked) == 2), "rest": ""}
-    if len(ranked) > 1:
-        more |= {
-            "other": names[1],
-            "rest": f", against {{2}} {place_phrase(ranked[1]) if is_place(ranked[1]) else f'for {names[1]}'}",
-        }
+    more = {"name": names[0][:1].upper() + names[0][1:], "most": _most(a, least, len(ranked) == 2, place), "rest": ""}
+    if many > 1:
+        more["first"] = in_a_row([f"{name} ({{{k}}})" for k, name in enumerate(names[:many], 1)])
+    elif len(ranked) > 1:
+        beside = place_phrase(ranked[1]) if is_place(ranked[1]) else f"for {names[1]}"
+        more |= {"other": names[1], "rest": f", {'after' if place > 1 else 'against'} {{2}} {beside}"}
     how = {"among": list(numbers), "order": order}
-    return Found.of(how, winner, *facts, says="tie" if tied else "is", table=shown, more=more)
+    return Found.of(how, winner, *facts, says="several" if many > 1 else "tie" if tied else "is", table=shown, more=more)
 
 
-def _most(a: Term, least: bool, of_two: bool) -> str:
-    """How the winner is said to have it: "has more", "has the fewest", "with the most"."""
+def _most(a: Term, least: bool, of_two: bool, place: int) -> str:
+    """How the winner is said to have it: "has more", "has the second fewest", "with the most"."""
+    nth = ordinal(place)
     name = a.node.name if isinstance(a.node, Call) else ""
     if name not in ("count", "coverage", "share", "density", "exists"):
-        return f", with the {'least' if least else 'most'}"
+        return f", with the {nth}{'least' if least else 'most'}"
     few, fewest = ("fewer", "fewest") if name == "count" else ("less", "least")
-    return f" has {few if least else 'more'}" if of_two else f" has the {fewest if least else 'most'}"
+    return f" has {few if least else 'more'}" if of_two and place == 1 else f" has the {nth}{fewest if least else 'most'}"
 
 
 def _called(name: str, among: object) -> str:
@@ -210,9 +220,10 @@ def _among(a: Term, among: object, scene: Scene) -> Iterable[tuple[str, Term]]:
         counted = evaluate(Call.of("kinds"), scene)
         return [(n, a.of_kind(n)) for n in (str(m.found["kind"]) for m in counted.measured[1:])]
     axis = next((axis for axis, (_, many) in PLANES.items() if many == key), None)
-    if axis is None and (kind := concept_of(among)) is not None:
+    if axis is None and (kind := among if is_made_of(among) else concept_of(among)) is not None:
+        one = kind_phrase(kind, 1)
         spots = selection(kind, scene).spots
-        return ((f"{kind} {k} ({spot})", term) for spot, (k, term) in zip(spots, _in_each(a, kind, scene), strict=True))
+        return ((f"{one} {k} ({spot})", term) for spot, (k, term) in zip(spots, _in_each(a, kind, scene), strict=True))
     if axis is None:
         known = "halves, left/right, top/bottom, quadrants, channels, images, frames, slices, kinds, or a list"
         raise LanguageError(f"among={among!r} is not known; say {known}")
@@ -405,4 +416,4 @@ def _counted_in(node: Call, per: str, scene: Scene) -> Found:
     how = {**holders.found, "rows": rows, "per": per, "of_kind": others.kind}
     summed = ((f"{word} number of {others.many} per {per}", v) for word, v in _summed(counts).items())
     shown = pd.DataFrame({f"number of {others.many}": counts}, index=pd.Index(holders.own, name=per))
-    return Found.of(how, *summed, holders.n(), says="objects", shown=holders, table=shown, per=holders.kind)
+    return Found.of(how, *summed, holders.n(), says="objects", shown=holders, table=shown, per=kind_phrase(holders.kind, 1))

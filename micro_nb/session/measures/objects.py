@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 from ...analysis.spatial import LEAST, pattern
 from ...errors import EvidenceError, UnitsError
 from ...models.wording import plural
+from ..words.phrases import kind_phrase
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
 from .appearance import FILLED
@@ -48,6 +49,11 @@ def count(objects: Selection) -> Found:
     """How many objects there are: those whose centre lies at the place and that meet the conditions."""
     number = objects.number
     says = "none" if number.value == 0 else "about" if number.interval else "is"
+    made_of = {} if objects.call.given else objects.found.get("made_of", {})
+    if len(made_of) > 1 and number.value == sum(made_of.values()) > 0:  # of several kinds together: how many of each
+        each = [Measurement(f"number of {plural(kind)}", n, "count", found=objects.found) for kind, n in made_of.items()]
+        said = in_a_row([f"{{{k}.value}} {kind_phrase(kind, n)}" for k, (kind, n) in enumerate(made_of.items(), 1)])
+        return Found((number, *each), f"I count {{0:objects}}: {said}.")
     return Found((number, *few_boxes(objects)), says)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...data.image import MicroImage
-from ...data.region import Region
+from ...data.region import PARTS, Region
 from ...errors import AxesError, EvidenceError
 from ...tiles.objects import Objects
 from ..language import Call, Node
@@ -25,10 +25,6 @@ PLANES = {"z": ("slice", "slices"), "t": ("frame", "frames")}
 ORDER = {"first": 1, "second": 2, "third": 3, "fourth": 4}
 _RIM = 0.15
 """The border, where it is a place: this share of the image's shorter side, all around."""
-_PARTS = (
-    "left half", "right half", "top half", "bottom half", "top left", "top right", "bottom left", "bottom right", "center",
-    "whole image",
-)  # fmt: skip
 _EDGES = ("left edge", "right edge", "top edge", "bottom edge")
 
 
@@ -244,7 +240,7 @@ def place_words(img: MicroImage, y: float, x: float) -> str:
 
 def is_place(text: str) -> bool:
     """Whether a text names a part of the image."""
-    return _plain(text) in {*_PARTS, *_EDGES, "border", "this", "corners"}
+    return _plain(text) in {*PARTS, *_EDGES, "border", "this", "corners"}
 
 
 def named_place(text: str, scene: Scene) -> Place:
@@ -265,8 +261,10 @@ def named_place(text: str, scene: Scene) -> Place:
         y0, x0 = height - wide if side == "bottom" else 0.0, width - wide if side == "right" else 0.0
         y1, x1 = wide if side == "top" else float(height), wide if side == "left" else float(width)
         return Place(Region(y0, x0, y1, x1, name=name), None, place_phrase(name))
-    if name not in _PARTS:
-        raise EvidenceError(f"the image has no part called {text!r}; name a half, a quadrant, the center or the border, or a box")
+    if name not in PARTS:
+        raise EvidenceError(
+            f"the image has no part called {text!r}; name a half, a third, a quadrant, the center or the border, or a box"
+        )
     return Place(Region.part(name, (height, width)), None, "" if name == "whole image" else place_phrase(name))
 
 

@@ -5,13 +5,15 @@ and kinds in words: what a quantity decides or the model has learned, or an hone
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...analysis.measure import measure
+from ...analysis.measure import nearest as nearest_other
 from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import EvidenceError, UnitsError
@@ -22,7 +24,7 @@ from ...tiles.objects import Objects
 from ..knowledge.notes import likenesses, nearest
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
-from ..language.forms import SIDES
+from ..language.forms import AND, GROUP, SIDES, is_made_of
 from ..words.tables import table
 from .appearance import FILLED, colour_named, colour_names, look_in, regions
 from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
@@ -44,6 +46,7 @@ _NEAR, _LONGEST, _LONGER = 0.65, 5, 0.03
 several."""
 _POINTED = (None, "object", "thing", "spot")
 """Kinds that what is merely of a colour may be."""
+_NOT_OF_PARTS = dict.fromkeys(("where", "having", "by", "order", "n", "rank"))
 _ON_PLANES = ("z", "t", "well", "image")
 _FILLS, _UNIFORM = 0.08, 0.75
 """Outlines are plainly one kind of thing where they cover this share of the image and their diameters spread by no more than
@@ -95,7 +98,8 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
         for part in sorted(apart, key=lambda p: p.name, reverse=True):
             found = _at_point(found, part) if part.name == "point" else _holding(found, part, evaluate)
         asked = () if condition is None else _beside(condition, found) if "look" in found.found else (condition,)
-        for wanted in (*map(parse_condition, scene.standing), *asked):
+        standing = () if "made_of" in found.found else scene.standing  # which hold for their parts
+        for wanted in (*map(parse_condition, standing), *asked):
             found = meeting(found, wanted)
         return found
 
@@ -122,6 +126,52 @@ def _ground(call: Call, scene: Scene, place: Place, evaluate: Evaluate) -> Selec
     return Selection(scene, call, str(call.args[0]), objects.table, objects, {**found.found, "rest_of": "object"}, place)
 
 
+def _together(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
+    """Objects of several kinds as one set; where they overlap, those of the smaller kind lie on top."""
+    parts = [select(call.with_args(kind).but(**_NOT_OF_PARTS), scene, evaluate) for kind in str(call.args[0]).split(AND)]
+    plane, tables = np.zeros(scene.image.plane_shape, np.int32), list[pd.DataFrame]()
+    for part in sorted(parts, key=lambda p: -float(np.median(p.values("area", "px2")[0])) if len(p) else 0.0):
+        part.need_all(f"what {part.many} and others come to together")
+        first = sum(len(t) for t in tables) + 1
+        tables.append(part.table.assign(label=np.arange(first, first + len(part))))
+        _painted(plane, part, np.arange(first, first + len(part)))
+    table = pd.concat([t for t in tables if len(t)] or tables, ignore_index=True)
+    table = table.drop_duplicates(["centroid_y_px", "centroid_x_px"], keep="last", ignore_index=True)  # of a kind of a kind
+    near = next(c for c in map(str, table) if c.startswith("nearest_neighbour"))
+    table[near] = nearest_other(*(table[f"centroid_{a}_{near.rpartition('_')[2]}"].to_numpy(float) for a in "yx"))
+    return _made_of(call, scene, parts, table, plane)
+
+
+def _grouped(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
+    """What touching objects form together, two or more of them."""
+    kind = str(call.args[0]).removeprefix(GROUP)
+    members = select(call.with_args(kind).but(**_NOT_OF_PARTS), scene, evaluate)
+    members.need_all("which of all objects touch")
+    group = {label: k for k, labels in enumerate(members.groups(members.table), 1) for label in labels}
+    plane = np.zeros(scene.image.plane_shape, np.int32)
+    _painted(plane, members, np.array([group.get(label, 0) for label in members.own.tolist()], int))
+    labels = layer_array(plane, (), pixel_size=scene.image.pixel_size)
+    return _made_of(call, scene, [members], measure(scene.image, labels, name=str(call.args[0])), plane)
+
+
+def _painted(plane: np.ndarray, objects: Selection, numbers: np.ndarray) -> None:
+    """Writes objects into a plane, each with its number."""
+    if len(objects):
+        labels, order = objects.label_plane(), np.argsort(objects.own)
+        at = np.clip(np.searchsorted(objects.own[order], labels), 0, len(order) - 1)
+        own = objects.own[order][at] == labels
+        plane[own] = numbers[order][at][own]
+
+
+def _made_of(call: Call, scene: Scene, parts: Sequence[Selection], table: pd.DataFrame, plane: np.ndarray) -> Selection:
+    """Objects that were made of others, with how these were found."""
+    told = {k: v for part in reversed(parts) for k, v in part.found.items() if k not in ("kind", "presence", "p_value")}
+    told |= {"made_of": {part.kind: len(part) for part in parts}, "objects_in_image": len(table)}
+    labels = layer_array(plane, (), pixel_size=scene.image.pixel_size)
+    objects = replace(parts[0].objects, table=table, labels=labels, made_by=told)
+    return Selection(scene, call, str(call.args[0]), table, objects, told, channel=parts[0].channel)
+
+
 def _regions(call: Call, scene: Scene, place: Place, told: str) -> Selection:
     """Regions of the colour or brightness that is asked for, at the place."""
     objects = regions(scene, told)
@@ -138,6 +188,9 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
         channel = channel_named(str(call.get("channel")), img)
     else:  # the one shown in the colour that is asked for
         channel = colour_channel(img, condition.name) if isinstance(condition, Color) else None
+    if is_made_of(kind):
+        every = (_grouped if kind.startswith(GROUP) else _together)(call, scene, evaluate)
+        return replace(every if place.everywhere else every.rows(place.holds(*every.centres)), place=place)
     told: dict[str, Any] = {"channel": channel} if channel else {}
     given, ground = scene.given.get(scene.about or ""), table("looks")["ground"]
     learned = kind in (*ground["empty"], *ground["filled"]) and (

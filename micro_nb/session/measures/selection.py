@@ -16,10 +16,9 @@ from scipy.sparse.csgraph import connected_components
 from ...analysis.statistics import Estimate
 from ...data.image import MicroImage
 from ...errors import EvidenceError
-from ...models.wording import plural
 from ...tiles.objects import Objects
 from ..language import Call
-from ..words.phrases import objects_phrase
+from ..words.phrases import kind_phrase, objects_phrase
 from ..words.tables import table
 from .eyes import METHOD, WIDE, Drawn, concept_of, is_large
 from .measurement import Fact, Measurement, facts
@@ -70,7 +69,7 @@ class Selection:
     @property
     def many(self) -> str:
         """The word for several of them."""
-        return plural(self.kind)
+        return kind_phrase(self.kind)
 
     def phrase(self, n: float = 2) -> str:
         """What they are in words, conditions and all: "nuclei larger than 80 µm²"."""

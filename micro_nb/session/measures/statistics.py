@@ -74,18 +74,24 @@ def stat(
 
 def _over_rows(rows: Result, name: str) -> Found:
     """A statistic over the rows of ``each``: spots per cell, one number a cell."""
+    values, of = _rows(rows)
+    words = f"{STATISTIC_WORDS.get(name, name)} {of}".strip()
+    main = (words, statistic(values, name), "%" if name == "cv" else rows.unit)
+    return Found.of(rows.main.found, main, Measurement("rows", len(values), "count"), says="rows", name=words)
+
+
+def _rows(rows: Result) -> tuple[np.ndarray, str]:
+    """The numbers in the rows of ``each``, and what they are."""
     values = [v for v in rows.main.found.get("rows", {}).values() if v is not None]
     if not values:
         raise EvidenceError(f"{rows.call} gives no rows of numbers to sum up")
     of = rows.main.quantity.removeprefix("mean ")  # what the rows hold, not their mean
-    words = f"{STATISTIC_WORDS.get(name, name)} {f'values {of}' if of.startswith('per ') else of}".strip()
-    main = (words, statistic(np.array(values, float), name), "%" if name == "cv" else rows.unit)
-    return Found.of(rows.main.found, main, Measurement("rows", len(values), "count"), says="rows", name=words)
+    return np.array(values, float), f"value {of}" if of.startswith("per ") else of
 
 
-def _value(measured: np.ndarray, name: str, over: Selection, weight: Weight) -> float:
+def _value(measured: np.ndarray, name: str, over: Selection | None, weight: Weight) -> float:
     """A statistic of values, each of which counts as much as the area or the volume of its object."""
-    if weight == "number":
+    if weight == "number" or over is None:
         return statistic(measured, name)
     if name not in ("mean", "median") and not name.startswith("p"):
         raise EvidenceError(f"a {name} is not weighted by {weight}; ask for the mean, the median or a percentile")
@@ -121,22 +127,33 @@ def _implausible(objects: Selection) -> Mapping[str, Any]:
 
 
 @measurement("distribution")
-def distribution(quantity: str, objects: Selection, *, weight: Weight = "number", unit: str = "") -> Found:
-    """How a quantity is spread over objects: median, D10 and D90, mean, deviation, a histogram, and whether it is one
-    population or two."""
-    measured, unit, over = objects.finite(quantity, unit)
-    over.need_some(_LEAST, "to give a distribution of them")
+def distribution(
+    quantity: str | Call, objects: Selection | None = None, *, scene: Scene, weight: Weight = "number", unit: str = ""
+) -> Found:
+    """How a quantity is spread over objects, or over the rows of ``each``: median, D10 and D90, mean, deviation, a histogram, and
+    whether it is one population or two."""
+    if isinstance(quantity, Call):
+        made, over = evaluate(quantity, scene), None
+        measured, name = _rows(made)
+        plain, unit, found = str(quantity), made.unit, made.main.found
+    elif objects is not None:
+        measured, unit, over = objects.finite(quantity, unit)
+        plain, found = plain_quantity(quantity)[0], objects.found
+        name = named(plain)
+    else:
+        raise LanguageError(f'distribution needs the objects: distribution("{quantity}", "nucleus")')
+    if len(measured) < _LEAST:
+        raise EvidenceError(f"I find too few {over.many if over else 'rows'} to give a distribution of them")
     cuts = {p: _value(measured, f"p{p}", over, weight) for p in (10, 25, 50, 75, 90)}
-    plain = plain_quantity(quantity)[0]
-    name, mean, deviation = named(plain), float(np.mean(measured)), float(np.std(measured, ddof=1))
-    two = populations(measured) if len(measured) >= 20 else None
-    how = {**objects.found, "histogram": histogram(measured), "quantity": plain, "weight": weight}
+    mean, deviation = float(np.mean(measured)), float(np.std(measured, ddof=1))
+    two = populations(measured) if over is not None and len(measured) >= 20 else None
+    how = {**found, "histogram": histogram(measured), "quantity": plain, "weight": weight}
     how |= {"populations": 2 if two.two else 1, "gain_of_two": two.gain, "apart": two.apart} if two is not None else {}
     rows: list[Fact] = [
         (f"median {name}", cuts[50], unit),
         ("percentile 10", cuts[10], unit),
         ("percentile 90", cuts[90], unit),
-        over.n("measured"),
+        over.n("measured") if over is not None else ("rows", len(measured), "count"),
         ("share between the two", 80.0, "%"),
         ("percentile 25", cuts[25], unit),
         ("percentile 75", cuts[75], unit),
@@ -146,7 +163,9 @@ def distribution(quantity: str, objects: Selection, *, weight: Weight = "number"
     rows += [("coefficient of variation", 100 * deviation / abs(mean), "%")] if mean else []
     index = pd.Index([f"D{p}" for p in cuts], name="percentile")
     shown = pd.DataFrame({f"{name} ({unit})" if unit else name: list(cuts.values())}, index=index)
-    return Found.of(how, *rows, says="is" if two is None else "two" if two.two else "one", table=shown, name=name)
+    return Found.of(
+        how, *rows, says="rows" if over is None else "is" if two is None else "two" if two.two else "one", table=shown, name=name
+    )
 
 
 def histogram(measured: np.ndarray) -> dict[str, list[float]]:

@@ -17,7 +17,7 @@ from ...models.ontology import ontology
 from ...models.wording import singular
 from ..knowledge.notes import nearest
 from ..language import Call, parse, same_form
-from ..language.forms import as_objects, kind_of, objects_at, of_kind
+from ..language.forms import AND, as_objects, kind_of, objects_at, of_kind
 from ..measures.evaluation import check, check_meaning
 from ..measures.quantities import ALIASES
 from ..measures.registry import Measure, measures
@@ -137,8 +137,7 @@ def _singular(call: Call) -> Call:
     kind = kind_of(call)
     if not kind:
         return call
-    *before, last = kind.split(" ")
-    one = " ".join([*before, singular(last)])
+    one = AND.join(" ".join([*before, singular(last)]) for *before, last in (part.split(" ") for part in kind.split(AND)))
     match = ontology().find(one)
     return of_kind(call, match.id if match is not None and match.how == "typing error" else one)
 

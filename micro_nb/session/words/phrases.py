@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...models.wording import plural
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
-from ..language.forms import SIDES
+from ..language.forms import AND, GROUP, SIDES
 from ..measures.quantities import ALIASES, STATISTIC_WORDS, named
 from .printing import print_number, unit_words
 from .tables import table
@@ -25,7 +25,7 @@ def objects_phrase(call: Call | str, n: float = 2, *, places: bool = True) -> st
     ('3 largest cells', 'second longest cell')
     """
     if isinstance(call, str):
-        return call if n == 1 else plural(call)
+        return kind_phrase(call, n)
     kind = str(call.args[0]) if call.args else "object"
     rank, single = _rank(call)
     single = single or n == 1
@@ -33,8 +33,25 @@ def objects_phrase(call: Call | str, n: float = 2, *, places: bool = True) -> st
     channel = f"in channel {call.get('channel')}" if call.get("channel") is not None else ""
     image = f"in {call.get('image')}" if call.get("image") is not None else ""
     where = place_phrase(call.get("where")) if places else ""
-    noun = kind if single else plural(kind)
+    noun = kind_phrase(kind, 1 if single else 2)
     return " ".join(part for part in (rank, before, noun, after, channel, where, image) if part)
+
+
+def kind_phrase(kind: str, n: float = 2) -> str:
+    """A kind, which may be made of others, in the plural, or in the singular where ``n`` is 1.
+
+    >>> kind_phrase("red blood cell and platelet"), kind_phrase("group of nucleus"), kind_phrase("cell", 1)
+    ('red blood cells and platelets', 'groups of nuclei', 'cell')
+    """
+    if kind.startswith(GROUP):
+        return f"group{'' if n == 1 else 's'} of {kind_phrase(kind.removeprefix(GROUP))}"
+    one = (part if n == 1 else plural(part) for part in kind.split(AND))
+    return (" or " if n == 1 else AND).join(one)
+
+
+def ordinal(rank: int) -> str:
+    """ "second ", with a space behind it; empty for the first."""
+    return _ORDINALS[rank] if rank < len(_ORDINALS) else f"number {rank} "
 
 
 def place_phrase(node: Node) -> str:
@@ -92,7 +109,7 @@ def _rank(call: Call) -> tuple[str, bool]:
     )
     count = int(n) if isinstance(n, int | float) else 1
     if call.get("rank") is True:
-        return f"{_ORDINALS[count] if count < len(_ORDINALS) else f'number {count} '}{word}", True
+        return f"{ordinal(count)}{word}", True
     return (word, True) if count == 1 else (f"{count} {word}", False)
 
 
