@@ -15,7 +15,7 @@ _TOKEN = re.compile(
     r"(?P<word>[A-Za-zµ_][\w²]*))"
 )
 _UNITS = ("nm", "um", "mm", "cm", "px", "nm2", "um2", "mm2", "cm2", "px2", "um3", "%", "grey", "deg", "s", "min", "h")
-_STATISTICS = ("median", "mean", "sd", "min", "max")
+_STATISTICS = ("median", "mean", "sd", "min", "max", *(f"p{n:02}" for n in range(1, 100)))
 _WORDS = {"largest": "top", "highest": "top", "brightest": "top", "lowest": "bottom", "smallest": "bottom"}
 
 

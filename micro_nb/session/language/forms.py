@@ -55,6 +55,12 @@ def is_made_of(kind: str) -> bool:
     return kind.startswith(GROUP) or AND in kind
 
 
+def is_contact(place: Call) -> bool:
+    """Whether a place means what touches other objects: ``near(O, "0 um")``."""
+    reach = str(place.args[1] if len(place.args) > 1 else place.get("within", ""))
+    return place.name == "near" and re.fullmatch(r"\s*0(\.0*)?\s*[a-zµ]*\s*", reach) is not None
+
+
 def of_kind(call: Call, kind: str) -> Call:
     """The call of another kind, which it names by itself."""
     at = objects_at(call) or 0
@@ -93,6 +99,9 @@ def _in_form(call: Call) -> Call:
     call = _narrowed(call)
     if call.name == "obj" and not call.given and call.args and isinstance(call.args[0], Call):
         return call.args[0]
+    objects = as_objects(call.args[0]) if call.name == "share" and call.args and call.get("of") is None else None
+    if objects is not None and kind_of(objects):
+        call = call.but(of=kind_of(objects))  # of all of that kind
     kept = [(k, _spaced(v)) for k, v in call.given if not _is_default(call.name, k, v)]
     return Call(call.name, tuple(_bare(_spaced(a)) for a in call.args), tuple(sorted(kept, key=lambda kv: kv[0])))
 

@@ -24,7 +24,7 @@ from ...tiles.objects import Objects
 from ..knowledge.notes import likenesses, nearest
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
-from ..language.forms import AND, GROUP, SIDES, is_made_of
+from ..language.forms import AND, GROUP, SIDES, is_contact, is_made_of
 from ..words.tables import table
 from .appearance import FILLED, colour_named, colour_names, look_in, regions
 from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
@@ -32,7 +32,7 @@ from .quantities import ALIASES, QUANTITIES, Length, column, statistic
 from .quantities import named as called
 from .results import Evaluate
 from .scene import ANYWHERE, ORDER, Place, Scene, at_points, is_place, named_place
-from .selection import Selection
+from .selection import REACH_PX, Selection
 
 OPS: Mapping[str, Callable[[np.ndarray, float], np.ndarray]] = {
     ">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal, "==": np.isclose,
@@ -88,7 +88,7 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
     if call.get("image") is not None:
         scene = scene.on(str(call.get("image")))
     parts = where if isinstance(where, tuple) else (where,)
-    apart = [p for p in parts if isinstance(p, Call) and p.name in ("holding", "point")]
+    apart = [p for p in parts if isinstance(p, Call) and (p.name in ("holding", "point") or is_contact(p))]
     condition = parse_condition(str(having)) if having is not None else None
     place = place_of(tuple(p for p in parts if p not in apart), scene, evaluate)
 
@@ -96,7 +96,7 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
         if "rest_of" in found.found:
             return found
         for part in sorted(apart, key=lambda p: p.name, reverse=True):
-            found = _at_point(found, part) if part.name == "point" else _holding(found, part, evaluate)
+            found = _BY_OBJECT[part.name](found, part, evaluate)
         asked = () if condition is None else _beside(condition, found) if "look" in found.found else (condition,)
         standing = () if "made_of" in found.found else scene.standing  # which hold for their parts
         for wanted in (*map(parse_condition, standing), *asked):
@@ -263,7 +263,7 @@ def _unlearned(objects: Objects, kind: str, img: MicroImage) -> str:
     return ""
 
 
-def _at_point(found: Selection, point: Call) -> Selection:
+def _at_point(found: Selection, point: Call, _: Evaluate) -> Selection:
     """The object that a point lies in."""
     x, y, *_ = (int(v) for v in point.args if isinstance(v, int | float))
     plane = found.label_plane()
@@ -279,6 +279,18 @@ def _holding(found: Selection, relation: Call, evaluate: Evaluate) -> Selection:
     if match is None:
         raise EvidenceError(f'{relation} is not understood; write holding("spot", ">= 1")')
     return found.rows(OPS[match[1] or ">="](held(found, select(inner, found.scene, evaluate)), int(match[2])))
+
+
+def _in_contact(found: Selection, relation: Call, evaluate: Evaluate) -> Selection:
+    """Objects that touch others of another kind, or other ones of their own."""
+    from scipy.ndimage import binary_dilation
+
+    plane, mask = found.label_plane(), select(relation.args[0], found.scene, evaluate).filled()
+    met = np.isin(found.own, plane[binary_dilation(mask, np.ones((3, 3)), REACH_PX)])
+    return found.rows(met & ~at_points(mask, *found.centres))  # not those that are themselves among the others
+
+
+_BY_OBJECT = {"point": _at_point, "near": _in_contact, "holding": _holding}
 
 
 def held(holders: Selection, others: Selection) -> np.ndarray:

@@ -26,9 +26,9 @@ from .quantities import box, values_of
 from .scene import ANYWHERE, Place, Scene, pixel_box, place_words
 
 _PART = "ask about a part of it: Session(img.sel(region=...))"
-_REACH_PX = 2  # objects touch where at most one background pixel lies between them
+REACH_PX = 2  # objects touch where at most one background pixel lies between them
 _LEAST_PIXELS = 3  # pairs of pixels that must meet, so that a single corner is no contact
-_OFFSETS = [(dy, dx) for dy in range(_REACH_PX + 1) for dx in range(-_REACH_PX, _REACH_PX + 1) if (dy, dx) > (0, 0)]
+_OFFSETS = [(dy, dx) for dy in range(REACH_PX + 1) for dx in range(-REACH_PX, REACH_PX + 1) if (dy, dx) > (0, 0)]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...models.wording import plural
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
-from ..language.forms import AND, GROUP, SIDES
+from ..language.forms import AND, GROUP, SIDES, is_contact
 from ..measures.quantities import ALIASES, STATISTIC_WORDS, named
 from .printing import print_number, unit_words
 from .tables import table
@@ -80,6 +80,8 @@ def place_phrase(node: Node) -> str:
     if node.name in SIDES and of_objects:
         return f"{node.name.replace('_', ' ')} the {objects_phrase(inner, 1)}"
     what = objects_phrase(inner) if of_objects else place_phrase(inner)
+    if is_contact(node):
+        return f"in contact with {what}"
     if node.name == "near":
         return f"within {str(more[0]).replace('um', 'µm')} of {what}" if more else f"near {what}"
     if node.name == "outside" and isinstance(inner, Call) and inner.name == "near":
@@ -153,7 +155,8 @@ def _test(test: Comparison) -> str:
     if test.op in ("top", "bottom"):
         return f"among the {'highest' if test.op == 'top' else 'lowest'} {number} by {named(name)}{of}"
     if limit.of:
-        number = f"{'' if limit.value == 1 else print_number(limit.value) + ' times '}the {limit.of}"
+        of_all = f"{limit.of[1:].lstrip('0')}th percentile" if limit.of[1:].isdigit() else limit.of
+        number = f"{'' if limit.value == 1 else print_number(limit.value) + ' times '}the {of_all}"
         if limit.spread:
             number += f" {'plus' if limit.spread > 0 else 'minus'} {print_number(abs(limit.spread))} standard deviations"
     beyond = table("quantities")["beyond"].get(name)
