@@ -219,6 +219,8 @@ def named():
         ('count(obj("nucleus", where=near(obj("nucleus", by="x", order="min"), "0 um")))', 1),
         ('count(obj("platelet", where=near("nucleus", "0 px")))', 0),
         ('share("nucleus", where="left")', 60.0),
+        ('exists(obj("nucleus", by="x", where="right"))', True),
+        ('exists(obj("nucleus", by="x", having="border"))', False),
         ('count(obj("nucleus", having="x >= p50"))', 3),
         ('count(obj("group of nucleus", where=holding("nucleus", ">= 3")))', 1),
         ('count(obj("group of nucleus", where="left third"))', 1),

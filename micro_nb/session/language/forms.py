@@ -12,7 +12,8 @@ OBJECTS_FIRST = frozenset((
     "similar", "classify", "track",
 ))  # fmt: skip
 OBJECTS_AT: dict[str, int] = {"stat": 2, "distribution": 1, "compartments": 1, "relate": 2}
-NARROWING = ("where", "having", "by", "order", "n", "rank", "channel", "image")
+RANK = ("by", "order", "n", "rank")
+NARROWING = ("where", "having", *RANK, "channel", "image")
 AND, GROUP = " and ", "group of "
 """In the name of a kind: several kinds as one set; and what touching objects of a kind form together."""
 SIDES = ("above", "below", "left_of", "right_of")
@@ -102,6 +103,8 @@ def _in_form(call: Call) -> Call:
     objects = as_objects(call.args[0]) if call.name == "share" and call.args and call.get("of") is None else None
     if objects is not None and kind_of(objects):
         call = call.but(of=kind_of(objects))  # of all of that kind
+    if call.name == "exists" and call.args and isinstance(call.args[0], Call):
+        call = call.with_args(_ranked_first(call.args[0]))
     kept = [(k, _spaced(v)) for k, v in call.given if not _is_default(call.name, k, v)]
     return Call(call.name, tuple(_bare(_spaced(a)) for a in call.args), tuple(sorted(kept, key=lambda kv: kv[0])))
 
@@ -114,6 +117,14 @@ def _narrowed(call: Call) -> Call:
         return call
     rest = Call(call.name, call.args, tuple((k, v) for k, v in call.given if k not in moved))
     return with_objects(rest, lambda objects: _in_form(objects.but(**moved)))
+
+
+def _ranked_first(objects: Call) -> Call:
+    """What narrows stands around what ranks: asked of the largest, whether it exists on the left means whether it is there."""
+    narrowing = {k: v for k in ("where", "having") if (v := objects.get(k)) is not None}
+    if objects.get("by") is None or not narrowing:
+        return objects
+    return Call("obj", (objects.but(**dict.fromkeys(narrowing)),), tuple(sorted(narrowing.items())))
 
 
 def _bare(node: Node) -> Node:

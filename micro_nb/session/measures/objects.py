@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 from ...analysis.spatial import LEAST, pattern
 from ...errors import EvidenceError, UnitsError
 from ...models.wording import plural
-from ..words.phrases import kind_phrase
+from ..language import Call
+from ..words.phrases import kind_phrase, objects_phrase
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
 from .appearance import FILLED
@@ -64,10 +65,13 @@ def few_boxes(objects: Selection) -> tuple[Measurement, ...]:
 
 @measurement("exists")
 def exists(objects: Selection) -> Found:
-    """Whether there is at least one such object, and how many there are."""
+    """Whether there is at least one such object, and how many there are; of what ranks first, whether it is so."""
     number = objects.number
     present = (f"{objects.phrase()} present", bool(number.value))
-    return Found.of(objects.found, present, number, *few_boxes(objects), says="is" if number.value else "none")
+    says = "is" if number.value else "none"
+    if isinstance(first := objects.call.args[0], Call):  # of what ranks first
+        return Found.of(objects.found, present, number, *few_boxes(objects), says=f"first_{says}", first=objects_phrase(first))
+    return Found.of(objects.found, present, number, *few_boxes(objects), says=says)
 
 
 @measurement("share")

@@ -24,7 +24,7 @@ from ...tiles.objects import Objects
 from ..knowledge.notes import likenesses, nearest
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
-from ..language.forms import AND, GROUP, SIDES, is_contact, is_made_of
+from ..language.forms import AND, GROUP, RANK, SIDES, is_contact, is_made_of
 from ..words.tables import table
 from .appearance import FILLED, colour_named, colour_names, look_in, regions
 from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
@@ -46,7 +46,7 @@ _NEAR, _LONGEST, _LONGER = 0.65, 5, 0.03
 several."""
 _POINTED = (None, "object", "thing", "spot")
 """Kinds that what is merely of a colour may be."""
-_NOT_OF_PARTS = dict.fromkeys(("where", "having", "by", "order", "n", "rank"))
+_NOT_OF_PARTS = dict.fromkeys(("where", "having", *RANK))
 _ON_PLANES = ("z", "t", "well", "image")
 _FILLS, _UNIFORM = 0.08, 0.75
 """Outlines are plainly one kind of thing where they cover this share of the image and their diameters spread by no more than
@@ -106,7 +106,13 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
     found = narrowed(_found(call, scene, place, condition, evaluate))
     told = look_in(condition)
     coloured = told and told not in table("looks")["relative"]  # any picture has a darkest and a brightest part
-    if not len(found) and coloured and concept_of(found.kind) in _POINTED and "look" not in found.found:
+    if (
+        not len(found)
+        and coloured
+        and isinstance(call.args[0], str)
+        and concept_of(found.kind) in _POINTED
+        and "look" not in found.found
+    ):
         found = narrowed(_regions(call, scene, place, told))
     return _ranked(found, call)
 
@@ -182,6 +188,9 @@ def _regions(call: Call, scene: Scene, place: Place, told: str) -> Selection:
 def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, evaluate: Evaluate) -> Selection:
     """All objects of the kind at the place."""
     img, kind, look = scene.image, call.args[0], scene.look
+    if isinstance(kind, Call):  # "the largest, if it lies on the left"
+        first = replace(select(kind, scene, evaluate), call=call, place=place)
+        return first if place.everywhere else first.rows(place.holds(*first.centres))
     if not isinstance(kind, str):
         raise EvidenceError(f"{call} names no kind of objects")
     if call.get("channel") is not None:
@@ -263,7 +272,7 @@ def _unlearned(objects: Objects, kind: str, img: MicroImage) -> str:
     return ""
 
 
-def _at_point(found: Selection, point: Call, _: Evaluate) -> Selection:
+def _at_point(found: Selection, point: Call, evaluate: Evaluate) -> Selection:
     """The object that a point lies in."""
     x, y, *_ = (int(v) for v in point.args if isinstance(v, int | float))
     plane = found.label_plane()

@@ -26,14 +26,15 @@ def objects_phrase(call: Call | str, n: float = 2, *, places: bool = True) -> st
     """
     if isinstance(call, str):
         return kind_phrase(call, n)
-    kind = str(call.args[0]) if call.args else "object"
-    rank, single = _rank(call)
+    kind = call.args[0] if call.args else "object"
+    rank, single = _rank(kind if isinstance(kind, Call) else call)
     single = single or n == 1
     before, after = _conditions(call.get("having"), single)
     channel = f"in channel {call.get('channel')}" if call.get("channel") is not None else ""
     image = f"in {call.get('image')}" if call.get("image") is not None else ""
     where = place_phrase(call.get("where")) if places else ""
-    noun = kind_phrase(kind, 1 if single else 2)
+    noun = objects_phrase(kind, n) if isinstance(kind, Call) else kind_phrase(kind, 1 if single else 2)
+    rank = "" if isinstance(kind, Call) else rank
     return " ".join(part for part in (rank, before, noun, after, channel, where, image) if part)
 
 
