@@ -20,7 +20,7 @@ class Decoding:
 
     Attributes
     ----------
-    foreground : least probability of an object's pixels.
+    foreground : least probability of the pixels that vote; ``rim`` : of those that an object has beside them.
     sigma : smoothing of the votes.
     votes : least number of votes in a peak that make an object.
     neck : two peaks are one object where votes times depth between them are more than this share of the lower peak.
@@ -29,6 +29,7 @@ class Decoding:
     """
 
     foreground: float = 0.5
+    rim: float = 0.4
     sigma: float = 1.5
     votes: float = 5.0
     neck: float = 0.8
@@ -44,7 +45,7 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     """
     shape = geometry.shape[1:]
     labels = np.zeros(shape, np.int32)
-    inside = np.flatnonzero(geometry[0].ravel() > decoding.foreground)
+    inside = np.flatnonzero(geometry[0].ravel() > decoding.rim)
     if inside.size == 0:
         return labels
     place = np.divmod(inside, shape[1])
@@ -53,16 +54,17 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
         for at, offset, n in zip(place, geometry[2:4], shape, strict=True)
     )
     choice = for_y * shape[1] + for_x
-    votes = np.bincount(choice, minlength=labels.size).reshape(shape).astype(np.float32)
+    voting = choice[geometry[0].ravel()[inside] > decoding.foreground]
+    votes = np.bincount(voting, minlength=labels.size).reshape(shape).astype(np.float32)
     labels.ravel()[inside] = _gathered(votes, geometry[1].astype(np.float32, copy=False), decoding).ravel()[choice]
     return _sure(_whole(labels), geometry[0], decoding)
 
 
 def _sure(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.ndarray:
-    """The objects that are seen with certainty, numbered from 1."""
-    numbers, p = labels.ravel(), foreground.ravel()
-    mean = np.bincount(numbers, p) / np.maximum(np.bincount(numbers), 1)
-    kept = (mean >= decoding.certainty) & (np.bincount(numbers, np.maximum(2 * p - 1, 0)) >= decoding.evidence)
+    """The objects that are seen with certainty, by the pixels that voted, numbered from 1."""
+    numbers, p = np.where(foreground > decoding.foreground, labels, 0).ravel(), foreground.ravel()
+    mean, sure = (np.bincount(numbers, v, int(labels.max()) + 1) for v in (p, np.maximum(2 * p - 1, 0)))
+    kept = (mean >= decoding.certainty * np.bincount(numbers, minlength=len(mean))) & (sure >= decoding.evidence)
     kept[0] = False
     return np.asarray((np.cumsum(kept) * kept).astype(np.int32)[labels])
 
