@@ -32,7 +32,7 @@ from micro_nb.session.reader.weights import load, save
 from micro_nb.session.reader.writing import calls_of
 
 HERE = Path(__file__).parent
-KNOWN_PIECES = 21_000
+KNOWN_PIECES = 20_800
 """Pieces of everyday words that are kept, by their rank in the encoder's vocabulary; those of the corpus and the ontology are
 kept whatever their rank."""
 FORMULA_KEYS = 3
