@@ -219,6 +219,10 @@ def named():
         ('count(obj("nucleus", where=near(obj("nucleus", by="x", order="min"), "0 um")))', 1),
         ('count(obj("platelet", where=near("nucleus", "0 px")))', 0),
         ('share("nucleus", where="left")', 60.0),
+        ('stat("area", "value", obj("group of nucleus", by="count(nucleus)"))', 1200.0),
+        ('count(obj("group of nucleus", having="coverage(nucleus) > 99 %"))', 2),
+        ('count(obj("nucleus", having="distance(platelet) < 60 px"))', 2),
+        ('locate(obj("nucleus", by="distance(platelet)", order="min"))', (200.0, 70.0, 220.0, 90.0)),
         ('exists(obj("nucleus", by="x", where="right"))', True),
         ('exists(obj("nucleus", by="x", having="border"))', False),
         ('count(obj("nucleus", having="x >= p50"))', 3),
@@ -237,6 +241,17 @@ def named():
 )  # fmt: skip
 def test_kinds_are_made_of_others_and_parts_are_ranked(named, text, expected):
     assert value(named, text) == expected
+
+
+def test_quantities_of_another_kind_are_said(named):
+    assert said(named, 'count(obj("group of nucleus", having="count(nucleus) >= 3"))') == (
+        "I count 1 group of nuclei with a number of nuclei of at least 3."
+    )
+    assert said(named, 'locate(obj("nucleus", by="distance(platelet)", order="min"))').startswith(
+        "The nucleus with the least distance to the nearest platelet is"
+    )
+    rows = 'relate("area", "distance(object)", "object")'
+    assert said(Scene({"discs": discs()}, "discs", "floor"), rows).startswith("Area and distance to the nearest object")
 
 
 def test_how_many_of_each_kind_is_said_of_several_together(named):

@@ -28,7 +28,6 @@ from .quantities import convert as in_unit
 from .registry import measurement
 from .results import Found, Term
 from .scene import PLANES, Scene, is_place
-from .selecting import held
 
 _WELCH = {
     "confidence_percent": 95, "interval_by": "Welch's t over images", "interval_covers": "the variation between images",
@@ -411,7 +410,7 @@ def _counted_in(node: Call, per: str, scene: Scene) -> Found:
     """Of objects held by others: how many in each."""
     holders, others = selection(per, scene), selection(node.args[0], scene)
     holders.need_some()
-    counts = held(holders, others).tolist()
+    counts = holders.held(others).tolist()
     rows = dict(zip(map(str, holders.own), counts, strict=True))
     how = {**holders.found, "rows": rows, "per": per, "of_kind": others.kind}
     summed = ((f"{word} number of {others.many} per {per}", v) for word, v in _summed(counts).items())

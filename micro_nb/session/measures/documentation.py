@@ -19,10 +19,12 @@ from .selection import Selection
 GRAMMAR = f"""An expression is a call, written like Python, of the measurements below. Nothing else is understood.
 objects: a kind in the singular, "nucleus", or obj("nucleus", where=, having=, by=, order="max"|"min", n=, channel=, image=);
   "object" where no kind is named. obj(..., by="area") is the largest one, n=3 the three largest.
-where: "left" "right" "top" "bottom" "top left" ... "center" "border", box(x0, y0, x1, y1) in px, inside(objects),
-  outside(objects), near(objects, "20 um"), holding(objects, ">= 1"), z(5), t("first"), image("control"); several as a list.
+  "red blood cell and platelet" is both as one set, "group of cell" what touching cells form together.
+where: "left" "right" "top" "bottom" "top left" "left third" ... "center" "border", box(x0, y0, x1, y1) in px, inside(objects),
+  outside(objects), near(objects, "20 um"; "0 um" in contact), holding(objects, ">= 1"), z(5), t("first"), image("control"); several as a list.
 having: conditions, "area > 80 um2 and not border", "touching", "in_focus", "area in top 5 %", 'color == "blue"'.
-a, b: another expression, or a number. quantities: {" ".join(QUANTITIES)}; intensity(GFP) names a channel.
+a, b: another expression, or a number. quantities: {" ".join(QUANTITIES)}; intensity(GFP) names a channel;
+  count(spot), coverage(nucleus) in %, distance(vessel) are what an object has of another kind.
 statistics: {" ".join(STATISTICS)} p90 ...; "value" of a single object. Units: um um2 px px2 nm mm % grey."""
 LONGEST = 600
 """Characters of an expression that another program may write."""

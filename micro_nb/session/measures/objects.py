@@ -15,14 +15,14 @@ from ...analysis.spatial import LEAST, pattern
 from ...errors import EvidenceError, UnitsError
 from ...models.wording import plural
 from ..language import Call
-from ..words.phrases import kind_phrase, objects_phrase
+from ..words.phrases import kind_phrase, objects_phrase, quantity_phrase
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
 from .appearance import FILLED
 from .evaluation import selection
 from .eyes import FLOOR, everything, is_large, made_by
 from .measurement import Fact, Measurement
-from .quantities import TELL, box, convert, named, plain_quantity, plain_unit, robust_deviation, statistic
+from .quantities import TELL, box, convert, plain_quantity, plain_unit, robust_deviation, statistic, without_channel
 from .registry import measurement
 from .results import Found
 from .scene import ANYWHERE, Place, Scene, pixel_box
@@ -176,7 +176,7 @@ def table(objects: Selection, *, by: str = "area", n: float = 5, order: Literal[
     ranked = objects.ranked(objects.values(by, unit)[0], order)
     chosen = replace(objects, table=objects.table.iloc[ranked[: max(int(n), 1)]])
     listed, unit = chosen.values(by, unit)
-    name = named(plain_quantity(by)[0])
+    name = quantity_phrase(without_channel(by))
     how = {**objects.found, "by": by, "order": order}
     number = Measurement(f"number of {objects.many} listed", len(chosen), "count", found=how)
     first = ((f"{name} of the first", float(listed[0]), unit), ("place of the first", chosen.spots[0]))

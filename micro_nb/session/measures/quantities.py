@@ -22,6 +22,8 @@ _GREY = {"intensity": "mean_intensity", "integrated": "sum_intensity", "contrast
 QUANTITIES = (
     *COLUMNS, "aspect_ratio", "roundness", *_GREY, "distance_to_border", "distance_to_centre", "x", "y", "volume", "oddness",
 )  # fmt: skip
+OF_OTHERS = ("count", "coverage", "distance")
+"""Of another kind: how many lie in an object, how many per cent of it they cover, how far the nearest is: ``count(spot)``."""
 _UNLIKE = ("area", "solidity", "mean_intensity")
 _SPREAD = 1.4826
 """Median absolute deviation of a normal distribution, in standard deviations."""
@@ -142,9 +144,17 @@ def plain_quantity(text: str) -> tuple[str, str]:
     match = re.fullmatch(r"\s*(\w+)\s*(?:\(\s*[\"']?([^)\"']*)[\"']?\s*\))?\s*", text)
     name = (match[1].lower() if match else text).strip()
     name = ALIASES.get(name, name)
-    if name not in QUANTITIES:
-        raise EvidenceError(f"objects have no quantity {text!r}; measure {', '.join(QUANTITIES)}")
-    return name, (match[2] or "").strip() if match else ""
+    of = (match[2] or "").strip() if match else ""
+    if name not in QUANTITIES and not (name in OF_OTHERS and of):
+        others = ", ".join(f"{known}(nucleus)" for known in OF_OTHERS)
+        raise EvidenceError(f"objects have no quantity {text!r}; measure {', '.join(QUANTITIES)}, or of another kind {others}")
+    return name, of
+
+
+def without_channel(text: str) -> str:
+    """The quantity that a text names, with the kind it is of, and without a channel."""
+    name, of = plain_quantity(text)
+    return f"{name}({of})" if name in OF_OTHERS else name
 
 
 def statistic(values: np.ndarray, name: str) -> float:

@@ -28,7 +28,7 @@ from ..language.forms import AND, GROUP, RANK, SIDES, is_contact, is_made_of
 from ..words.tables import table
 from .appearance import FILLED, colour_named, colour_names, look_in, regions
 from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
-from .quantities import ALIASES, QUANTITIES, Length, column, statistic
+from .quantities import ALIASES, OF_OTHERS, QUANTITIES, Length, column, statistic
 from .quantities import named as called
 from .results import Evaluate
 from .scene import ANYWHERE, ORDER, Place, Scene, at_points, is_place, named_place
@@ -93,6 +93,7 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
     place = place_of(tuple(p for p in parts if p not in apart), scene, evaluate)
 
     def narrowed(found: Selection) -> Selection:
+        found = replace(found, others=lambda kind: select(kind, scene, evaluate))
         if "rest_of" in found.found:
             return found
         for part in sorted(apart, key=lambda p: p.name, reverse=True):
@@ -287,7 +288,7 @@ def _holding(found: Selection, relation: Call, evaluate: Evaluate) -> Selection:
     match = re.fullmatch(r"\s*(>=|<=|==|>|<)?\s*(\d+)\s*", str(rest[0]) if rest else ">= 1")
     if match is None:
         raise EvidenceError(f'{relation} is not understood; write holding("spot", ">= 1")')
-    return found.rows(OPS[match[1] or ">="](held(found, select(inner, found.scene, evaluate)), int(match[2])))
+    return found.rows(OPS[match[1] or ">="](found.held(select(inner, found.scene, evaluate)), int(match[2])))
 
 
 def _in_contact(found: Selection, relation: Call, evaluate: Evaluate) -> Selection:
@@ -300,14 +301,6 @@ def _in_contact(found: Selection, relation: Call, evaluate: Evaluate) -> Selecti
 
 
 _BY_OBJECT = {"point": _at_point, "near": _in_contact, "holding": _holding}
-
-
-def held(holders: Selection, others: Selection) -> np.ndarray:
-    """How many of ``others`` have their centre in each of ``holders``."""
-    holders.need_all("what lies in each of them")
-    inside = np.sort(at_points(holders.label_plane(), *others.centres))
-    first, last = (np.searchsorted(inside, holders.own, side=end) for end in ("left", "right"))
-    return np.asarray(last - first)
 
 
 def _ranked(found: Selection, call: Call) -> Selection:
@@ -459,7 +452,7 @@ def _top(img: MicroImage) -> float:
 
 def _tested(found: Selection, test: Comparison, taken: dict[str, str]) -> np.ndarray:
     name, limit = ALIASES.get(test.quantity, test.quantity), test.limit
-    if name not in QUANTITIES:
+    if name not in (*QUANTITIES, *OF_OTHERS):
         return _looks(found, f"{test.quantity} {test.op} {limit.value:g}", taken)
     asked = f"{name}({test.channel})" if test.channel else name
     measured, natural = found.values(asked, "" if limit.unit in ("grey", "deg", "%") else limit.unit)

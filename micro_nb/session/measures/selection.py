@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage as ndi
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from ...analysis.statistics import Estimate
 from ...data.image import MicroImage
@@ -22,8 +24,8 @@ from ..words.phrases import kind_phrase, objects_phrase
 from ..words.tables import table
 from .eyes import METHOD, WIDE, Drawn, concept_of, is_large
 from .measurement import Fact, Measurement, facts
-from .quantities import box, values_of
-from .scene import ANYWHERE, Place, Scene, pixel_box, place_words
+from .quantities import OF_OTHERS, box, convert, plain_quantity, values_of
+from .scene import ANYWHERE, Place, Scene, at_points, pixel_box, place_words
 
 _PART = "ask about a part of it: Session(img.sel(region=...))"
 REACH_PX = 2  # objects touch where at most one background pixel lies between them
@@ -46,6 +48,7 @@ class Selection:
     place : where they lie.
     channel : what their brightness is measured in; None for all channels.
     drawn : the tiles that were looked at where the image is too large to be looked at whole; None elsewhere.
+    others : what finds objects of another kind beside them.
     """
 
     scene: Scene = field(repr=False)
@@ -57,6 +60,7 @@ class Selection:
     place: Place = ANYWHERE
     channel: str | None = None
     drawn: Drawn | None = field(default=None, repr=False)
+    others: Callable[[str], Selection] | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -134,7 +138,29 @@ class Selection:
 
     def values(self, quantity: str, unit: str = "") -> tuple[np.ndarray, str]:
         """One number an object, and its unit; see :func:`~.quantities.values_of`."""
+        name, kind = plain_quantity(quantity)
+        if name in OF_OTHERS and self.others is not None:
+            return self._of_others(name, self.others(kind), unit)
         return values_of(self.table, quantity, img=self.image, unit=unit, channel=self.channel)
+
+    def _of_others(self, name: str, others: Selection, unit: str) -> tuple[np.ndarray, str]:
+        """How many of others lie in each, how many per cent of it they cover, or how far the nearest is."""
+        if name == "count":
+            return self.held(others), ""
+        if name == "coverage":
+            return 100 * ndi.mean(others.filled(), self.label_plane(), self.own), "%"
+        others.need_some()
+        near, _ = cKDTree(np.stack(others.centres, axis=1)).query(np.stack(self.centres, axis=1), k=[1, 2])
+        away = np.where(near[:, 0] > 0, near[:, 0], near[:, 1])  # not the way to itself
+        pixel, natural = self.scene.pixel
+        return away * pixel * convert(1.0, natural, unit or natural, self.scene.pixel_um), unit or natural
+
+    def held(self, others: Selection) -> np.ndarray:
+        """How many of others have their centre in each of them."""
+        self.need_all("what lies in each of them")
+        inside = np.sort(at_points(self.label_plane(), *others.centres))
+        first, last = (np.searchsorted(inside, self.own, side=end) for end in ("left", "right"))
+        return np.asarray(last - first)
 
     def finite(self, quantity: str, unit: str = "") -> tuple[np.ndarray, str, Selection]:
         """The numbers that exist, their unit, and the objects that have one."""

@@ -13,12 +13,12 @@ from ...analysis.statistics import Estimate, bootstrap
 from ...errors import EvidenceError, LanguageError
 from ...models.ontology import ontology
 from ..language import Call
-from ..words.phrases import statistic_phrase
+from ..words.phrases import quantity_phrase, statistic_phrase
 from ..words.tables import table
 from .evaluation import between_images, evaluate
 from .eyes import concept_of
 from .measurement import Fact, Measurement
-from .quantities import STATISTIC_WORDS, named, plain_quantity, statistic
+from .quantities import STATISTIC_WORDS, statistic, without_channel
 from .registry import measurement
 from .results import Found, Result, Term
 from .scene import Scene
@@ -50,15 +50,16 @@ def stat(
         return _over_rows(evaluate(quantity, scene), name)
     if objects is None:
         raise LanguageError(f'stat needs the objects: stat("{quantity}", "{name}", "nucleus")')
-    plain = plain_quantity(quantity)[0]
+    plain = without_channel(quantity)
     if plain == "nearest_neighbour" or (name in ("min", "max") and objects.drawn is not None):
         objects.need_all(f"the {name}")
     measured, unit, over = objects.finite(quantity, unit)
     if len(measured) == 1:
         value = 0.0 if name in ("sd", "cv", "iqr", "range") else float(measured[0])
         how = {**objects.found, "label": int(over.own[0]), "of_one": True}
-        of = f"{named(plain)} of the {objects.phrase(1)}"
-        return Found.of(how, (of, value, unit), *over.boxes(1), says="one", name=named(plain))
+        called = quantity_phrase(plain)
+        of = f"{called} of the {objects.phrase(1)}"
+        return Found.of(how, (of, value, unit), *over.boxes(1), says="one", name=called)
     name = "median" if name == "value" else name
     estimate = _estimate(over, measured, name) if weight == "number" else None
     words, implausible = statistic_phrase(name, plain), _implausible(objects)
@@ -138,8 +139,8 @@ def distribution(
         plain, unit, found = str(quantity), made.unit, made.main.found
     elif objects is not None:
         measured, unit, over = objects.finite(quantity, unit)
-        plain, found = plain_quantity(quantity)[0], objects.found
-        name = named(plain)
+        plain, found = without_channel(quantity), objects.found
+        name = quantity_phrase(plain)
     else:
         raise LanguageError(f'distribution needs the objects: distribution("{quantity}", "nucleus")')
     if len(measured) < _LEAST:
@@ -186,7 +187,7 @@ def relate(a: str, b: str, objects: Selection) -> Found:
     r, p = (float(v) for v in spearmanr(*values[:, has]))
     if not np.isfinite(r):
         raise EvidenceError(f"one of the two quantities is the same for all {objects.many}, so they cannot be related")
-    first, second = (named(plain_quantity(q)[0]) for q in (a, b))
+    first, second = (quantity_phrase(without_channel(q)) for q in (a, b))
     how = {**objects.found, "p_value": p, "method": "Spearman"}
     goes = "hardly go together" if abs(r) < _APART else "rise together" if r > 0 else "go opposite ways"
     correlation, number = (f"rank correlation of {first} and {second}", r), objects.n("measured", int(has.sum()))

@@ -6,7 +6,7 @@ from ...models.wording import plural
 from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
 from ..language.forms import AND, GROUP, SIDES, is_contact
-from ..measures.quantities import ALIASES, STATISTIC_WORDS, named
+from ..measures.quantities import ALIASES, OF_OTHERS, STATISTIC_WORDS, named
 from .printing import print_number, unit_words
 from .tables import table
 
@@ -27,15 +27,15 @@ def objects_phrase(call: Call | str, n: float = 2, *, places: bool = True) -> st
     if isinstance(call, str):
         return kind_phrase(call, n)
     kind = call.args[0] if call.args else "object"
-    rank, single = _rank(kind if isinstance(kind, Call) else call)
+    rank, last, single = _rank(kind if isinstance(kind, Call) else call)
     single = single or n == 1
     before, after = _conditions(call.get("having"), single)
     channel = f"in channel {call.get('channel')}" if call.get("channel") is not None else ""
     image = f"in {call.get('image')}" if call.get("image") is not None else ""
     where = place_phrase(call.get("where")) if places else ""
     noun = objects_phrase(kind, n) if isinstance(kind, Call) else kind_phrase(kind, 1 if single else 2)
-    rank = "" if isinstance(kind, Call) else rank
-    return " ".join(part for part in (rank, before, noun, after, channel, where, image) if part)
+    rank, last = ("", "") if isinstance(kind, Call) else (rank, last)
+    return " ".join(part for part in (rank, before, noun, last, after, channel, where, image) if part)
 
 
 def kind_phrase(kind: str, n: float = 2) -> str:
@@ -101,19 +101,21 @@ def _holding(kind: Call | str, limit: str) -> str:
     return f"with {_LIMITS[op]}{number} {objects_phrase(kind, 1 if number == '1' else 2)}"
 
 
-def _rank(call: Call) -> tuple[str, bool]:
-    """ "3 largest", "second longest"; and whether a single object is meant."""
+def _rank(call: Call) -> tuple[str, str, bool]:
+    """ "3 largest", "second longest", or, behind the noun, "with the least solidity"; and whether a single object is meant."""
     by, n, least = call.get("by"), call.get("n"), call.get("order") == "min"
     if by is None and n is None:
-        return "", False
+        return "", "", False
     quantity = ALIASES.get(str(by), str(by)) if by is not None else "area"
-    word = (
-        table("quantities")["rank"].get(quantity, ("", ""))[least] or f"{'least' if least else 'greatest'} by {named(quantity)},"
-    )
+    word = str(table("quantities")["rank"].get(quantity, ("", ""))[least])
     count = int(n) if isinstance(n, int | float) else 1
     if call.get("rank") is True:
-        return f"{ordinal(count)}{word}", True
-    return (word, True) if count == 1 else (f"{count} {word}", False)
+        nth, many, single = ordinal(count), "", True
+    else:
+        nth, many, single = "", "" if count == 1 else f"{count} ", count == 1
+    if word:
+        return f"{many}{nth}{word}", "", single
+    return many.strip(), f"with the {nth}{'least' if least else 'greatest'} {quantity_phrase(quantity)}", single
 
 
 def _conditions(having: Node, single: bool) -> tuple[str, str]:
@@ -151,10 +153,11 @@ def _condition(condition: Condition, single: bool) -> tuple[str, str]:
 
 def _test(test: Comparison) -> str:
     name, limit = ALIASES.get(test.quantity, test.quantity), test.limit
-    of = f" in {test.channel}" if test.channel else ""
+    of = f" in {test.channel}" if test.channel and name not in OF_OTHERS else ""
+    called = quantity_phrase(f"{name}({test.channel})") if name in OF_OTHERS else named(name)
     number = f"{print_number(limit.value)}{unit_words(limit.unit)}"
     if test.op in ("top", "bottom"):
-        return f"among the {'highest' if test.op == 'top' else 'lowest'} {number} by {named(name)}{of}"
+        return f"among the {'highest' if test.op == 'top' else 'lowest'} {number} by {called}{of}"
     if limit.of:
         of_all = f"{limit.of[1:].lstrip('0')}th percentile" if limit.of[1:].isdigit() else limit.of
         number = f"{'' if limit.value == 1 else print_number(limit.value) + ' times '}the {of_all}"
@@ -163,7 +166,25 @@ def _test(test: Comparison) -> str:
     beyond = table("quantities")["beyond"].get(name)
     if beyond and test.op in (">", "<"):
         return f"{beyond[test.op == '<']} {number}{' across' if name == 'diameter' else ''}{of}"
-    return f"with {'an' if named(name)[0] in 'aeio' else 'a'} {named(name)}{of} {_TESTS[test.op]} {number}"
+    return f"with {'an' if called[0] in 'aeio' else 'a'} {called}{of} {_TESTS[test.op]} {number}"
+
+
+def quantity_phrase(text: str) -> str:
+    """A quantity, in a channel or of another kind, in words.
+
+    >>> quantity_phrase("count(lipid droplet)"), quantity_phrase("distance(vessel)"), quantity_phrase("intensity(GFP)")
+    ('number of lipid droplets', 'distance to the nearest vessel', 'intensity in GFP')
+    """
+    name, _, of = text.rstrip(") ").partition("(")
+    match ALIASES.get(name, name):
+        case "count":
+            return f"number of {kind_phrase(of)}"
+        case "coverage":
+            return f"share covered by {kind_phrase(of)}"
+        case "distance":
+            return f"distance to the nearest {of}"
+        case plain:
+            return f"{named(plain)} in {of}" if of else named(plain)
 
 
 def statistic_phrase(statistic: str, quantity: str) -> str:
@@ -175,5 +196,5 @@ def statistic_phrase(statistic: str, quantity: str) -> str:
     if statistic.startswith("p") and statistic[1:].isdigit():
         n = int(statistic[1:])
         ending = "th" if 10 <= n % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
-        return f"{n}{ending} percentile of the {named(quantity)}"
-    return f"{STATISTIC_WORDS.get(statistic, statistic)} {named(quantity)}".strip()
+        return f"{n}{ending} percentile of the {quantity_phrase(quantity)}"
+    return f"{STATISTIC_WORDS.get(statistic, statistic)} {quantity_phrase(quantity)}".strip()
