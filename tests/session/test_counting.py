@@ -195,7 +195,9 @@ def test_inside_every_object_anything_is_measured() -> None:
     areas = chat.measure('each(stat("area", "value", "object"), per="object")').table.iloc[:, 0]
     one_by_one = chat.measure('table("object", by="area", n=8)').table
     assert sorted(areas) == pytest.approx(sorted(one_by_one["area_px2"]))
-    assert set(chat.measure('each(coverage("object"), per="object")').table.iloc[:, 0].round(3)) == {100.0}
+    covered = chat.measure('each(coverage("object"), per="object")')
+    assert set(covered.table.iloc[:, 0].round(3)) == {100.0}
+    assert covered.text.startswith("On average 100 % per object")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
 from ..language.forms import is_made_of
-from ..words.phrases import kind_phrase, objects_phrase, ordinal, place_phrase
+from ..words.phrases import kind_phrase, objects_phrase, ordinal, place_phrase, quantity_phrase
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
 from ..words.tables import table
@@ -364,8 +364,8 @@ def each(a: Term, *, per: str, scene: Scene) -> Found:
     kind: a table."""
     key, known = per.lower().strip(), table("looks")["among_alias"]
     by_object = key not in known and key not in known.values()
-    if by_object and isinstance(a.node, Call) and a.node.name == "count":
-        return _counted_in(a.node, per, scene)
+    if by_object and isinstance(a.node, Call) and a.node.name in ("count", "coverage") and not a.node.given:
+        return _held_in(a.node, per, scene)
     every = key in ("image", "images", "file")  # of conditions too, whose means are per="condition"
     rows = ((n, a.on(n)) for n in scene.images) if every else _in_each(a, per, scene) if by_object else _among(a, key, scene)
     values, unit = dict[str, float | None](), ""
@@ -406,13 +406,18 @@ def _in_each(a: Term, per: str, scene: Scene) -> Iterator[tuple[str, Term]]:
         yield str(k), alone.where(Call.of("inside", Call.of("obj", per, where=point)))
 
 
-def _counted_in(node: Call, per: str, scene: Scene) -> Found:
-    """Of objects held by others: how many in each."""
+def _held_in(node: Call, per: str, scene: Scene) -> Found:
+    """How many of some objects each of others holds, or how much of it they cover."""
     holders, others = selection(per, scene), selection(node.args[0], scene)
     holders.need_some()
-    counts = holders.held(others).tolist()
-    rows = dict(zip(map(str, holders.own), counts, strict=True))
-    how = {**holders.found, "rows": rows, "per": per, "of_kind": others.kind}
-    summed = ((f"{word} number of {others.many} per {per}", v) for word, v in _summed(counts).items())
-    shown = pd.DataFrame({f"number of {others.many}": counts}, index=pd.Index(holders.own, name=per))
+    values, unit = holders.of_others(node.name, others)
+    called = quantity_phrase(f"{node.name}({others.kind})")
+    how = {
+        **holders.found,
+        "rows": dict(zip(map(str, holders.own), values.tolist(), strict=True)),
+        "per": per,
+        "of_kind": others.kind,
+    }
+    summed = ((f"{word} {called} per {per}", v, unit) for word, v in _summed(values.tolist()).items())
+    shown = pd.DataFrame({called: values}, index=pd.Index(holders.own, name=per))
     return Found.of(how, *summed, holders.n(), says="objects", shown=holders, table=shown, per=kind_phrase(holders.kind, 1))

@@ -21,7 +21,8 @@ objects: a kind in the singular, "nucleus", or obj("nucleus", where=, having=, b
   "object" where no kind is named. obj(..., by="area") is the largest one, n=3 the three largest.
   "red blood cell and platelet" is both as one set, "group of cell" what touching cells form together.
 where: "left" "right" "top" "bottom" "top left" "left third" ... "center" "border", box(x0, y0, x1, y1) in px, inside(objects),
-  outside(objects), near(objects, "20 um"; "0 um" in contact), holding(objects, ">= 1"), z(5), t("first"), image("control"); several as a list.
+  outside(objects), near(objects, "20 um") ("0 um": in contact), holding(objects, ">= 1"), z(5), t("first"), image("control");
+  several as a list.
 having: conditions, "area > 80 um2 and not border", "touching", "in_focus", "area in top 5 %", 'color == "blue"'.
 a, b: another expression, or a number. quantities: {" ".join(QUANTITIES)}; intensity(GFP) names a channel;
   count(spot), coverage(nucleus) in %, distance(vessel) are what an object has of another kind.

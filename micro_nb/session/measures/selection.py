@@ -140,10 +140,10 @@ class Selection:
         """One number an object, and its unit; see :func:`~.quantities.values_of`."""
         name, kind = plain_quantity(quantity)
         if name in OF_OTHERS and self.others is not None:
-            return self._of_others(name, self.others(kind), unit)
+            return self.of_others(name, self.others(kind), unit)
         return values_of(self.table, quantity, img=self.image, unit=unit, channel=self.channel)
 
-    def _of_others(self, name: str, others: Selection, unit: str) -> tuple[np.ndarray, str]:
+    def of_others(self, name: str, others: Selection, unit: str = "") -> tuple[np.ndarray, str]:
         """How many of others lie in each, how many per cent of it they cover, or how far the nearest is."""
         if name == "count":
             return self.held(others), ""
