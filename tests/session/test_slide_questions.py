@@ -38,6 +38,8 @@ def test_a_slide_is_looked_at_by_micro_d1_in_drawn_tiles_and_then_whole():
     kinds = chat.measure("kinds()")
     assert abs(kinds.evidence[1].value / first.value - 1) < 0.1  # of all tiles, not of those that were drawn
     assert "sample of its tiles" in chat.measure('locate(obj("nucleus", by="area"))').text
+    together = chat.measure('count("nucleus and mitochondrion")').evidence[0]
+    assert (together.value, together.interval) == (first.value, fact.interval)  # there are no others
 
     whole = chat.ask("How many nuclei are there?", budget=math.inf)
     assert whole.evidence[0].interval is None

@@ -124,7 +124,8 @@ def _ranked_first(objects: Call) -> Call:
     narrowing = {k: v for k in ("where", "having") if (v := objects.get(k)) is not None}
     if objects.get("by") is None or not narrowing:
         return objects
-    return Call("obj", (objects.but(**dict.fromkeys(narrowing)),), tuple(sorted(narrowing.items())))
+    first, image = objects.but(**dict.fromkeys(narrowing)), objects.get("image")
+    return Call.of("obj", first, **dict(sorted(narrowing.items()))).but(image=image)
 
 
 def _bare(node: Node) -> Node:

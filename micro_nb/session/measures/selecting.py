@@ -27,7 +27,7 @@ from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, 
 from ..language.forms import AND, GROUP, RANK, SIDES, is_contact, is_made_of
 from ..words.tables import table
 from .appearance import FILLED, colour_named, colour_names, look_in, regions
-from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
+from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, is_large, knows, load, named
 from .quantities import ALIASES, OF_OTHERS, QUANTITIES, Length, column, statistic
 from .quantities import named as called
 from .results import Evaluate
@@ -105,15 +105,9 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
         return found
 
     found = narrowed(_found(call, scene, place, condition, evaluate))
-    told = look_in(condition)
+    told, pointed = look_in(condition), isinstance(call.args[0], str) and concept_of(found.kind) in _POINTED
     coloured = told and told not in table("looks")["relative"]  # any picture has a darkest and a brightest part
-    if (
-        not len(found)
-        and coloured
-        and isinstance(call.args[0], str)
-        and concept_of(found.kind) in _POINTED
-        and "look" not in found.found
-    ):
+    if not len(found) and coloured and pointed and "look" not in found.found:
         found = narrowed(_regions(call, scene, place, told))
     return _ranked(found, call)
 
@@ -134,14 +128,14 @@ def _ground(call: Call, scene: Scene, place: Place, evaluate: Evaluate) -> Selec
 
 
 def _together(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
-    """Objects of several kinds as one set; where they overlap, those of the smaller kind lie on top."""
+    """Objects of several kinds as one set; where they overlap, the smaller kind lies on top. Of large images a table alone."""
     parts = [select(call.with_args(kind).but(**_NOT_OF_PARTS), scene, evaluate) for kind in str(call.args[0]).split(AND)]
-    plane, tables = np.zeros(scene.image.plane_shape, np.int32), list[pd.DataFrame]()
+    plane, tables = None if is_large(scene.image) else np.zeros(scene.image.plane_shape, np.int32), list[pd.DataFrame]()
     for part in sorted(parts, key=lambda p: -float(np.median(p.values("area", "px2")[0])) if len(p) else 0.0):
-        part.need_all(f"what {part.many} and others come to together")
         first = sum(len(t) for t in tables) + 1
         tables.append(part.table.assign(label=np.arange(first, first + len(part))))
-        _painted(plane, part, np.arange(first, first + len(part)))
+        if plane is not None:
+            _painted(plane, part, np.arange(first, first + len(part)))
     table = pd.concat([t for t in tables if len(t)] or tables, ignore_index=True)
     table = table.drop_duplicates(["centroid_y_px", "centroid_x_px"], keep="last", ignore_index=True)  # of a kind of a kind
     near = next(c for c in map(str, table) if c.startswith("nearest_neighbour"))
@@ -170,13 +164,13 @@ def _painted(plane: np.ndarray, objects: Selection, numbers: np.ndarray) -> None
         plane[own] = numbers[order][at][own]
 
 
-def _made_of(call: Call, scene: Scene, parts: Sequence[Selection], table: pd.DataFrame, plane: np.ndarray) -> Selection:
+def _made_of(call: Call, scene: Scene, parts: Sequence[Selection], table: pd.DataFrame, plane: np.ndarray | None) -> Selection:
     """Objects that were made of others, with how these were found."""
     told = {k: v for part in reversed(parts) for k, v in part.found.items() if k not in ("kind", "presence", "p_value")}
     told |= {"made_of": {part.kind: len(part) for part in parts}, "objects_in_image": len(table)}
-    labels = layer_array(plane, (), pixel_size=scene.image.pixel_size)
+    labels = layer_array(plane, (), pixel_size=scene.image.pixel_size) if plane is not None else None
     objects = replace(parts[0].objects, table=table, labels=labels, made_by=told)
-    return Selection(scene, call, str(call.args[0]), table, objects, told, channel=parts[0].channel)
+    return Selection(scene, call, str(call.args[0]), table, objects, told, channel=parts[0].channel, drawn=parts[0].drawn)
 
 
 def _regions(call: Call, scene: Scene, place: Place, told: str) -> Selection:
