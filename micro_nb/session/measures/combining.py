@@ -146,7 +146,7 @@ def which(
     if not numbers:
         raise problem or EvidenceError(f"there is nothing to compare among {among}")
     least, ranked = order == "min", sorted(numbers, key=lambda k: -numbers[k] if order == "max" else numbers[k])
-    place, many = (int(n), 1) if rank else (1, min(int(n), len(ranked)))
+    place, many = (int(n), 1) if rank else (1, max(1, min(int(n), len(ranked))))
     if not 0 < place <= len(ranked):
         raise EvidenceError(f"there are only {len(ranked)} to compare, so none ranks number {place}")
     ranked.insert(0, ranked.pop(place - 1))
@@ -412,12 +412,8 @@ def _held_in(node: Call, per: str, scene: Scene) -> Found:
     holders.need_some()
     values, unit = holders.of_others(node.name, others)
     called = quantity_phrase(f"{node.name}({others.kind})")
-    how = {
-        **holders.found,
-        "rows": dict(zip(map(str, holders.own), values.tolist(), strict=True)),
-        "per": per,
-        "of_kind": others.kind,
-    }
+    rows = dict(zip(map(str, holders.own), values.tolist(), strict=True))
+    how = {**holders.found, "rows": rows, "per": per, "of_kind": others.kind}
     summed = ((f"{word} {called} per {per}", v, unit) for word, v in _summed(values.tolist()).items())
     shown = pd.DataFrame({called: values}, index=pd.Index(holders.own, name=per))
     return Found.of(how, *summed, holders.n(), says="objects", shown=holders, table=shown, per=kind_phrase(holders.kind, 1))

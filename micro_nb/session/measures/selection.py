@@ -148,11 +148,12 @@ class Selection:
         if name == "count":
             return self.held(others), ""
         if name == "coverage":
-            return 100 * ndi.mean(others.filled(), self.label_plane(), self.own), "%"
+            return 100 * np.asarray(ndi.mean(others.filled(), self.label_plane(), self.own)), "%"
         others.need_some()
         near, _ = cKDTree(np.stack(others.centres, axis=1)).query(np.stack(self.centres, axis=1), k=[1, 2])
         away = np.where(near[:, 0] > 0, near[:, 0], near[:, 1])  # not the way to itself
         pixel, natural = self.scene.pixel
+        away[~np.isfinite(away)] = np.nan
         return away * pixel * convert(1.0, natural, unit or natural, self.scene.pixel_um), unit or natural
 
     def held(self, others: Selection) -> np.ndarray:
