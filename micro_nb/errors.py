@@ -50,6 +50,14 @@ class EvidenceError(MicroNBError, ValueError):
     """A statement is not covered by measured evidence."""
 
 
+class UnlearnedError(EvidenceError):
+    """A kind of objects is asked for that the eyes have not learned: ``kind``."""
+
+    def __init__(self, message: str, kind: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 class LanguageError(MicroNBError, ValueError):
     """An expression of the measuring language is malformed, or means nothing for this image."""
 

@@ -11,7 +11,8 @@ from typing import Any
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.region import Region
-from ..errors import EvidenceError, LanguageError, LogError, MicroNBError
+from ..errors import EvidenceError, LanguageError, LogError, MicroNBError, UnlearnedError
+from ..models.wording import plural
 from ..render.markdown import mime
 from ..tiles.objects import Objects
 from .album import Album, Given
@@ -26,6 +27,7 @@ from .log.verify import album_of
 from .measures.evaluation import check, evaluate, selection
 from .measures.eyes import MICRO_D1, is_seen, resolve, tiles_of
 from .measures.quantities import Length, convert
+from .measures.registry import get
 from .measures.results import Result
 from .measures.scene import Scene
 from .measures.talking import pixel_size_told
@@ -36,9 +38,10 @@ from .views.text import transcript_markdown, transcript_text
 from .words.tables import table
 
 _log = logging.getLogger(__name__)
-_DOUBTFUL, _UNSURE = 0.02, 0.35
+_DOUBTFUL, _UNSURE, _POSSIBLE = 0.02, 0.35, 0.03
 """Probabilities of a reading: below the first an answer begins with a doubt; below the second other readings are offered with it,
-and a language model may choose what to measure."""
+and a language model may choose what to measure; from the third on one takes the place of a likelier one of a kind that was not
+learned."""
 _PILOT, _LEAST_TILES = 2, 6  # tiles that are timed first; images of fewer tiles than this are looked at whole
 
 
@@ -289,7 +292,7 @@ class Session:
 
     def _answered(self, understood: Understood) -> Answer:
         """The answer to what was understood."""
-        calls = understood.calls
+        unknown, calls = self._learned(understood)
         if not calls:
             return Answer(
                 "I could not read that as a question about the image; ask for example how many there are, how big, or where.",
@@ -306,9 +309,30 @@ class Session:
         if calls[0].name == "say":
             answer = restyled(calls[0], answer, [t.answer for t in holding(self.turns)])
         answer = self._said_once(answer)
-        if understood.confidence < _DOUBTFUL and not answer.declined:
-            answer = answer.behind("If I understand you rightly: ")
+        if (understood.confidence < _DOUBTFUL or unknown) and not answer.declined:
+            doubt = f"I have not learned to recognise {plural(unknown)}; if" if unknown else "If"
+            answer = answer.behind(f"{doubt} I understand you rightly: ")
         return replace(answer, alternatives=understood.alternatives if understood.confidence < _UNSURE else ())
+
+    def _learned(self, understood: Understood) -> tuple[str, tuple[Call, ...]]:
+        """The likeliest reading; where that asks for a kind that the eyes have not learned, this kind, and the next likely one
+        that asks for none."""
+        unknown = self._unlearned(understood.calls)
+        others = zip(understood.alternatives, understood.odds, strict=True) if unknown else ()
+        likely = (calls for calls, odds in others if odds >= _POSSIBLE and not any(get(c.name).group == "talking" for c in calls))
+        other = next((calls for calls in likely if not self._unlearned(calls)), None)
+        return (unknown, other) if other is not None else ("", understood.calls)
+
+    def _unlearned(self, calls: tuple[Call, ...]) -> str:
+        """The kind for want of which one of some expressions fails; empty where none does."""
+        try:
+            for call in (c for c in calls if get(c.name).group != "talking"):
+                evaluate(call, self._scene)
+        except UnlearnedError as error:
+            return error.kind
+        except Exception:  # told where the answer is made
+            return ""
+        return ""
 
     def _measured(self, calls: tuple[Call, ...]) -> Answer:
         """The answer that expressions give; what cannot be measured of several is said behind the rest."""

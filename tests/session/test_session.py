@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from micro_nb.session.evidence import Evidence
 from micro_nb.session.language import parse
 from micro_nb.session.measures.registry import forget, measurement
 from micro_nb.session.measures.selection import Selection
+from micro_nb.session.reader.understanding import Understood
 from micro_nb.session.words.prose import numerals
 
 
@@ -167,3 +169,14 @@ def test_a_camera_pixel_and_a_magnification_are_a_pixel_size(chat):
     said = chat.ask('set(magnification=20, camera_pixel="6.5 um")').text
     assert "0.325" in said
     assert chat.img.pixel_size["x"] == pytest.approx(0.325)
+
+
+def test_of_a_kind_that_was_not_learned_the_next_likely_reading_is_taken_with_a_doubt(monkeypatch):
+    read = Understood((parse('count("glork")'),), 0.8, ((parse('count("nucleus")'),), (parse("kinds()"),)), (0.1, 0.01))
+    monkeypatch.setattr("micro_nb.session.session.understand", lambda question, before=(): read)
+    chat = mnb.Session(mnb.samples.fluorescence((256, 256), seed=3).image, log=False, eyes="micro_d1")
+    assert chat.ask("how many glorks?").text.startswith(
+        "I have not learned to recognise glorks; if I understand you rightly: I count"
+    )
+    read = replace(read, odds=(0.01, 0.001))
+    assert chat.ask("how many glorks?").declined

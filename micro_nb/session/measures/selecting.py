@@ -16,7 +16,7 @@ from ...analysis.measure import measure
 from ...analysis.measure import nearest as nearest_other
 from ...data.image import MicroImage
 from ...data.region import Region
-from ...errors import EvidenceError, UnitsError
+from ...errors import EvidenceError, UnitsError, UnlearnedError
 from ...models.ontology import ontology
 from ...models.wording import plural
 from ...tiles.labels import layer_array
@@ -209,13 +209,13 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
     if isinstance(drawn, Drawn):
         objects = Objects(drawn.sample.table, pixel_size=img.pixel_size, image_id=img.content_id, made_by=drawn.made_by)
         if why := _unlearned(objects, kind, img):
-            raise EvidenceError(why)
+            raise UnlearnedError(why, kind)
         return Selection(scene, call, kind, objects.table, objects, {**drawn.made_by, **told, **eyes}, place, channel, drawn)
     objects = drawn or (_given(given, kind) if given is not None else find(img, kind, look, channel))
     if why := _unlearned(objects, kind, img):
         seen = look_in(condition) or look_in(Is(kind.split(" ")[0]))  # also of a "dark band"
         if not seen:
-            raise EvidenceError(why)
+            raise UnlearnedError(why, kind)
         return _regions(call, scene, place, seen)
     found = {**objects.made_by, "objects_in_image": len(objects), **told, **eyes}
     every = Selection(scene, call, kind, objects.table, objects, found, place, channel)

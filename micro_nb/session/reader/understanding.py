@@ -60,12 +60,13 @@ class Understood:
     ----------
     calls : the likeliest reading; empty where there is none.
     confidence : its probability, 0 to 1.
-    alternatives : the next readings, likeliest first, each a tuple of calls.
+    alternatives : the next readings, likeliest first, each a tuple of calls; ``odds`` : their probabilities.
     """
 
     calls: tuple[Call, ...]
     confidence: float
     alternatives: tuple[tuple[Call, ...], ...] = ()
+    odds: tuple[float, ...] = ()
 
 
 def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Understood:
@@ -96,8 +97,8 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
     plain = tuple(_of_said_kinds(c, question, earlier) for c in read[0][0])
     if plain != read[0][0] and math.exp(read[0][1]) < _GUESSED:
         read.insert(0, (plain, read[0][1]))
-    (calls, logp), *rest = read
-    return Understood(calls, min(math.exp(logp), 1.0), tuple(c for c, _ in rest[: OFFERED - 1]))
+    (calls, logp), *rest = read[:OFFERED]
+    return Understood(calls, min(math.exp(logp), 1.0), tuple(c for c, _ in rest), tuple(min(math.exp(p), 1.0) for _, p in rest))
 
 
 def _recalled(earlier: list[list[Call]]) -> list[list[Call]]:
