@@ -218,6 +218,7 @@ def named():
         ('count("cell and platelet")', 1),
         ('count("nucleus and platelet")', 6),
         ('count("group of nucleus")', 2),
+        ('count("clump")', 2),
         ('count(obj("nucleus", where=near(obj("nucleus", by="x", order="min"), "0 um")))', 1),
         ('count(obj("platelet", where=near("nucleus", "0 px")))', 0),
         ('share("nucleus", where="left")', 60.0),
@@ -246,6 +247,8 @@ def test_kinds_are_made_of_others_and_parts_are_ranked(named, text, expected):
 
 
 def test_quantities_of_another_kind_are_said(named):
+    inside = 'count(obj("nucleus", where=inside(obj("group of nucleus", by="area"))))'
+    assert said(named, inside) == "I count 3 nuclei in the largest group of nuclei."
     assert said(named, 'count(obj("group of nucleus", having="count(nucleus) >= 3"))') == (
         "I count 1 group of nuclei with a number of nuclei of at least 3."
     )

@@ -192,14 +192,16 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
         channel = channel_named(str(call.get("channel")), img)
     else:  # the one shown in the colour that is asked for
         channel = colour_channel(img, condition.name) if isinstance(condition, Color) else None
+    told: dict[str, Any] = {"channel": channel} if channel else {}
+    given, ground = scene.given.get(scene.about or ""), table("looks")["ground"]
+    learned = kind in (*ground["empty"], *ground["filled"], *ground["group"]) and (
+        named(given.table, kind).any() if given is not None else look.eyes != FLOOR and knows(load(look.eyes), kind)
+    )
+    if kind in ground["group"] and not learned:
+        kind, call = f"{GROUP}object", call.with_args(f"{GROUP}object")
     if is_made_of(kind):
         every = (_grouped if kind.startswith(GROUP) else _together)(call, scene, evaluate)
         return replace(every if place.everywhere else every.rows(place.holds(*every.centres)), place=place)
-    told: dict[str, Any] = {"channel": channel} if channel else {}
-    given, ground = scene.given.get(scene.about or ""), table("looks")["ground"]
-    learned = kind in (*ground["empty"], *ground["filled"]) and (
-        named(given.table, kind).any() if given is not None else look.eyes != FLOOR and knows(load(look.eyes), kind)
-    )
     if kind in ground["empty"] and not learned:
         return _ground(call, scene, place, evaluate)
     if kind in ground["filled"] and not learned:

@@ -81,6 +81,7 @@ def place_phrase(node: Node) -> str:
     if node.name in SIDES and of_objects:
         return f"{node.name.replace('_', ' ')} the {objects_phrase(inner, 1)}"
     what = objects_phrase(inner) if of_objects else place_phrase(inner)
+    what = f"the {what}" if isinstance(inner, Call) and _rank(inner)[2] else what
     if is_contact(node):
         return f"in contact with {what}"
     if node.name == "near":
