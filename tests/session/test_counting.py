@@ -7,7 +7,7 @@ from scenes import BIG, CENTRES, discs
 import micro_nb as mnb
 from micro_nb.errors import EvidenceError, LanguageError, UnitsError
 from micro_nb.session.language import parse
-from micro_nb.session.measures.evaluation import check, evaluate
+from micro_nb.session.measures.evaluation import check, check_meaning, evaluate
 from micro_nb.session.measures.registry import measures
 from micro_nb.session.measures.scene import Scene
 from micro_nb.session.words.asking import asked
@@ -265,3 +265,9 @@ def test_how_many_of_each_kind_is_said_of_several_together(named):
     assert said(named, rows).startswith("The median value per nucleus is 400 px²")
     with pytest.raises(EvidenceError, match="only 3 to compare"):
         value(named, 'which(count("nucleus"), among="thirds", n=4, rank=True)')
+
+
+def test_no_kind_is_taken_beside_itself():
+    check_meaning(parse('count("cell and platelet")'))
+    with pytest.raises(LanguageError, match="twice"):
+        check_meaning(parse('share("cell and cell", of="nucleus")'))

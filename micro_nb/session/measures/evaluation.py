@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import LanguageError
 from ..language import Call, Node, same_form
 from ..language.conditions import parse_condition
-from ..language.forms import PARTS
+from ..language.forms import AND, PARTS, kind_of
 from .measurement import Measurement
 from .quantities import POWER, Length, plain_quantity
 from .registry import Measure, choices, get, options
@@ -69,12 +69,15 @@ def check(call: Call) -> None:
 
 def check_meaning(call: Call) -> None:
     """Refuses an expression that no image could answer: a quantity, statistic, condition, place or choice that there is not, a
-    thing compared with itself, objects inside themselves, a choice of one."""
+    thing compared with itself, a kind beside itself, objects inside themselves, a choice of one."""
     for inner in call.walk():
         _check_pair(inner)
         chosen = inner.get("among") if inner.name == "which" else inner.get("into")
         if isinstance(chosen, tuple) and len(set(chosen)) < 2:
             raise LanguageError(f"{inner} leaves nothing to choose from")
+        kinds = kind_of(inner).split(AND)
+        if len(set(kinds)) < len(kinds):
+            raise LanguageError(f"{inner} takes the same kind twice")
         if inner.name == "obj":
             if any(p.name == "inside" and p.args == inner.args for p in inner.walk() if p is not inner):
                 raise LanguageError(f"{inner} lie inside themselves")
