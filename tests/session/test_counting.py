@@ -263,6 +263,8 @@ def test_how_many_of_each_kind_is_said_of_several_together(named):
     assert said(named, 'count("nucleus and platelet")') == "I count 6 nuclei and platelets: 5 nuclei and 1 platelet."
     rows = 'distribution(each(stat("area", "value", "nucleus"), per="nucleus"))'
     assert said(named, rows).startswith("The median value per nucleus is 400 px²")
+    assert said(named, 'share("platelet", of="nucleus")') == "The platelets are not among the nuclei: 1 to 5, 20 %."
+    assert said(named, 'share("nucleus", of="nucleus and platelet")') == "83.3 % of the nuclei and platelets: 5 of 6."
     with pytest.raises(EvidenceError, match="only 3 to compare"):
         value(named, 'which(count("nucleus"), among="thirds", n=4, rank=True)')
 

@@ -85,7 +85,9 @@ def share(objects: Selection, *, of: Selection) -> Found:
         percent, interval = made.value, (max(made.low, 0.0), min(made.high, 100.0))
         how |= objects.spread(made)
     numbers = ((f"number of {o.phrase()}", o.number.value, "count") for o in (objects, of))
-    return Found.of(how, (f"share of {objects.phrase()}", percent, "%", interval), *numbers, whole=of.phrase())
+    own, whole = (set(zip(*o.centres, strict=True)) for o in (objects, of))
+    says = "apart" if own and not own & whole else "is"
+    return Found.of(how, (f"share of {objects.phrase()}", percent, "%", interval), *numbers, says=says, whole=of.phrase())
 
 
 @measurement("coverage")
