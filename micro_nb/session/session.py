@@ -317,10 +317,10 @@ class Session:
     def _learned(self, understood: Understood) -> tuple[str, tuple[Call, ...]]:
         """The likeliest reading; where that asks for a kind that the eyes have not learned, this kind, and the next likely one
         that asks for none."""
-        unknown = self._unlearned(understood.calls)
-        others = zip(understood.alternatives, understood.odds, strict=True) if unknown else ()
-        likely = (calls for calls, odds in others if odds >= _POSSIBLE and not any(get(c.name).group == "talking" for c in calls))
-        other = next((calls for calls in likely if not self._unlearned(calls)), None)
+        odds = zip(understood.alternatives, understood.odds, strict=False)  # none where a reading was given, not read
+        likely = [c for c, p in odds if p >= _POSSIBLE and not any(get(call.name).group == "talking" for call in c)]
+        unknown = self._unlearned(understood.calls) if likely else ""
+        other = next((c for c in likely if not self._unlearned(c)), None) if unknown else None
         return (unknown, other) if other is not None else ("", understood.calls)
 
     def _unlearned(self, calls: tuple[Call, ...]) -> str:

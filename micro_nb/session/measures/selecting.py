@@ -5,15 +5,13 @@ and kinds in words: what a quantity decides or the model has learned, or an hone
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ...analysis.measure import measure
-from ...analysis.measure import nearest as nearest_other
 from ...data.image import MicroImage
 from ...data.region import Region
 from ...errors import EvidenceError, UnitsError, UnlearnedError
@@ -27,12 +25,12 @@ from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, 
 from ..language.forms import AND, GROUP, RANK, SIDES, is_contact, is_made_of
 from ..words.tables import table
 from .appearance import FILLED, colour_named, colour_names, look_in, regions
-from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, is_large, knows, load, named
+from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
 from .quantities import ALIASES, OF_OTHERS, QUANTITIES, Length, column, statistic
 from .quantities import named as called
 from .results import Evaluate
 from .scene import ANYWHERE, ORDER, Place, Scene, at_points, is_place, named_place
-from .selection import REACH_PX, Selection
+from .selection import REACH_PX, Selection, groups_of, together
 
 OPS: Mapping[str, Callable[[np.ndarray, float], np.ndarray]] = {
     ">": np.greater, ">=": np.greater_equal, "<": np.less, "<=": np.less_equal, "==": np.isclose,
@@ -46,7 +44,6 @@ _NEAR, _LONGEST, _LONGER = 0.65, 5, 0.03
 several."""
 _POINTED = (None, "object", "thing", "spot")
 """Kinds that what is merely of a colour may be."""
-_NOT_OF_PARTS = dict.fromkeys(("where", "having", *RANK))
 _ON_PLANES = ("z", "t", "well", "image")
 _FILLS, _UNIFORM = 0.08, 0.75
 """Outlines are plainly one kind of thing where they cover this share of the image and their diameters spread by no more than
@@ -127,50 +124,12 @@ def _ground(call: Call, scene: Scene, place: Place, evaluate: Evaluate) -> Selec
     return Selection(scene, call, str(call.args[0]), objects.table, objects, {**found.found, "rest_of": "object"}, place)
 
 
-def _together(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
-    """Objects of several kinds as one set; where they overlap, the smaller kind lies on top. Of large images a table alone."""
-    parts = [select(call.with_args(kind).but(**_NOT_OF_PARTS), scene, evaluate) for kind in str(call.args[0]).split(AND)]
-    plane, tables = None if is_large(scene.image) else np.zeros(scene.image.plane_shape, np.int32), list[pd.DataFrame]()
-    for part in sorted(parts, key=lambda p: -float(np.median(p.values("area", "px2")[0])) if len(p) else 0.0):
-        first = sum(len(t) for t in tables) + 1
-        tables.append(part.table.assign(label=np.arange(first, first + len(part))))
-        if plane is not None:
-            _painted(plane, part, np.arange(first, first + len(part)))
-    table = pd.concat([t for t in tables if len(t)] or tables, ignore_index=True)
-    table = table.drop_duplicates(["centroid_y_px", "centroid_x_px"], keep="last", ignore_index=True)  # of a kind of a kind
-    near = next(c for c in map(str, table) if c.startswith("nearest_neighbour"))
-    table[near] = nearest_other(*(table[f"centroid_{a}_{near.rpartition('_')[2]}"].to_numpy(float) for a in "yx"))
-    return _made_of(call, scene, parts, table, plane)
-
-
-def _grouped(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
-    """What touching objects form together, two or more of them."""
-    kind = str(call.args[0]).removeprefix(GROUP)
-    members = select(call.with_args(kind).but(**_NOT_OF_PARTS), scene, evaluate)
-    members.need_all("which of all objects touch")
-    group = {label: k for k, labels in enumerate(members.groups(members.table), 1) for label in labels}
-    plane = np.zeros(scene.image.plane_shape, np.int32)
-    _painted(plane, members, np.array([group.get(label, 0) for label in members.own.tolist()], int))
-    labels = layer_array(plane, (), pixel_size=scene.image.pixel_size)
-    return _made_of(call, scene, [members], measure(scene.image, labels, name=str(call.args[0])), plane)
-
-
-def _painted(plane: np.ndarray, objects: Selection, numbers: np.ndarray) -> None:
-    """Writes objects into a plane, each with its number."""
-    if len(objects):
-        labels, order = objects.label_plane(), np.argsort(objects.own)
-        at = np.clip(np.searchsorted(objects.own[order], labels), 0, len(order) - 1)
-        own = objects.own[order][at] == labels
-        plane[own] = numbers[order][at][own]
-
-
-def _made_of(call: Call, scene: Scene, parts: Sequence[Selection], table: pd.DataFrame, plane: np.ndarray | None) -> Selection:
-    """Objects that were made of others, with how these were found."""
-    told = {k: v for part in reversed(parts) for k, v in part.found.items() if k not in ("kind", "presence", "p_value")}
-    told |= {"made_of": {part.kind: len(part) for part in parts}, "objects_in_image": len(table)}
-    labels = layer_array(plane, (), pixel_size=scene.image.pixel_size) if plane is not None else None
-    objects = replace(parts[0].objects, table=table, labels=labels, made_by=told)
-    return Selection(scene, call, str(call.args[0]), table, objects, told, channel=parts[0].channel, drawn=parts[0].drawn)
+def _made_of_others(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
+    """Several kinds as one set, or groups of touching objects of a kind."""
+    kind, grouped = str(call.args[0]), str(call.args[0]).startswith(GROUP)
+    kinds = [kind.removeprefix(GROUP)] if grouped else kind.split(AND)
+    parts = [select(call.with_args(k).but(**dict.fromkeys(("where", "having", *RANK))), scene, evaluate) for k in kinds]
+    return groups_of(call, parts[0]) if grouped else together(call, parts)
 
 
 def _regions(call: Call, scene: Scene, place: Place, told: str) -> Selection:
@@ -200,7 +159,7 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
     if kind in ground["group"] and not learned:
         kind, call = f"{GROUP}object", call.with_args(f"{GROUP}object")
     if is_made_of(kind):
-        every = (_grouped if kind.startswith(GROUP) else _together)(call, scene, evaluate)
+        every = _made_of_others(call, scene, evaluate)
         return replace(every if place.everywhere else every.rows(place.holds(*every.centres)), place=place)
     if kind in ground["empty"] and not learned:
         return _ground(call, scene, place, evaluate)

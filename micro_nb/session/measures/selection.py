@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -15,9 +15,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from ...analysis.measure import measure, nearest
 from ...analysis.statistics import Estimate
 from ...data.image import MicroImage
 from ...errors import EvidenceError
+from ...tiles.labels import layer_array
 from ...tiles.objects import Objects
 from ..language import Call
 from ..words.phrases import kind_phrase, objects_phrase
@@ -255,6 +257,50 @@ class Selection:
     def as_objects(self) -> Objects:
         """The objects as a layer to draw."""
         return replace(self.objects, table=self.table.reset_index(drop=True))
+
+
+def together(call: Call, parts: Sequence[Selection]) -> Selection:
+    """Objects of several kinds as one set; where they overlap, the smaller kind lies on top. Of large images a table alone."""
+    image = parts[0].image
+    plane, tables = None if is_large(image) else np.zeros(image.plane_shape, np.int32), list[pd.DataFrame]()
+    for part in sorted(parts, key=lambda p: -float(np.median(p.values("area", "px2")[0])) if len(p) else 0.0):
+        numbers = np.arange(1, len(part) + 1) + sum(len(t) for t in tables)
+        tables.append(part.table.assign(label=numbers))
+        if plane is not None:
+            _paint(plane, part, numbers)
+    table = pd.concat([t for t in tables if len(t)] or tables, ignore_index=True)
+    table = table.drop_duplicates(["centroid_y_px", "centroid_x_px"], keep="last", ignore_index=True)  # of a kind of a kind
+    near = next(c for c in map(str, table) if c.startswith("nearest_neighbour"))
+    table[near] = nearest(*(table[f"centroid_{a}_{near.rpartition('_')[2]}"].to_numpy(float) for a in "yx"))
+    labels = layer_array(plane, (), pixel_size=image.pixel_size) if plane is not None else None
+    return _made_of(call, parts, table, labels)
+
+
+def groups_of(call: Call, members: Selection) -> Selection:
+    """What touching objects form together, two or more of them."""
+    members.need_all("which of all objects touch")
+    group = {label: k for k, labels in enumerate(members.groups(members.table), 1) for label in labels}
+    plane = np.zeros(members.image.plane_shape, np.int32)
+    _paint(plane, members, np.array([group.get(label, 0) for label in members.own.tolist()], int))
+    labels = layer_array(plane, (), pixel_size=members.image.pixel_size)
+    return _made_of(call, [members], measure(members.image, labels, name=str(call.args[0])), labels)
+
+
+def _paint(plane: np.ndarray, objects: Selection, numbers: np.ndarray) -> None:
+    """Writes objects into a plane, each with its number."""
+    if len(objects):
+        labels, order = objects.label_plane(), np.argsort(objects.own)
+        at = np.clip(np.searchsorted(objects.own[order], labels), 0, len(order) - 1)
+        own = objects.own[order][at] == labels
+        plane[own] = numbers[order][at][own]
+
+
+def _made_of(call: Call, parts: Sequence[Selection], table: pd.DataFrame, labels: Any) -> Selection:
+    """Objects that were made of others, with how these were found."""
+    told = {k: v for part in reversed(parts) for k, v in part.found.items() if k not in ("kind", "presence", "p_value")}
+    told |= {"made_of": {part.kind: len(part) for part in parts}, "objects_in_image": len(table)}
+    objects, first = replace(parts[0].objects, table=table, labels=labels, made_by=told), parts[0]
+    return Selection(first.scene, call, str(call.args[0]), table, objects, told, channel=first.channel, drawn=first.drawn)
 
 
 def touching_pairs(labels: np.ndarray) -> list[tuple[int, int]]:
