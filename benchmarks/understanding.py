@@ -34,8 +34,14 @@ FREE = {"explain", "advise", "say", "adjust", "find", "decline", "set", "formula
 
 
 def form(call: Call) -> str:
-    """A call in the one form, in small letters; of calls whose words are free the name alone."""
-    return str(call.map(lambda c: Call(c.name) if c.name in FREE else c)).lower()
+    """A call in the one form, in small letters; of calls whose words are free the name alone; less the other way round."""
+    return str(call.map(lambda c: Call(c.name) if c.name in FREE else rising(c))).lower()
+
+
+def rising(call: Call) -> Call:
+    """Whether the first is less as whether the second is greater."""
+    falling = call.name == "compare" and call.get("how") == "less"
+    return Call(call.name, call.args[::-1], (("how", "greater"),)) if falling else call
 
 
 def value_of(calls: tuple[Call, ...], scene: Scene) -> list[object]:

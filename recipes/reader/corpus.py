@@ -11,8 +11,11 @@ from pathlib import Path
 from micro_nb.session.language import Call, parse, same_form
 
 HERE = Path(__file__).parent
-HELD_OUT = ("l", "m", "ha")
-_FORMULA_KEYS = ("value", "value2", "value3", "value4", "value5", "value6", "value7", "value8")
+HELD_OUT = ("l", "m", "ha", "hb")
+_LESS = re.compile(
+    r"\b(fewer|less|smaller|darker|shorter|narrower|thinner|lower|dimmer|fainter|weaker|sparser|closer|nearer|rarer)\b", re.I
+)
+_MORE = re.compile(r"\b(more|most|greater|larger|bigger|brighter|longer|wider|thicker|higher|stronger|denser)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,19 @@ def lots(letters: Iterable[str] | None = None, folder: Path = HERE / "asked") ->
 
 
 def _talk(d: dict) -> Talk:
-    return Talk(d["author"], [(t["q"], tuple(settled(same_form(parse(c))) for c in t["calls"])) for t in d["turns"]])
+    turns, falling = [], False
+    for turn in d["turns"]:
+        falling = bool(_LESS.search(turn["q"]) or falling) and not _MORE.search(turn["q"])
+        calls = (settled(same_form(parse(c))) for c in turn["calls"])
+        turns.append((turn["q"], tuple(c.map(_fallen) if falling else c for c in calls)))
+    return Talk(d["author"], turns)
+
+
+def _fallen(call: Call) -> Call:
+    """Whether the second is greater, which is how lots put "fewer" and "darker", as whether the first is less."""
+    if call.name != "compare" or call.get("how") != "greater":
+        return call
+    return Call(call.name, call.args[::-1], (("how", "less"),))
 
 
 def settled(call: Call) -> Call:

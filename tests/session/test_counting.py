@@ -46,6 +46,9 @@ LEFT = sum(x < 100 for _, x in CENTRES)
         ('check(count("object"), "between", [9, 12])', False),
         ('compare(count(obj("object", where="top left")), count(obj("object", where="top right")))', 2),
         ('compare(count("object"), count(obj("object", where="left")), how="greater")', True),
+        ('compare(count(obj("object", where="left")), count("object"), how="less")', True),
+        ('compare(count(obj("object", where="left")), count("object"))', 8 - LEFT),  # "fewer", by so many
+        ('count(obj("blob", having=\'is "bright"\'))', 8),
         ('calc("/", count("object"), 2)', 4.0), ('share(obj("object", where="left"), of="object")', 100 * LEFT / 8),
         ('stat(each(count("object"), per="quadrant"), "sum")', 8.0), ('count(obj("object", where=near("center", "15 um")))', 1),
         ('count(obj("object", where=point(160, 100)))', 1), ('count(obj("object", where=near(point(30, 30), "8 um")))', 1),
@@ -69,6 +72,11 @@ def test_the_largest_is_where_it_was_drawn(scene):
     assert x0 < BIG[1] < x1
     assert y0 < BIG[0] < y1
     assert value(scene, 'stat("diameter", "value", obj("object", by="area"))') == pytest.approx(12.0, rel=0.1)
+
+
+def test_one_alone_has_no_spread(scene):
+    with pytest.raises(EvidenceError, match="no coefficient of variation of the diameter"):
+        value(scene, 'stat("diameter", "cv", obj("object", by="area"))')
 
 
 def test_units_are_converted_and_refused(scene):

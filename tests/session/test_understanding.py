@@ -4,6 +4,7 @@ import pytest
 
 from micro_nb.session import understand
 from micro_nb.session.language import parse, same_form
+from micro_nb.session.reader.understanding import of_its_dimension
 
 
 @pytest.mark.parametrize(
@@ -78,6 +79,19 @@ def test_follow_ups_take_over_what_was_meant(question, before, meant):
 )
 def test_what_was_once_answered_falsely_is_among_the_readings(question, meant):
     assert (str(same_form(parse(meant))),) in offered(question)
+
+
+@pytest.mark.parametrize(
+    ("read", "meant"),
+    [
+        ('count(obj("cell", having="area > 20 um"))', 'count(obj("cell", having="diameter > 20 um"))'),
+        ('count(obj("cell", having="area > 150 px"))', 'count(obj("cell", having="area > 150 px2"))'),
+        ('convert(stat("area", "mean", "cell"), "px")', 'convert(stat("area", "mean", "cell"), "px2")'),
+        ('convert(stat("roundness", "mean", "cell"), "um2")', 'stat("roundness", "mean", "cell")'),
+    ],
+)
+def test_a_size_is_of_the_quantity_that_its_unit_belongs_to(read, meant):
+    assert str(parse(read).map(of_its_dimension)) == str(parse(meant))
 
 
 @pytest.mark.parametrize("text", ["", "   ", "asdf qwer", "?" * 500, "🙂", "<script>alert(1)</script>", "a" * 5000, "\n\n\t"])

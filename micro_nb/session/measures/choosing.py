@@ -28,7 +28,7 @@ _ALIKE, _PLAINLY = 0.55, 0.04
 """Likeness of words, a cosine, from which a choice says what was measured; and by how much it must be nearer than the others."""
 _MOSTLY = 40.0  # % of the objects from which a shape is that of them
 _SOLID = 0.9  # between what is rather smooth and what is rather irregular
-_ROUND_TO, _OVAL_FROM = 1.6, 1.2  # ratio of length to width between round and long; between round and oval
+_ROUND_TO, _OVAL_FROM = 1.4, 1.2  # ratio of length to width between round (1) and long (2); between round and oval
 _STRETCHED = 3.0  # spread of the centres of a group along over across, from which it is a chain
 
 

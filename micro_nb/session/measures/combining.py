@@ -16,7 +16,7 @@ from ...errors import EvidenceError, LanguageError, MicroNBError
 from ...models.ontology import ontology
 from ..language import Call
 from ..language.forms import is_made_of
-from ..words.phrases import kind_phrase, objects_phrase, ordinal, place_phrase, quantity_phrase
+from ..words.phrases import article, kind_phrase, objects_phrase, ordinal, place_phrase, quantity_phrase
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
 from ..words.tables import table
@@ -32,15 +32,17 @@ from .scene import PLANES, Scene, is_place
 _WELCH = {
     "confidence_percent": 95, "interval_by": "Welch's t over images", "interval_covers": "the variation between images",
 }  # fmt: skip
-How = Literal["difference", "ratio", "percent", "greater", "same"]
+How = Literal["difference", "ratio", "percent", "greater", "less", "same"]
 Between = Callable[[float, float], float]
 _MOST_HOLDERS = 200  # in each of which something other than a number is measured
 _SAME = 0.1  # two numbers are about the same within this share, or within one object
 _COMPARE: Mapping[How, tuple[Between, str, str]] = {
     "difference": (operator.sub, "{0} minus {1}", ""), "ratio": (operator.truediv, "ratio of {0} to {1}", "times"),
     "percent": (lambda x, y: 100 * (x - y) / abs(y), "change from {1} to {0}", "%"),
-    "greater": (operator.gt, "{0} greater than {1}", ""), "same": (operator.eq, "{0} about the same as {1}", ""),
+    "greater": (operator.gt, "{0} greater than {1}", ""), "less": (operator.lt, "{0} less than {1}", ""),
+    "same": (operator.eq, "{0} about the same as {1}", ""),
 }  # fmt: skip
+_ORDER = ("greater", "less")
 _CALC: Mapping[str, Between] = {
     "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "^": operator.pow,
 }  # fmt: skip
@@ -74,8 +76,8 @@ def _apart(first: Measurement, second: Measurement) -> bool:
 
 @measurement("compare")
 def compare(a: Term, b: Term, *, how: How = "difference") -> Found:
-    """Two measurements: the first minus the second, over it, its change in per cent, whether it is greater, or whether they
-    are the same."""
+    """Two measurements: the first minus the second, over it, its change in per cent, whether it is greater or less, or whether
+    they are the same. A difference is said by its size and which is more."""
     first, second = _shared(a, b)
     sides = {f"side{k}": _side(term, k) for k, term in enumerate((a, b))}
     if isinstance(first.value, str) or isinstance(second.value, str):
@@ -98,7 +100,10 @@ def compare(a: Term, b: Term, *, how: How = "difference") -> Found:
     size = (("size of the difference", abs(value), unit, turned),) if how in ("difference", "percent") else ()
     one, more, less = _comparatives(a)
     says = _compared(how, x, y, bool(value))
-    return Found.of(told, main, first, second, *size, says=says, positive=one, word=more if x > y else less, more=sides)
+    said = abs(value) if size else None  # "15 fewer" is fifteen
+    return Found.of(
+        told, main, first, second, *size, says=says, value=said, positive=one, word=more if x > y else less, more=sides
+    )
 
 
 def _compared(how: How, x: float, y: float, so: bool) -> str:
@@ -108,8 +113,8 @@ def _compared(how: How, x: float, y: float, so: bool) -> str:
     if how == "ratio":
         return "ratio"
     if x == y:
-        return "not_even" if how == "greater" else "even"
-    return ("greater" if so else "not_greater") if how == "greater" else "differ"
+        return "not_even" if how in _ORDER else "even"
+    return ("so" if so else "not_so") if how in _ORDER else "differ"
 
 
 def _comparatives(a: Term) -> tuple[str, str, str]:
@@ -278,7 +283,9 @@ def _judged(verdict: Measurement, a: Term, value: Measurement, *stated: Measurem
         says = "words" if isinstance(value.value, str) and not any(c.isdigit() for c in value.value) else "bare"
     if inner is not None and inner.call.name in ("count", "exists") and inner.selection is not None:
         says = inner.call.name
-    return Found((verdict, value, *stated), says, more={"yes": "Yes" if verdict.value else "No"})
+    said = concept_of(str(value.value))
+    one = article(str(value.value)) if said is not None and said in ontology() and ontology()[said].countable else ""
+    return Found((verdict, value, *stated), says, more={"yes": "Yes" if verdict.value else "No", "article": one})
 
 
 def _holds(value: float, op: str, limits: list[float], counted: bool) -> bool:

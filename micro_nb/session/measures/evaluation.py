@@ -12,7 +12,7 @@ from ..language import Call, Node, same_form
 from ..language.conditions import parse_condition
 from ..language.forms import AND, PARTS, kind_of
 from .measurement import Measurement
-from .quantities import POWER, Length, plain_quantity
+from .quantities import POWER, SPREADS, Length, plain_quantity
 from .registry import Measure, choices, get, options
 from .results import Found, Result, Term
 from .scene import Place, Scene
@@ -69,7 +69,7 @@ def check(call: Call) -> None:
 
 def check_meaning(call: Call) -> None:
     """Refuses an expression that no image could answer: a quantity, statistic, condition, place or choice that there is not, a
-    thing compared with itself, a kind beside itself, objects inside themselves, a choice of one."""
+    thing compared with itself, a kind beside itself, objects inside themselves, a choice of one, the spread of one."""
     for inner in call.walk():
         _check_pair(inner)
         chosen = inner.get("among") if inner.name == "which" else inner.get("into")
@@ -94,6 +94,13 @@ def check_meaning(call: Call) -> None:
                 _plain(node, measure.hints.get(key, Any), key, measure)
         if inner.name in ("stat", "distribution") and inner.args and isinstance(inner.args[0], str):
             plain_quantity(inner.args[0])
+        if inner.name == "stat" and len(inner.args) > 2 and inner.args[1] in SPREADS and _is_one(inner.args[2]):
+            raise LanguageError(f"{inner} is the spread of a single object")
+
+
+def _is_one(node: Node) -> bool:
+    """Whether objects are the one that ranks first."""
+    return isinstance(node, Call) and node.get("by") is not None and node.get("n") in (None, 1)
 
 
 def _check_pair(call: Call) -> None:

@@ -33,6 +33,7 @@ STATISTICS: Mapping[str, Callable[[np.ndarray], Any]] = {
     "cv": lambda v: 100 * STATISTICS["sd"](v) / abs(np.mean(v)), "sem": lambda v: STATISTICS["sd"](v) / np.sqrt(len(v)),
     "mode": lambda v: mode(v),
 }  # fmt: skip
+SPREADS = ("sd", "sem", "cv", "iqr", "range")
 _IN_UM = {"nm": 1e-3, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6, "angstrom": 1e-4}
 TELL = "tell me, for example: one pixel is half a micrometre"
 """What makes a physical unit possible where no pixel size is known."""

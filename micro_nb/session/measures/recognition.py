@@ -17,6 +17,7 @@ from ...data.region import Region
 from ...errors import EvidenceError, MicroNBError
 from ...models.ontology import ontology
 from ...models.wording import plural
+from ..words.phrases import article
 from ..words.tables import listed, table
 from .appearance import Appearance, look
 from .choosing import SHAPES, by_shape, by_words, packed, shape_of, usual_shape
@@ -248,12 +249,12 @@ class _Caption:
         seen, picture = recognised(self.scene), look(self.scene)
         like = Measurement("consistent with", picture.likeness)
         shown = self.place(seen.get("modality", like))
-        lead = f"This looks like {_a(str(seen['modality'].value))}{shown} picture" if "modality" in seen else ""
+        lead = f"This looks like {article(str(seen['modality'].value))}{shown} picture" if "modality" in seen else ""
         lead = lead or f"By its look this is consistent with {shown}"
         if "specimen" in seen:
             name = str(seen["specimen"].value)
             counted = name.rsplit(" ", 1)[-1] in _COUNTED  # nothing stands before "human" or "cultured cells"
-            lead += f" of {_a(name) if counted else ''}{self.place(seen['specimen'])}"
+            lead += f" of {article(name) if counted else ''}{self.place(seen['specimen'])}"
         if "stain" in seen:
             stained = ", with a" if str(seen["stain"].value).endswith("stain") else ", stained with"
             lead += f"{stained} {self.place(seen['stain'])}"
@@ -290,10 +291,6 @@ class _Caption:
         return "Technically nothing stands out against measuring it."
 
 
-def _a(noun: str) -> str:
-    return "an " if noun[0] in "aeiou" else "a "
-
-
 def _counted(scene: Scene) -> list[tuple[str, int]]:
     """Kinds and how many of each, as named with the whole picture in mind, else one by one; else all objects."""
     objects, eyes = selection("object", scene), scene.look.eyes
@@ -319,7 +316,7 @@ def _of_objects(objects: Selection, scene: Scene) -> Found:
     if objects.kind == "object" and len(names := _names(objects.table)):
         name = str(names.index[0])
         rows.append(("most frequent kind", name))
-        like = f"; it looks like {_a(name)}{name}" if len(objects) == 1 else f"; most look like {plural(name)}"
+        like = f"; it looks like {article(name)}{name}" if len(objects) == 1 else f"; most look like {plural(name)}"
     if "look" in objects.found:
         share, spot, one = covered(replace(objects, place=ANYWHERE)), objects.commonest_spot, len(objects) == 1
         rows += [("share of the picture", share.number, "%"), ("place of most", spot)]

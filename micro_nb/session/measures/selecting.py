@@ -479,15 +479,17 @@ def _shaped(found: Selection, quantity: str, op: str, value: float) -> np.ndarra
 
 
 def _among_others(found: Selection, quantity: str, op: str) -> np.ndarray:
-    """Objects that stand out from the others; all of them where none does but they are so against what lies around them, as the
-    dark nuclei of a bright picture are."""
+    """Objects that stand out from the others; those that are so against what lies around them where none does, as the dark nuclei
+    of a bright picture are, and where they are of no kind, as "bright blobs" are."""
     measured, _ = found.values(quantity)
     middle = float(np.nanmedian(measured)) if len(measured) else 0.0
     apart = np.asarray(measured > _MORE * middle if op == ">" else measured < _LESS * middle)
-    if quantity != "intensity" or apart.any() or not len(measured):
+    of_a_kind = concept_of(found.kind) not in _POINTED
+    if quantity != "intensity" or not len(measured) or (apart.any() and of_a_kind):
         return apart
     ground = float(np.nanmedian(found.image.read(found.image.level_for(_FEW))))
-    return np.full(len(measured), middle > ground if op == ">" else middle < ground)
+    so = np.asarray(OPS[op](measured, ground))
+    return np.full(len(measured), so.mean() > 0.5) if of_a_kind else so
 
 
 def _of_state(found: Selection, text: str) -> np.ndarray:

@@ -13,12 +13,12 @@ from ...analysis.statistics import Estimate, bootstrap
 from ...errors import EvidenceError, LanguageError
 from ...models.ontology import ontology
 from ..language import Call
-from ..words.phrases import quantity_phrase, statistic_phrase
+from ..words.phrases import kind_phrase, quantity_phrase, statistic_phrase
 from ..words.tables import table
 from .evaluation import between_images, evaluate
 from .eyes import concept_of
 from .measurement import Fact, Measurement
-from .quantities import STATISTIC_WORDS, statistic, without_channel
+from .quantities import SPREADS, STATISTIC_WORDS, statistic, without_channel
 from .registry import measurement
 from .results import Found, Result, Term
 from .scene import Scene
@@ -55,7 +55,9 @@ def stat(
         objects.need_all(f"the {name}")
     measured, unit, over = objects.finite(quantity, unit)
     if len(measured) == 1:
-        value = 0.0 if name in ("sd", "cv", "iqr", "range") else float(measured[0])
+        if name in SPREADS:
+            raise EvidenceError(f"of a single {kind_phrase(objects.kind, 1)} there is no {statistic_phrase(name, plain)}")
+        value = float(measured[0])
         how = {**objects.found, "label": int(over.own[0]), "of_one": True}
         called = quantity_phrase(plain)
         of = f"{called} of the {objects.phrase(1)}"

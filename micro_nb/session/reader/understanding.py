@@ -19,7 +19,7 @@ from ..knowledge.notes import nearest
 from ..language import Call, parse, same_form
 from ..language.forms import AND, as_objects, kind_of, objects_at, of_kind
 from ..measures.evaluation import check, check_meaning
-from ..measures.quantities import ALIASES
+from ..measures.quantities import ALIASES, POWER, QUANTITIES
 from ..measures.registry import Measure, measures
 from ..words.tables import table
 from .numbers import find_numbers
@@ -33,7 +33,8 @@ _TERMS = frozenset(
 )
 """Words that name one quantity and nothing else."""
 _AREA = re.compile(r"\b(?:diameter|width|length|feret)(\s*[<>=]+\s*[\d.]+\s*(?:nm2|um2|mm2|px2)\b)")
-_LENGTH = re.compile(r"\barea(\s*[<>=]+\s*[\d.]+\s*(?:nm|um|mm|px)\b(?!2))")
+_LENGTH = re.compile(r"\barea(\s*[<>=]+\s*[\d.]+\s*(?:nm|um|mm)\b(?!2))")
+_PIXELS = re.compile(r"\b(area\s*[<>=]+\s*[\d.]+\s*)px\b(?!2)")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?")
 _VERDICT = re.compile(r"(?:is|are|was|were|do|does|did|has|have)\b(?!.*\bor\b)", re.IGNORECASE)
 _FIGURES = frozenset(["count", "coverage", "density", "share", "stat", "pixels"])
@@ -114,7 +115,7 @@ def _ranked(found: Sequence[Reading], question: str) -> list[tuple[tuple[Call, .
     number where a yes or no is asked for. Each is there once, with what all that differ from it only in free words or in their
     order weigh together."""
     numbers, verdict = {n.value for n in find_numbers(question) if n.digits}, _VERDICT.match(question) is not None
-    every = [(tuple(dict.fromkeys(same_form(c.map(_singular).map(_of_its_dimension)) for c in r.calls)), r.logp) for r in found]
+    every = [(tuple(dict.fromkeys(same_form(c.map(_singular).map(of_its_dimension)) for c in r.calls)), r.logp) for r in found]
     taken = [(calls, logp, _held(calls, numbers)) for calls, logp in every if _sound(calls, check)]
     most = {calls[0].name: max(n for other, _, n in taken if other[0].name == calls[0].name) for calls, _, _ in taken}
     out: dict[tuple[str, ...], tuple[tuple[Call, ...], float]] = {}
@@ -143,18 +144,20 @@ def _singular(call: Call) -> Call:
     return of_kind(call, match.id if match is not None and match.how == "typing error" else one)
 
 
-def _of_its_dimension(call: Call) -> Call:
+def of_its_dimension(call: Call) -> Call:
     """A size in the quantity that its unit belongs to: "bigger than 80 µm²" is of the area, "over 20 µm" of the diameter; an area
-    in the square of a unit of length."""
+    in the square of a unit of length, as that of "100 px" is."""
     having = call.get("having")
     if call.name == "obj" and isinstance(having, str):
-        text = _AREA.sub(r"area\1", _LENGTH.sub(r"diameter\1", having))
+        text = _PIXELS.sub(r"\1px2", _AREA.sub(r"area\1", _LENGTH.sub(r"diameter\1", having)))
         return call.but(having=text) if text != having else call
     at = {"convert": 1, "check": 3}.get(call.name, 0)
     unit, inner = (call.args[at], call.args[0]) if at and len(call.args) > at else (None, None)
     if not isinstance(unit, str) or not isinstance(inner, Call) or inner.name != "stat" or len(inner.args) < 3:
         return call
     quantity = str(inner.args[0])
+    if call.name == "convert" and quantity in QUANTITIES and not POWER.get(quantity, 0):
+        return inner  # "and the circularity?" after an area in um2
     if unit.endswith("2") and quantity in ("diameter", "width", "length"):
         return call.with_args(inner.with_args("area", *inner.args[1:]), *call.args[1:])
     if unit in ("nm", "um", "mm", "px") and quantity == "area":  # "mean area in px": as people say it

@@ -55,6 +55,15 @@ def ordinal(rank: int) -> str:
     return _ORDINALS[rank] if rank < len(_ORDINALS) else f"number {rank} "
 
 
+def article(noun: str) -> str:
+    """The word in front of one of it.
+
+    >>> article("eosinophil") + "eosinophil"
+    'an eosinophil'
+    """
+    return "an " if noun[0] in "aeiou" else "a "
+
+
 def place_phrase(node: Node) -> str:
     """A ``where=`` argument in words.
 
