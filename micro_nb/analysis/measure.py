@@ -96,7 +96,8 @@ def _layers(labels: Any, layer: str, plane: tuple[int, int]) -> list[tuple[str, 
                 for name, read, n in found]  # fmt: skip
     dims = tuple(str(d).lower() for d in labels.dims) if hasattr(labels, "dims") else None
     if dims is None:
-        labels = labels.filled(0) if isinstance(labels, np.ma.MaskedArray) else np.asarray(labels)
+        masked, lazy = isinstance(labels, np.ma.MaskedArray), hasattr(labels, "dtype") and hasattr(labels, "shape")
+        labels = labels.filled(0) if masked else labels if lazy else np.asarray(labels)  # arrays on disk are read block by block
         dims = ("y", "x")[-labels.ndim :] if labels.ndim == 2 else ("layer", "y", "x")
     if np.dtype(labels.dtype).kind not in "biu" or len(dims) != labels.ndim or dims[-2:] != ("y", "x") or labels.ndim > 3:
         raise AxesError(f"labels must be integers (y, x) or (layer, y, x), got {labels.dtype} {dims} of shape {labels.shape}")

@@ -103,6 +103,22 @@ def test_layers_are_named_and_lazy_labels_are_read_in_blocks(nuclei):
     assert table.groupby("layer").size().to_dict() == {"nucleus": len(np.unique(labels)) - 1, "tissue": 1}
 
 
+def test_labels_on_disk_are_never_read_whole(nuclei):
+    class OnDisk:
+        def __init__(self, labels):
+            self.labels, self.shape, self.dtype, self.ndim, self.most = labels, labels.shape, labels.dtype, labels.ndim, 0
+
+        def __getitem__(self, place):
+            block = self.labels[place]
+            self.most = max(self.most, block.size)
+            return block
+
+    image, labels = nuclei
+    kept = OnDisk(labels)
+    assert_frame_equal(mnb.measure(mnb.open_image(image), kept, tile=64), mnb.measure(mnb.open_image(image), labels))
+    assert 0 < kept.most < labels.size / 4
+
+
 def test_chosen_channels_alone_are_measured():
     labels = np.ones((8, 8), "uint8")
     img = mnb.open_image(np.stack([labels, labels * 5]), axes="cyx")
