@@ -4,7 +4,7 @@ import pytest
 
 from micro_nb.session import understand
 from micro_nb.session.language import parse, same_form
-from micro_nb.session.reader.understanding import of_its_dimension
+from micro_nb.session.reader.understanding import settled
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,11 @@ def test_what_was_once_answered_falsely_is_among_the_readings(question, meant):
         ('count(obj("cell", having="area > 150 px"))', 'count(obj("cell", having="area > 150 px2"))'),
         ('convert(stat("area", "mean", "cell"), "px")', 'convert(stat("area", "mean", "cell"), "px2")'),
         ('convert(stat("roundness", "mean", "cell"), "um2")', 'stat("roundness", "mean", "cell")'),
+        ('classify("cell", into=["central", "edge"])', 'which(count("cell"), among=["center", "border"])'),
     ],
 )
-def test_a_size_is_of_the_quantity_that_its_unit_belongs_to(read, meant):
-    assert str(parse(read).map(of_its_dimension)) == str(parse(meant))
+def test_what_was_read_is_taken_as_it_is_meant(read, meant):
+    assert str(settled(parse(read))) == str(parse(meant))
 
 
 @pytest.mark.parametrize("text", ["", "   ", "asdf qwer", "?" * 500, "🙂", "<script>alert(1)</script>", "a" * 5000, "\n\n\t"])

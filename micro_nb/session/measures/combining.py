@@ -171,6 +171,8 @@ def which(
     elif len(ranked) > 1:
         beside = place_phrase(ranked[1]) if is_place(ranked[1]) else f"for {names[1]}"
         more |= {"other": names[1], "rest": f", {'after' if place > 1 else 'against'} {{2}} {beside}"}
+        if len(ranked) > 2 and place == 1 and numbers[ranked[0]] > 0 and not any(numbers[k] for k in ranked[1:]):
+            more["rest"] = ", and the others none"
     how = {"among": list(numbers), "order": order}
     return Found.of(how, winner, *facts, says="several" if many > 1 else "tie" if tied else "is", table=shown, more=more)
 

@@ -64,18 +64,16 @@ class Eyes:
         return 1 / (1 + len(self.model.calibration.get("presence", {}).get("null", ()))) <= ALPHA
 
     def whole(self, img: MicroImage, channel: str | None) -> Objects:
-        """The layer "object", whether named or not."""
-        from ...tasks.look.looking import look_at, object_vectors
-        from ...tasks.names import Vocabulary
+        """The layer "object", whether named or not; a name is that which ``parse`` gives."""
+        from ...tasks.look.looking import look_at
 
         _, seen = look_at(img, self.model, channel=channel, draw=self.draw)
         found = seen.layers["object"]
         labels = layer_array(found.labels if is_large(img) else np.asarray(found.labels), (), pixel_size=img.pixel_size)
-        table = measure(img, labels)
-        vocabulary, vectors = Vocabulary.of(self.model, coloured=seen.coloured), object_vectors(seen, "object", self.model)
-        names = np.array(vocabulary.names(vectors, "object")[0], object)
-        at = table["label"].to_numpy(int) - 1
-        table["name"], table["score"] = names[at], found.certainty[at]
+        table, every = measure(img, labels), self.parsed(img, None, channel).table
+        names = every[every["layer"] == "object"].set_index("label")["name"]
+        table["name"] = names.reindex(table["label"]).fillna("").to_numpy(object)
+        table["score"] = found.certainty[table["label"].to_numpy(int) - 1]
         return Objects(table, labels, None, img.pixel_size, img.content_id, seen.to_dict())
 
     def parsed(self, img: MicroImage, prompts: Sequence[str] | None, channel: str | None) -> Objects:

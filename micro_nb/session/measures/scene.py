@@ -240,12 +240,12 @@ def place_words(img: MicroImage, y: float, x: float) -> str:
 
 def is_place(text: str) -> bool:
     """Whether a text names a part of the image."""
-    return _plain(text) in {*PARTS, *_EDGES, "border", "this", "corners"}
+    return plain_place(text) in {*PARTS, *_EDGES, "border", "this", "corners"}
 
 
 def named_place(text: str, scene: Scene) -> Place:
     """A part of the image by its name."""
-    name, (height, width) = _plain(text), scene.image.plane_shape
+    name, (height, width) = plain_place(text), scene.image.plane_shape
     if name == "this":
         if scene.marked is None:
             which = "draw one in the viewer, or say which part: the left half, the top right ..."
@@ -268,7 +268,7 @@ def named_place(text: str, scene: Scene) -> Place:
     return Place(Region.part(name, (height, width)), None, "" if name == "whole image" else place_phrase(name))
 
 
-def _plain(text: str) -> str:
+def plain_place(text: str) -> str:
     """The plain name of a part: upper left is top left."""
     name = text.lower().strip()
     return str(table("looks")["place_alias"].get(name, name))

@@ -21,6 +21,7 @@ from ..language.forms import AND, as_objects, kind_of, objects_at, of_kind
 from ..measures.evaluation import check, check_meaning
 from ..measures.quantities import ALIASES, POWER, QUANTITIES
 from ..measures.registry import Measure, measures
+from ..measures.scene import is_place, plain_place
 from ..words.tables import table
 from .numbers import find_numbers
 from .reading import readings
@@ -115,7 +116,7 @@ def _ranked(found: Sequence[Reading], question: str) -> list[tuple[tuple[Call, .
     number where a yes or no is asked for. Each is there once, with what all that differ from it only in free words or in their
     order weigh together."""
     numbers, verdict = {n.value for n in find_numbers(question) if n.digits}, _VERDICT.match(question) is not None
-    every = [(tuple(dict.fromkeys(same_form(c.map(_singular).map(of_its_dimension)) for c in r.calls)), r.logp) for r in found]
+    every = [(tuple(dict.fromkeys(map(settled, r.calls))), r.logp) for r in found]
     taken = [(calls, logp, _held(calls, numbers)) for calls, logp in every if _sound(calls, check)]
     most = {calls[0].name: max(n for other, _, n in taken if other[0].name == calls[0].name) for calls, _, _ in taken}
     out: dict[tuple[str, ...], tuple[tuple[Call, ...], float]] = {}
@@ -126,6 +127,11 @@ def _ranked(found: Sequence[Reading], question: str) -> list[tuple[tuple[Call, .
         first, before = out.get(form, (calls, -math.inf))
         out[form] = first, float(np.logaddexp(before, logp))
     return sorted(out.values(), key=lambda item: -item[1])
+
+
+def settled(call: Call) -> Call:
+    """A call in its one form, as it is meant."""
+    return same_form(call.map(_singular).map(_of_its_dimension).map(_of_places))
 
 
 def _held(calls: Sequence[Call], numbers: set[float]) -> int:
@@ -144,7 +150,7 @@ def _singular(call: Call) -> Call:
     return of_kind(call, match.id if match is not None and match.how == "typing error" else one)
 
 
-def of_its_dimension(call: Call) -> Call:
+def _of_its_dimension(call: Call) -> Call:
     """A size in the quantity that its unit belongs to: "bigger than 80 µm²" is of the area, "over 20 µm" of the diameter; an area
     in the square of a unit of length, as that of "100 px" is."""
     having = call.get("having")
@@ -163,6 +169,14 @@ def of_its_dimension(call: Call) -> Call:
     if unit in ("nm", "um", "mm", "px") and quantity == "area":  # "mean area in px": as people say it
         return call.with_args(*(f"{a}2" if a == unit else a for a in call.args))
     return call
+
+
+def _of_places(call: Call) -> Call:
+    """A choice among parts of the image as where the objects are."""
+    choices = call.get("into")
+    if call.name != "classify" or not isinstance(choices, tuple) or not all(is_place(str(c)) for c in choices):
+        return call
+    return Call.of("which", Call("count", call.args), among=tuple(plain_place(str(c)) for c in choices))
 
 
 def _as_said(call: Call, said: frozenset[str]) -> Call:
