@@ -50,12 +50,16 @@ class EvidenceError(MicroNBError, ValueError):
     """A statement is not covered by measured evidence."""
 
 
-class UnlearnedError(EvidenceError):
-    """A kind of objects is asked for that the eyes have not learned: ``kind``."""
+class UnknownNameError(EvidenceError):
+    """What is asked for is named as nothing here is: a channel, an image."""
 
-    def __init__(self, message: str, kind: str = "") -> None:
+
+class UnlearnedError(UnknownNameError):
+    """A kind of objects is asked for that the eyes have not learned: ``kind``; they know the ``wider`` one, where it is given."""
+
+    def __init__(self, message: str, kind: str = "", wider: str = "") -> None:
         super().__init__(message)
-        self.kind = kind
+        self.kind, self.wider = kind, wider
 
 
 class LanguageError(MicroNBError, ValueError):

@@ -11,7 +11,7 @@ from typing import Any
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.region import Region
-from ..errors import EvidenceError, LanguageError, LogError, MicroNBError, UnlearnedError
+from ..errors import EvidenceError, LanguageError, LogError, MicroNBError, UnknownNameError, UnlearnedError
 from ..models.wording import plural
 from ..render.markdown import mime
 from ..tiles.objects import Objects
@@ -20,11 +20,12 @@ from .answer import Answer, Turn, holding
 from .composing import answer_of
 from .control import adjusted, restyled, settled
 from .evidence import Evidence
-from .language import Call, parse
+from .language import Call, parse, same_form
+from .language.forms import kind_of, of_kind
 from .llm.assistant import Asked, assistant
 from .log.book import Choice, LoggedSession, Writer, latest, load, new_id
 from .log.verify import album_of
-from .measures.evaluation import check, evaluate, selection
+from .measures.evaluation import check, evaluate_shown, plane_shown, selection
 from .measures.eyes import MICRO_D1, is_seen, resolve, tiles_of
 from .measures.quantities import Length, convert
 from .measures.registry import get
@@ -292,7 +293,7 @@ class Session:
 
     def _answered(self, understood: Understood) -> Answer:
         """The answer to what was understood."""
-        unknown, calls = self._learned(understood)
+        doubt, calls = self._possible(understood)
         if not calls:
             return Answer(
                 "I could not read that as a question about the image; ask for example how many there are, how big, or where.",
@@ -309,37 +310,48 @@ class Session:
         if calls[0].name == "say":
             answer = restyled(calls[0], answer, [t.answer for t in holding(self.turns)])
         answer = self._said_once(answer)
-        if (understood.confidence < _DOUBTFUL or unknown) and not answer.declined:
-            doubt = f"I have not learned to recognise {plural(unknown)}; if" if unknown else "If"
-            answer = answer.behind(f"{doubt} I understand you rightly: ")
+        if (understood.confidence < _DOUBTFUL or doubt) and not answer.declined:
+            answer = answer.behind(doubt or "If I understand you rightly: ")
         return replace(answer, alternatives=understood.alternatives if understood.confidence < _UNSURE else ())
 
-    def _learned(self, understood: Understood) -> tuple[str, tuple[Call, ...]]:
-        """The likeliest reading; where that asks for a kind that the eyes have not learned, this kind, and the next likely one
-        that asks for none."""
+    def _possible(self, understood: Understood) -> tuple[str, tuple[Call, ...]]:
+        """The likeliest reading; where that names what nothing here is called, the same of a wider kind, or the next likely one
+        that names none such, and the doubt that is to be said."""
         odds = zip(understood.alternatives, understood.odds, strict=False)  # none where a reading was given, not read
         likely = [c for c, p in odds if p >= _POSSIBLE and not any(get(call.name).group == "talking" for call in c)]
-        unknown = self._unlearned(understood.calls) if likely else ""
-        other = next((c for c in likely if not self._unlearned(c)), None) if unknown else None
-        return (unknown, other) if other is not None else ("", understood.calls)
+        unknown = self._unknown(understood.calls)
+        if unknown is None:
+            return "", understood.calls
+        kind, wider = (unknown.kind, unknown.wider) if isinstance(unknown, UnlearnedError) else ("", "")
+        if wider:
+            return (
+                f"I have not learned to tell {plural(kind)} from other {plural(wider)}: ",
+                tuple(call.map(lambda c: of_kind(c, wider) if kind_of(c) == kind else c) for call in understood.calls),
+            )
+        other = next((c for c in likely if self._unknown(c) is None), None)
+        unlearned = f"I have not learned to recognise {plural(kind)}; if" if kind else "If"
+        return (f"{unlearned} I understand you rightly: ", other) if other is not None else ("", understood.calls)
 
-    def _unlearned(self, calls: tuple[Call, ...]) -> str:
-        """The kind for want of which one of some expressions fails; empty where none does."""
+    def _unknown(self, calls: tuple[Call, ...]) -> UnknownNameError | None:
+        """For want of which name some expressions fail; None where they do not."""
         try:
-            for call in (c for c in calls if get(c.name).group != "talking"):
-                evaluate(call, self._scene)
-        except UnlearnedError as error:
-            return error.kind
+            for call in (c for c in calls if get(c.name).group != "talking" or c.name == "show"):
+                evaluate_shown(call, self._scene)
+        except UnknownNameError as error:
+            return error
         except Exception:  # told where the answer is made
-            return ""
-        return ""
+            return None
+        return None
 
     def _measured(self, calls: tuple[Call, ...]) -> Answer:
         """The answer that expressions give; what cannot be measured of several is said behind the rest."""
-        results, failed = list[Result](), list[Answer]()
+        results, failed, plane = list[Result](), list[Answer](), ""
         for call in calls:
             try:
-                result = settled(call, self._scene) or evaluate(call, self._scene)
+                result = settled(call, self._scene) or evaluate_shown(call, self._scene)
+                if result.call != same_form(call):
+                    plane = plane_shown(call, result.call)
+                    calls = tuple(result.call if c is call else c for c in calls)
                 if result.found.declined is None or result.found.says is not None:
                     results.append(result)
                 else:
@@ -352,6 +364,7 @@ class Session:
             answer = answer_of(results, calls, self._scene)
         except Exception as error:  # a sentence that states what was not measured is never shown
             return _refused(error, calls)
+        answer = answer.behind(plane)
         return replace(answer, text=f"{answer.text} {failed[0].text}") if failed else answer
 
     def _said_once(self, answer: Answer) -> Answer:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from ...errors import LanguageError
+from ...errors import AxesError, LanguageError
 from ..language import Call, Node, same_form
 from ..language.conditions import parse_condition
 from ..language.forms import AND, PARTS, kind_of
 from .measurement import Measurement
 from .quantities import POWER, SPREADS, Length, plain_quantity
 from .registry import Measure, choices, get, options
-from .results import Found, Result, Term
-from .scene import Place, Scene
+from .results import Found, Result, Term, placed
+from .scene import PLANES, Place, Scene
 from .selecting import place_of, select
 from .selection import Selection
 
@@ -53,7 +55,45 @@ def _evaluated(call: Call, scene: Scene) -> Result:
     objects = next((v for v in given.values() if isinstance(v, Selection)), None)
     found = _as_found(measure.function(**given, **({"scene": scene} if measure.needs_scene else {})), measure, objects)
     terms = [t for v in given.values() for t in (v if isinstance(v, tuple) else (v,)) if isinstance(t, Term)]
-    return Result(call, measure, scene, found, found.shown or objects, tuple(r for t in terms for r in t.results))
+    shown = found.shown if found.shown is not None else objects
+    return Result(call, measure, scene, found, shown, tuple(r for t in terms for r in _as_it_stands(t)))
+
+
+def _as_it_stands(term: Term) -> tuple[Result, ...]:
+    """The result of an argument; none where it stands for what was measured on every plane, and the image is no single one."""
+    try:
+        return term.results
+    except AxesError:
+        return ()
+
+
+def evaluate_shown(call: Call, scene: Scene) -> Result:
+    """Measures an expression; where it needs one plane of a stack and names none, in the one that a viewer shows first."""
+    try:
+        return evaluate(call, scene)
+    except AxesError:
+        for planes in _shown(scene):
+            with suppress(AxesError):
+                return evaluate(placed(call, planes), scene)
+        raise
+
+
+def plane_shown(asked: Call, measured: Call) -> str:
+    """The plane that was chosen for an expression that names none, as words in front of its answer; empty where none was."""
+    asked_of, seen = ({c.name for c in call.walk() if c.name in PLANES} for call in (asked, measured))
+    words = {"z": "the middle slice", "t": "the first frame"}
+    chosen = [words[axis] for axis in words if axis in seen - asked_of]
+    return f"In {' of '.join(chosen)}: " if chosen else ""
+
+
+def _shown(scene: Scene) -> Iterator[tuple[Call, ...]]:
+    """The first frame, the middle slice, both: of the axes that the image has beside those that were chosen."""
+    img, chosen = scene.open_image, dict(scene.plane)
+    free = [axis for axis in PLANES if img is not None and axis in img.axes and axis not in chosen]
+    first = {axis: Call.of(axis, img.sizes[axis] // 2 + 1 if axis == "z" else 1) for axis in free if img is not None}
+    yield from ((first[axis],) for axis in reversed(free))
+    if len(free) > 1:
+        yield tuple(first.values())
 
 
 def check(call: Call) -> None:

@@ -315,7 +315,9 @@ def _of_kind(img: MicroImage, kind: str, looking: Eyes, channel: str | None) -> 
     else:
         found, taken = _wide(looking.whole(img, channel), concept or "object")
         known = concept in WIDE or kind in WIDE or knows(looking, kind)
-        told = {"kind": taken} | ({} if known else {"not_learned": kind, "mostly": _mostly(found)})
+        told = {"kind": taken}
+        if not known:
+            told |= {"not_learned": kind, "mostly": _mostly(found), "wider": _wider(looking, concept)}
     labels = found.labels
     if labels is not None and len(found) and not is_large(img):  # those that are meant alone
         own = np.isin(labels.values, found.table["label"].to_numpy(int))
@@ -331,6 +333,12 @@ def _wide(whole: Objects, concept: str) -> tuple[Objects, str]:
     elif not own.any() or concept == "object" or (concept != "cell" and 2 * own.sum() < len(own)):
         return whole, "object"
     return replace(whole, table=whole.table[own].reset_index(drop=True)), concept
+
+
+def _wider(eyes: Eyes, concept: str | None) -> str:
+    """The nearest wider kind that eyes were trained on by its own name; empty where there is none."""
+    wider = ontology().ancestors(concept) if concept is not None and concept in ontology() else ()
+    return next((w for w in wider if w in eyes.concepts and w not in WIDE), "")
 
 
 def _mostly(found: Objects) -> str:

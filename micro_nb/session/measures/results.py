@@ -166,7 +166,7 @@ class Term:
 
     def where(self, place: Node) -> Term:
         """The same at a place: of the objects in it, or of its pixels."""
-        return self._changed(lambda call: _placed(call, place))
+        return self._changed(lambda call: placed(call, place))
 
     def of_kind(self, kind: str) -> Term:
         """The same of another kind of objects."""
@@ -203,19 +203,25 @@ class Term:
         return replace(self, node=change(self.node)) if isinstance(self.node, Call) else self
 
 
-def _placed(call: Call, place: Node) -> Call:
-    """The call with its objects, or its pixels, narrowed to a place."""
+def placed(call: Call, place: Node) -> Call:
+    """The call with its objects, or its pixels, narrowed to a place.
+
+    >>> from micro_nb.session.language import parse
+    >>> str(placed(parse('compare(count("cell"), pixels("mean"))'), Call.of("z", 3)))
+    'compare(count(obj("cell", where=z(3))), pixels("mean", where=z(3)))'
+    """
 
     def narrowed(part: Call) -> Call:
         return part.but(where=_both(part.get("where"), place))
 
     at = objects_at(call)
-    if at is not None and as_objects(call.args[at]) is not None:
+    if at is not None and as_objects(call.args[at]) is not None and call.args[at] != "image":
         changed, whole = with_objects(call, narrowed), as_objects(call.get("of"))
         return changed.but(of=narrowed(whole)) if call.name == "share" and whole is not None else changed
-    inside = call.with_args(*(_placed(a, place) if isinstance(a, Call) else a for a in call.args))
-    return inside if inside != call or at is not None else narrowed(call)
+    inside = call.with_args(*(placed(a, place) if isinstance(a, Call) else a for a in call.args))
+    return inside if inside != call or (at is not None and call.args[at] != "image") else narrowed(call)
 
 
 def _both(a: Node, b: Node) -> Node:
+    b = b[0] if isinstance(b, tuple) and len(b) == 1 else b
     return b if a is None else (*(a if isinstance(a, tuple) else (a,)), *(b if isinstance(b, tuple) else (b,)))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...data.image import MicroImage
 from ...data.region import PARTS, Region
-from ...errors import AxesError, EvidenceError
+from ...errors import AxesError, EvidenceError, UnknownNameError
 from ...tiles.objects import Objects
 from ..language import Call, Node
 from ..words.phrases import place_phrase
@@ -112,7 +112,7 @@ class Scene:
         if len(near) == 1:
             return near[0]
         there = f"there {'is' if len(names) == 1 else 'are'} {', '.join(names) or 'none'}"
-        raise EvidenceError(f"no image is called {text!r} here; {there}")
+        raise UnknownNameError(f"no image is called {text!r} here; {there}")
 
     def at(self, node: Node) -> Scene:
         """The same at the planes and images that a ``where=`` names: ``z(5)``, ``t("first")``, ``image("control")``,

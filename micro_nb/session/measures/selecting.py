@@ -14,7 +14,7 @@ import numpy as np
 from ...analysis.measure import measure
 from ...data.image import MicroImage
 from ...data.region import Region
-from ...errors import EvidenceError, UnitsError, UnlearnedError
+from ...errors import EvidenceError, UnitsError, UnknownNameError, UnlearnedError
 from ...models.ontology import ontology
 from ...models.wording import plural
 from ...tiles.labels import layer_array
@@ -170,13 +170,13 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
     if isinstance(drawn, Drawn):
         objects = Objects(drawn.sample.table, pixel_size=img.pixel_size, image_id=img.content_id, made_by=drawn.made_by)
         if why := _unlearned(objects, kind, img):
-            raise UnlearnedError(why, kind)
+            raise UnlearnedError(why, kind, str(objects.made_by.get("wider", "")))
         return Selection(scene, call, kind, objects.table, objects, {**drawn.made_by, **told, **eyes}, place, channel, drawn)
     objects = drawn or (_given(given, kind) if given is not None else find(img, kind, look, channel))
     if why := _unlearned(objects, kind, img):
         seen = look_in(condition) or look_in(Is(kind.split(" ")[0]))  # also of a "dark band"
         if not seen:
-            raise UnlearnedError(why, kind)
+            raise UnlearnedError(why, kind, str(objects.made_by.get("wider", "")))
         return _regions(call, scene, place, seen)
     found = {**objects.made_by, "objects_in_image": len(objects), **told, **eyes}
     every = Selection(scene, call, kind, objects.table, objects, found, place, channel)
@@ -201,7 +201,7 @@ def channel_named(text: str, img: MicroImage) -> str | None:
         return near[0]
     if len(names) == 1 and not img.rgb:
         return names[0] if asked in ("grey", "gray", "only", "") else None
-    raise EvidenceError(f"{img.name} has no channel {text!r}; it has {', '.join(names)}")
+    raise UnknownNameError(f"{img.name} has no channel {text!r}; it has {', '.join(names)}")
 
 
 def _given(objects: Objects, kind: str) -> Objects:
@@ -216,6 +216,8 @@ def _unlearned(objects: Objects, kind: str, img: MicroImage) -> str:
     kind of thing; empty where it can."""
     if not objects.made_by.get("not_learned"):
         return ""
+    if wider := objects.made_by.get("wider"):
+        return f"I have not learned to tell {plural(kind)} from other {plural(str(wider))}"
     mostly, unknown = str(objects.made_by.get("mostly", "")), f"I have not learned to recognise {plural(kind)}"
     if mostly:
         return f"what I see here are {plural(mostly)}; {unknown}, so I cannot tell whether there are any"

@@ -239,6 +239,7 @@ def show(what: Node, *, where: Node = None, scene: Scene) -> Found:
     if what == "image":
         return Found(says="picture")
     found = selection(what if isinstance(what, str | Call) else "object", scene)
+    found.need_some(what="to show")
     if len(found) != 1:
         return Found((found.number, *few_boxes(found)), "is", shown=found)
     (box,), place = found.boxes(1), ("place", found.spots[0])

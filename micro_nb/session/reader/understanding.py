@@ -172,8 +172,10 @@ def _of_its_dimension(call: Call) -> Call:
 
 
 def _of_places(call: Call) -> Call:
-    """A choice among parts of the image as where the objects are."""
-    choices = call.get("into")
+    """A choice among parts of the image as where the objects are; the sharpest plane as that of them all."""
+    choices, of = call.get("into"), call.args[0] if call.args else None
+    if call.name == "which" and isinstance(of, Call) and of.name == "quality" and call.get("among") in ("slices", "frames"):
+        return of.but(where=call.get("among"))
     if call.name != "classify" or not isinstance(choices, tuple) or not all(is_place(str(c)) for c in choices):
         return call
     return Call.of("which", Call("count", call.args), among=tuple(plain_place(str(c)) for c in choices))
