@@ -10,10 +10,11 @@ import pytest
 from scenes import discs, on_the_floor  # noqa: F401
 
 import micro_nb as mnb
-from micro_nb.errors import EvidenceError, LanguageError
+from micro_nb.errors import EvidenceError, LanguageError, UnlearnedError
 from micro_nb.session.answer import Answer
 from micro_nb.session.evidence import Evidence
 from micro_nb.session.language import parse
+from micro_nb.session.measures.evaluation import evaluate
 from micro_nb.session.measures.registry import forget, measurement
 from micro_nb.session.measures.selection import Selection
 from micro_nb.session.reader.understanding import Understood
@@ -180,3 +181,28 @@ def test_of_a_kind_that_was_not_learned_the_next_likely_reading_is_taken_with_a_
     )
     read = replace(read, odds=(0.01, 0.001))
     assert chat.ask("how many glorks?").declined
+
+
+def test_a_stack_is_measured_where_a_viewer_shows_it_first_and_says_so():
+    stack = mnb.open_image(np.stack([np.full((40, 50), 10 * z, "uint8") for z in range(5)]), axes="zyx")
+    chat = mnb.Session(stack, log=False)
+    answer = chat.ask('pixels("mean")')
+    assert (answer.value, str(answer.calls[0])) == (20, 'pixels("mean", where=z(3))')
+    assert answer.text.startswith("In the middle slice: ")
+    assert chat.ask('which(pixels("mean"), among="slices")').value == "5"
+    assert chat.ask('pixels("mean", where=z(1))').text == "The mean grey value in slice 1 is 0."
+
+
+def test_what_is_not_told_apart_is_answered_for_the_wider_kind():
+    chat = mnb.Session(mnb.samples.fluorescence((200, 200), seed=1).image, log=False)
+
+    def unlearned(call, scene):
+        if "neutrophil" in str(call):
+            raise UnlearnedError("not learned", "neutrophil", "nucleus")
+        return evaluate(call, scene)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("micro_nb.session.session.evaluate_shown", unlearned)
+        answer = chat.ask('count("neutrophil")')
+    assert answer.text.startswith("I have not learned to tell neutrophils from other nuclei: I count ")
+    assert str(answer.calls[0]) == 'count("nucleus")'

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...errors import LanguageError, MicroNBError
-from ...models.ontology import ontology
-from ...models.wording import singular
 from ..knowledge.notes import nearest
 from ..language import Call, parse, same_form
-from ..language.forms import AND, as_objects, kind_of, objects_at, of_kind
+from ..language.forms import as_objects, kind_of, objects_at
 from ..measures.evaluation import check, check_meaning
-from ..measures.quantities import ALIASES, POWER, QUANTITIES
+from ..measures.quantities import POWER, QUANTITIES
 from ..measures.registry import Measure, measures
 from ..measures.scene import is_place, plain_place
 from ..words.tables import table
-from .numbers import find_numbers
 from .reading import readings
 
 if TYPE_CHECKING:
     from .beam import Reading
 
-_TERMS = frozenset(
-    ["feret", "perimeter", "circumference", "eccentricity", "solidity", "convexity", "circularity", "sphericity", "roundness"]
-)
-"""Words that name one quantity and nothing else."""
 _AREA = re.compile(r"\b(?:diameter|width|length|feret)(\s*[<>=]+\s*[\d.]+\s*(?:nm2|um2|mm2|px2)\b)")
 _LENGTH = re.compile(r"\barea(\s*[<>=]+\s*[\d.]+\s*(?:nm|um|mm)\b(?!2))")
 _PIXELS = re.compile(r"\b(area\s*[<>=]+\s*[\d.]+\s*)px\b(?!2)")
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?")
-_VERDICT = re.compile(r"(?:is|are|was|were|do|does|did|has|have)\b(?!.*\bor\b)", re.IGNORECASE)
-_FIGURES = frozenset(["count", "coverage", "density", "share", "stat", "pixels"])
-"""Calls that answer with a number, not with yes or no."""
 OFFERED = 3
 _FREE = frozenset(["explain", "advise", "find", "adjust", "decline"])
 """Calls whose words are free: readings that differ only in these words are one."""
-_GUESSED = 0.35
-"""Below this probability a kind of objects that nobody said is not taken from a reading."""
 _NEAR = 0.6
 """Likeness of a question to an example of another package's measurement, from which it is read as that."""
 _BEYOND = 0.9
@@ -88,17 +73,12 @@ def understand(question: str, before: Sequence[Sequence[Call | str]] = ()) -> Un
     if written is not None:
         return Understood((written,), 1.0)
     earlier = _recalled([[c if isinstance(c, Call) else parse(c) for c in turn] for turn in before if turn][::-1])
-    as_said = partial(_as_said, said=frozenset(re.findall(r"[a-z]+", question.lower())))
-    found = _ranked(readings(question[:_LONGEST], earlier), question)
-    read = [(tuple(call.map(as_said) for call in calls), logp) for calls, logp in found]
+    read = _ranked(readings(question[:_LONGEST], earlier))
     own = _of_others(question, read[0][0] if read else ()) or _beyond_pixels(question)
     if own is not None:
         read.insert(0, (own, math.log(0.9)))
     if not read:
         return Understood((), 0.0)
-    plain = tuple(_of_said_kinds(c, question, earlier) for c in read[0][0])
-    if plain != read[0][0] and math.exp(read[0][1]) < _GUESSED:
-        read.insert(0, (plain, read[0][1]))
     (calls, logp), *rest = read[:OFFERED]
     return Understood(calls, min(math.exp(logp), 1.0), tuple(c for c, _ in rest), tuple(min(math.exp(p), 1.0) for _, p in rest))
 
@@ -110,19 +90,15 @@ def _recalled(earlier: list[list[Call]]) -> list[list[Call]]:
     return earlier[:2] if about is None or about in earlier[:2] else [earlier[0], about]
 
 
-def _ranked(found: Sequence[Reading], question: str) -> list[tuple[tuple[Call, ...], float]]:
-    """Readings that can be taken, likeliest first; one that no image could answer counts less, and so does one that takes a
-    number that was said and leaves out another which a reading of the same kind takes ("between 80 and 140"), or that gives a
-    number where a yes or no is asked for. Each is there once, with what all that differ from it only in free words or in their
-    order weigh together."""
-    numbers, verdict = {n.value for n in find_numbers(question) if n.digits}, _VERDICT.match(question) is not None
-    every = [(tuple(dict.fromkeys(map(settled, r.calls))), r.logp) for r in found]
-    taken = [(calls, logp, _held(calls, numbers)) for calls, logp in every if _sound(calls, check)]
-    most = {calls[0].name: max(n for other, _, n in taken if other[0].name == calls[0].name) for calls, _, _ in taken}
+def _ranked(found: Sequence[Reading]) -> list[tuple[tuple[Call, ...], float]]:
+    """Readings that can be taken, likeliest first; one that no image could answer counts less. Each is there once, with what all
+    that differ from it only in free words or in their order weigh together."""
     out: dict[tuple[str, ...], tuple[tuple[Call, ...], float]] = {}
-    for calls, logp, held in taken:
-        lost = (most[calls[0].name] - held if held else 0) + (verdict and calls[0].name in _FIGURES)
-        logp -= lost + _MEANINGLESS * (not _sound(calls, check_meaning))
+    for reading in found:
+        calls = tuple(dict.fromkeys(map(settled, reading.calls)))
+        if not _sound(calls, check):
+            continue
+        logp = reading.logp - _MEANINGLESS * (not _sound(calls, check_meaning))
         form = tuple(sorted(str(c.map(lambda c: Call(c.name) if c.name in _FREE else c)) for c in calls))
         first, before = out.get(form, (calls, -math.inf))
         out[form] = first, float(np.logaddexp(before, logp))
@@ -131,23 +107,7 @@ def _ranked(found: Sequence[Reading], question: str) -> list[tuple[tuple[Call, .
 
 def settled(call: Call) -> Call:
     """A call in its one form, as it is meant."""
-    return same_form(call.map(_singular).map(_of_its_dimension).map(_of_places))
-
-
-def _held(calls: Sequence[Call], numbers: set[float]) -> int:
-    """How many of the numbers that were said stand in a reading, as they are or as per cent."""
-    written = {float(n) for call in calls for n in _NUMBER.findall(str(call))}
-    return sum(bool({n, 100 * n} & written) for n in numbers)
-
-
-def _singular(call: Call) -> Call:
-    """Kinds in the singular, slips of the fingers in their names mended; what is no plural stays as it is."""
-    kind = kind_of(call)
-    if not kind:
-        return call
-    one = AND.join(" ".join([*before, singular(last)]) for *before, last in (part.split(" ") for part in kind.split(AND)))
-    match = ontology().find(one)
-    return of_kind(call, match.id if match is not None and match.how == "typing error" else one)
+    return same_form(call.map(_of_its_dimension).map(_of_places))
 
 
 def _of_its_dimension(call: Call) -> Call:
@@ -179,31 +139,6 @@ def _of_places(call: Call) -> Call:
     if call.name != "classify" or not isinstance(choices, tuple) or not all(is_place(str(c)) for c in choices):
         return call
     return Call.of("which", Call("count", call.args), among=tuple(plain_place(str(c)) for c in choices))
-
-
-def _as_said(call: Call, said: frozenset[str]) -> Call:
-    """A statistic of the one quantity that the question names by its term in the language ("Feret", "solidity")."""
-    terms = {ALIASES.get(word, word) for word in said & _TERMS}
-    if call.name not in ("stat", "distribution") or len(terms) != 1 or not call.args or not isinstance(call.args[0], str):
-        return call
-    return call if "(" in call.args[0] else call.with_args(*terms, *call.args[1:])
-
-
-def _of_said_kinds(call: Call, question: str, before: Sequence[Sequence[Call]]) -> Call:
-    """The call about objects in general wherever it names a kind that nobody said."""
-    said = {m.id for m in ontology().sentence_concepts(question)}
-    kinds = [kind_of(c) for turn in before for call in turn for c in call.walk()]
-    words = {w for text in (question, *kinds) for w in re.findall(r"[a-z]{2,}", text.lower())}
-
-    def general(c: Call) -> Call:
-        kind = kind_of(c)
-        if kind in ("", "object", "image"):
-            return c
-        match = ontology().find(kind)
-        near = any(difflib.get_close_matches(w, words, 1, 0.7) or any(w[:4] == x[:4] for x in words) for w in kind.split())
-        return c if near or (match is not None and match.id in said) else of_kind(c, "object")
-
-    return same_form(call.map(general))
 
 
 def _expression(text: str) -> Call | None:
