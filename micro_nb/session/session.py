@@ -11,7 +11,7 @@ from typing import Any
 from ..data.image import MicroImage
 from ..data.open import open_image
 from ..data.region import Region
-from ..errors import EvidenceError, LanguageError, LogError, MicroNBError, UnknownNameError, UnlearnedError
+from ..errors import AxesError, EvidenceError, LanguageError, LogError, MicroNBError, UnknownNameError, UnlearnedError
 from ..models.wording import plural
 from ..render.markdown import mime
 from ..tiles.objects import Objects
@@ -332,12 +332,12 @@ class Session:
         unlearned = f"I have not learned to recognise {plural(kind)}; if" if kind else "If"
         return (f"{unlearned} I understand you rightly: ", other) if other is not None else ("", understood.calls)
 
-    def _unknown(self, calls: tuple[Call, ...]) -> UnknownNameError | None:
-        """For want of which name some expressions fail; None where they do not."""
+    def _unknown(self, calls: tuple[Call, ...]) -> MicroNBError | None:
+        """For want of which name, or plane, some expressions fail; None where they do not."""
         try:
             for call in (c for c in calls if get(c.name).group != "talking" or c.name == "show"):
                 evaluate_shown(call, self._scene)
-        except UnknownNameError as error:
+        except (UnknownNameError, AxesError) as error:
             return error
         except Exception:  # told where the answer is made
             return None
