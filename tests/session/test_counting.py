@@ -49,6 +49,7 @@ LEFT = sum(x < 100 for _, x in CENTRES)
         ('compare(count(obj("object", where="left")), count("object"), how="less")', True),
         ('compare(count(obj("object", where="left")), count("object"))', 8 - LEFT),  # "fewer", by so many
         ('count(obj("blob", having=\'is "bright"\'))', 8),
+        ('convert(compare(count(obj("object", where="left")), count("object"), how="ratio"), "%")', 100 * LEFT / 8),
         ('calc("/", count("object"), 2)', 4.0), ('share(obj("object", where="left"), of="object")', 100 * LEFT / 8),
         ('stat(each(count("object"), per="quadrant"), "sum")', 8.0), ('count(obj("object", where=near("center", "15 um")))', 1),
         ('count(obj("object", where=point(160, 100)))', 1), ('count(obj("object", where=near(point(30, 30), "8 um")))', 1),
@@ -281,3 +282,8 @@ def test_no_kind_is_taken_beside_itself():
     check_meaning(parse('count("cell and platelet")'))
     with pytest.raises(LanguageError, match="twice"):
         check_meaning(parse('share("cell and cell", of="nucleus")'))
+
+
+def test_a_ratio_in_per_cent_is_said_as_one(scene):
+    text = 'convert(compare(count(obj("object", where="left")), count("object"), how="ratio"), "%")'
+    assert said(scene, text) == "That is 50 %: the ratio of number of objects to number of objects."

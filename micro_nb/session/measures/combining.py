@@ -364,7 +364,9 @@ def convert(a: Term, unit: str) -> Found:
     unit = f"{unit}2" if unit in ("px", "um", "nm", "mm") and main.unit in ("px2", "um2", "nm2", "mm2") else unit
     kept = (tuple, str, bool, type(None))
     measured = (_in(m, unit, a) if m.unit == main.unit and not isinstance(m.value, kept) else m for m in inner.measured)
-    return Found(tuple(measured), inner.template, shown=inner.selection, table=inner.found.table, more=inner.found.more)
+    parts = any("{of" in words for words in (inner.template, *inner.found.more.values()))  # its sentence speaks of its own parts
+    says = "That is {0}: the {what}." if parts else inner.template
+    return Found(tuple(measured), says, shown=inner.selection, table=inner.found.table, more=inner.found.more)
 
 
 @measurement("each")
