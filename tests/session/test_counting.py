@@ -286,4 +286,4 @@ def test_no_kind_is_taken_beside_itself():
 
 def test_a_ratio_in_per_cent_is_said_as_one(scene):
     text = 'convert(compare(count(obj("object", where="left")), count("object"), how="ratio"), "%")'
-    assert said(scene, text) == "That is 50 %: the ratio of number of objects to number of objects."
+    assert said(scene, text) == "That is 50 %."

@@ -365,7 +365,7 @@ def convert(a: Term, unit: str) -> Found:
     kept = (tuple, str, bool, type(None))
     measured = (_in(m, unit, a) if m.unit == main.unit and not isinstance(m.value, kept) else m for m in inner.measured)
     parts = any("{of" in words for words in (inner.template, *inner.found.more.values()))  # its sentence speaks of its own parts
-    says = "That is {0}: the {what}." if parts else inner.template
+    says = "That is {0}." if parts else inner.template
     return Found(tuple(measured), says, shown=inner.selection, table=inner.found.table, more=inner.found.more)
 
 
