@@ -3,8 +3,9 @@
     python benchmarks/questions.py [--limit 20] [--set unseen]
 
 Sets: ``development``, which lies beside the checkout; ``pictures`` and ``stacks``, whose failures were looked at and mended;
-``unseen``, another author's, which was so at its first run (docs/figures.md) and is no longer. All are about the images beside the checkout. Prints turns right by
-kind and by data set, exceptions, and numbers in the prose that no evidence holds (must be 0).
+``unseen``, another author's, which was so at its first run (docs/figures.md) and is no longer. All are about the images beside
+the checkout. Prints turns right by kind and by data set, exceptions, and numbers in the prose that no evidence holds (must be
+0).
 """
 
 from __future__ import annotations
