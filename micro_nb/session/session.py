@@ -25,7 +25,7 @@ from .language.forms import kind_of, of_kind
 from .llm.assistant import Asked, assistant
 from .log.book import Choice, LoggedSession, Writer, latest, load, new_id
 from .log.verify import album_of
-from .measures.evaluation import check, evaluate_shown, plane_shown, selection
+from .measures.evaluation import check, evaluate_shown, selection, taken_for
 from .measures.eyes import MICRO_D1, is_seen, resolve, tiles_of
 from .measures.quantities import Length, convert
 from .measures.registry import get
@@ -345,12 +345,12 @@ class Session:
 
     def _measured(self, calls: tuple[Call, ...]) -> Answer:
         """The answer that expressions give; what cannot be measured of several is said behind the rest."""
-        results, failed, plane = list[Result](), list[Answer](), ""
+        results, failed, taken = list[Result](), list[Answer](), ""
         for call in calls:
             try:
                 result = settled(call, self._scene) or evaluate_shown(call, self._scene)
+                taken = taken or taken_for(call, result)
                 if result.call != same_form(call):
-                    plane = plane_shown(call, result.call)
                     calls = tuple(result.call if c is call else c for c in calls)
                 if result.found.declined is None or result.found.says is not None:
                     results.append(result)
@@ -364,7 +364,7 @@ class Session:
             answer = answer_of(results, calls, self._scene)
         except Exception as error:  # a sentence that states what was not measured is never shown
             return _refused(error, calls)
-        answer = answer.behind(plane)
+        answer = answer.behind(taken)
         return replace(answer, text=f"{answer.text} {failed[0].text}") if failed else answer
 
     def _said_once(self, answer: Answer) -> Answer:

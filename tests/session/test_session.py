@@ -206,3 +206,13 @@ def test_what_is_not_told_apart_is_answered_for_the_wider_kind():
         answer = chat.ask('count("neutrophil")')
     assert answer.text.startswith("I have not learned to tell neutrophils from other nuclei: I count ")
     assert str(answer.calls[0]) == 'count("nucleus")'
+
+
+def test_what_is_pointed_at_is_what_comes_nearest_where_none_is_quite_so():
+    chat = mnb.Session(discs(), log=False)
+    pointed = chat.measure('locate(obj("object", having=\'is "giant" and is "isolated" and is "elongated"\'))')
+    assert pointed.text.startswith("None is plainly so; what comes nearest: ")
+    assert isinstance(pointed.value, tuple)
+    assert chat.measure('count(obj("object", having=\'is "giant" and is "elongated"\'))').value == 0
+    assert chat.measure('stat("area", "mean", obj("object", having=\'is "elongated"\'))').declined
+    assert chat.measure('locate(obj("object", having="area > 99999 px2"))').value == 0  # a number is a limit

@@ -8,6 +8,8 @@ import pytest
 import skimage.data
 import torch
 from conftest import SHARED
+from scipy import ndimage as ndi
+from scipy.spatial import cKDTree
 
 import micro_nb as mnb
 from micro_nb.errors import PlanError, WriteError
@@ -225,3 +227,16 @@ def test_the_map_of_an_explanation_lies_on_the_image():
     assert 0 <= float(seen.map.min()) <= float(seen.map.max()) <= 1
     assert seen.map.shape[0] * seen.step >= 512
     assert seen.png().startswith(b"\x89PNG")
+
+
+@trained
+def test_objects_lie_where_they_are_at_any_scale():
+    small = mnb.samples.fluorescence((256, 256), seed=3)
+    pixels = np.asarray(small.image.read(), np.float32)
+    pixels = ndi.zoom(pixels, 4, order=1, mode="nearest", grid_mode=True).astype(np.uint16)
+    found = mnb.parse(mnb.open_image(pixels), "nucleus").table[["centroid_y_px", "centroid_x_px"]].to_numpy()
+    true = 4 * np.array(small.table[["centroid_y_px", "centroid_x_px"]]) + 1.5  # middles of pixels that became four by four
+    away, nearest = cKDTree(found).query(true)
+    off = (found[nearest] - true)[away < 12]
+    assert len(off) >= 10
+    assert np.abs(np.median(off, axis=0)).max() < 0.8  # of a pitch of about 6; half of a network pixel is 1.5

@@ -18,10 +18,12 @@ from .quantities import POWER, SPREADS, Length, plain_quantity
 from .registry import Measure, choices, get, options
 from .results import Found, Result, Term, placed
 from .scene import PLANES, Place, Scene
-from .selecting import place_of, select
+from .selecting import nearest_to, place_of, select
 from .selection import Selection
 
 _TALK = ("talking", "knowing")
+_POINTING = ("locate", "describe", "classify", "color", "shape")
+"""Measurements of what is pointed at."""
 
 
 def evaluate(call: Call, scene: Scene) -> Result:
@@ -51,7 +53,7 @@ def _evaluated(call: Call, scene: Scene) -> Result:
     scene = scene.at(call.get("where"))
     if call.get("image") is not None and "image" not in measure.parameters:
         scene, call = scene.on(str(call.get("image"))), call.but(image=None)
-    given = {k: _value(node, measure.hints.get(k, Any), k, measure, scene) for k, node in bound(call, measure).items()}
+    given = {k: _value(node, measure.hints.get(k, Any), k, measure, scene, call) for k, node in bound(call, measure).items()}
     objects = next((v for v in given.values() if isinstance(v, Selection)), None)
     found = _as_found(measure.function(**given, **({"scene": scene} if measure.needs_scene else {})), measure, objects)
     terms = [t for v in given.values() for t in (v if isinstance(v, tuple) else (v,)) if isinstance(t, Term)]
@@ -78,12 +80,14 @@ def evaluate_shown(call: Call, scene: Scene) -> Result:
         raise
 
 
-def plane_shown(asked: Call, measured: Call) -> str:
-    """The plane that was chosen for an expression that names none, as words in front of its answer; empty where none was."""
-    asked_of, seen = ({c.name for c in call.walk() if c.name in PLANES} for call in (asked, measured))
+def taken_for(asked: Call, result: Result) -> str:
+    """What was taken for what an expression does not name, or does not quite fit, as words in front of its answer: the plane that
+    was chosen, the object that comes nearest to a look; empty where nothing was."""
+    asked_of, seen = ({c.name for c in call.walk() if c.name in PLANES} for call in (asked, result.call))
     words = {"z": "the middle slice", "t": "the first frame"}
     chosen = [words[axis] for axis in words if axis in seen - asked_of]
-    return f"In {' of '.join(chosen)}: " if chosen else ""
+    near = any(r.selection is not None and "nearest_to" in r.selection.found for r in result.every())
+    return (f"In {' of '.join(chosen)}: " if chosen else "") + ("None is plainly so; what comes nearest: " if near else "")
 
 
 def _shown(scene: Scene) -> Iterator[tuple[Call, ...]]:
@@ -225,11 +229,11 @@ def bound(call: Call, measure: Measure) -> dict[str, Node]:
     return out
 
 
-def _value(node: Node, hint: Any, name: str, measure: Measure, scene: Scene) -> Any:
+def _value(node: Node, hint: Any, name: str, measure: Measure, scene: Scene, of: Call) -> Any:
     """An argument as the type says."""
     taken = options(hint)
     if Selection in taken:
-        return None if node == "image" and type(None) in taken else selection(_objects(node, measure), scene)
+        return None if node == "image" and type(None) in taken else _meant(_objects(node, measure), measure, of, scene)
     if Term in taken:
         return tuple(term(n, scene) for n in node) if isinstance(node, tuple) else term(node, scene)
     if Place in taken:
@@ -245,6 +249,13 @@ def _objects(node: Node, measure: Measure) -> Node:
     if isinstance(node, str) or (isinstance(node, Call) and node.name == "obj"):
         return node
     raise LanguageError(f'{measure.name} is of objects, not of {node}; write for example {measure.name}("nucleus")')
+
+
+def _meant(node: Node, measure: Measure, of: Call, scene: Scene) -> Selection:
+    """The objects that are meant; where one is pointed at by its look and none is quite so, the one that comes nearest."""
+    found = selection(node, scene)
+    points = measure.name in _POINTING or (measure.name == "stat" and "value" in of.args)
+    return found if len(found) or not points or not isinstance(node, Call) else nearest_to(node, found, scene, evaluate)
 
 
 def _plain(node: Node, hint: Any, name: str, measure: Measure) -> Any:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...analysis.measure import measure
 from ...data.image import MicroImage
@@ -58,7 +59,8 @@ def place_of(node: Node, scene: Scene, evaluate: Evaluate) -> Place:
             place = place & place_of(part, scene, evaluate)
         return place
     if isinstance(node, str):
-        return named_place(node, scene)
+        thing = not is_place(node) and (concept_of(node) is not None or node in table("looks")["ground"]["empty"])
+        return place_of(Call.of("inside", node), scene, evaluate) if thing else named_place(node, scene)
     if node is None or node.name in _ON_PLANES:
         return ANYWHERE  # a plane or an image was chosen before: the scene looks at it
     if node.name in ("box", "point"):
@@ -388,6 +390,21 @@ def _meets(found: Selection, condition: Condition, taken: dict[str, str]) -> np.
             return _coloured(found, name.lower(), taken)
         case Is(text):
             return _looks(found, text.lower().strip(), taken)
+
+
+def nearest_to(call: Call, found: Selection, scene: Scene, evaluate: Evaluate) -> Selection:
+    """Of objects none of which looks as it is said, the one that comes nearest, by its mean rank in what the words mean; none
+    where a limit is a number, or nothing else is there."""
+    condition = parse_condition(str(call.get("having"))) if call.name == "obj" and call.get("having") is not None else None
+    parts = condition.parts if isinstance(condition, Both) and condition.how == "and" else (condition,)
+    words = table("looks")["look"] | table("looks")["relative"]
+    looks = [words.get(p.text.lower().strip()) for p in parts if isinstance(p, Is)]
+    if len(looks) < len(parts) or any(look is None or look[1] not in (*OPS, "oval") for look in looks):
+        return found
+    every = select(call.but(having=None), scene, evaluate)
+    ranks = [pd.Series(every.values(look[0])[0]).rank(pct=True, ascending="<" not in look[1]) for look in looks]
+    best = np.argsort(-np.mean(ranks, axis=0), kind="stable")[:1]
+    return replace(every, call=call, table=every.table.iloc[best], found={**every.found, "nearest_to": str(call.get("having"))})
 
 
 def _flagged(found: Selection, name: str) -> np.ndarray:

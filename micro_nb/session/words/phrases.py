@@ -86,6 +86,8 @@ def place_phrase(node: Node) -> str:
     if node.name in ("box", "point"):
         corners = ", ".join(f"{v:g}" if isinstance(v, int | float) else str(v) for v in node.args)
         return f"{'in the box' if node.name == 'box' else 'at'} ({corners})"
+    if node.name not in ("inside", "outside", "near", *SIDES):
+        return "in that part"  # what another measurement answers with
     of_objects = isinstance(inner, str) or (isinstance(inner, Call) and inner.name == "obj")
     if node.name in SIDES and of_objects:
         return f"{node.name.replace('_', ' ')} the {objects_phrase(inner, 1)}"

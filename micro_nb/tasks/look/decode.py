@@ -20,7 +20,8 @@ class Decoding:
 
     Attributes
     ----------
-    foreground : least probability of the pixels that vote; ``rim`` : of those that an object has beside them.
+    foreground : least probability of the pixels that vote.
+    rim : an object ends where the probability is less than this share of the mean over its pixels that vote.
     sigma : smoothing of the votes.
     votes : least number of votes in a peak that make an object.
     neck : two peaks are one object where votes times depth between them are more than this share of the lower peak.
@@ -29,7 +30,7 @@ class Decoding:
     """
 
     foreground: float = 0.5
-    rim: float = 0.4
+    rim: float = 0.55
     sigma: float = 1.5
     votes: float = 5.0
     neck: float = 0.8
@@ -45,7 +46,7 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     """
     shape = geometry.shape[1:]
     labels = np.zeros(shape, np.int32)
-    inside = np.flatnonzero(geometry[0].ravel() > decoding.rim)
+    inside = np.flatnonzero(geometry[0].ravel() > decoding.rim * decoding.foreground)
     if inside.size == 0:
         return labels
     place = np.divmod(inside, shape[1])
@@ -57,14 +58,23 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     voting = choice[geometry[0].ravel()[inside] > decoding.foreground]
     votes = np.bincount(voting, minlength=labels.size).reshape(shape).astype(np.float32)
     labels.ravel()[inside] = _gathered(votes, geometry[1].astype(np.float32, copy=False), decoding).ravel()[choice]
+    mean, _ = _seen(labels, geometry[0], decoding)
+    labels[geometry[0] < decoding.rim * mean[labels]] = 0
     return _sure(_whole(labels), geometry[0], decoding)
 
 
-def _sure(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.ndarray:
-    """The objects that are seen with certainty, by the pixels that voted, numbered from 1."""
+def _seen(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> tuple[np.ndarray, np.ndarray]:
+    """Of each label, by the pixels that vote, the mean probability and the sum of how far they are from doubt."""
     numbers, p = np.where(foreground > decoding.foreground, labels, 0).ravel(), foreground.ravel()
-    mean, sure = (np.bincount(numbers, v, int(labels.max()) + 1) for v in (p, np.maximum(2 * p - 1, 0)))
-    kept = (mean >= decoding.certainty * np.bincount(numbers, minlength=len(mean))) & (sure >= decoding.evidence)
+    total, sure, n = (np.bincount(numbers, v, int(labels.max()) + 1) for v in (p, np.maximum(2 * p - 1, 0), None))
+    total[0] = 0
+    return total / np.maximum(n, 1), sure
+
+
+def _sure(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.ndarray:
+    """The objects that are seen with certainty, numbered from 1."""
+    mean, sure = _seen(labels, foreground, decoding)
+    kept = (mean >= decoding.certainty) & (sure >= decoding.evidence)
     kept[0] = False
     return np.asarray((np.cumsum(kept) * kept).astype(np.int32)[labels])
 
