@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,16 +16,20 @@ from ...data.atomic import writing_file
 from ...errors import WriteError
 from ..words.tables import table
 
-_FILES = ("optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "haematology", "advice")
+_FILES = (
+    "optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "biology", "haematology", "tissue", "materials", "advice",
+)  # fmt: skip
 _SIDES = ("what", "why", "how", "fails", "advice", "alternative", "do")
-FLOOR, BOTH, SURE = 0.55, 0.45, 0.6
+FLOOR, BOTH, SURE = 0.56, 0.45, 0.6
 """The least likeness, a cosine, at which a note is taken for what was asked: by its topic, or by topic and question, of which one
 may say little; and that from which it is taken without a word on it."""
 _MANY = 100
 """From so many texts on their vectors are kept on disk."""
-_TEXT, _LEAN = 0.25, 0.05
-"""Weight of what a note says beside the phrases that ask for it; and how much nearer one of the sort that is asked for, advice
-or explanation, counts."""
+_TEXT, _WORDS, _LEAN = 0.25, 0.45, 0.05
+"""Weight of what a note says beside the phrases that ask for it; of words that are the same beside likeness of meaning; and how
+much nearer one of the sort that is asked for, advice or explanation, counts."""
+_BEGINNING = 6
+"""Words are the same whose first letters are."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +87,32 @@ def look_up(*said: str, advice: bool = False, floor: float = FLOOR) -> list[tupl
     lean = np.array([_LEAN if (note.area == "advice") == advice else 0.0 for note in all_notes()])
     topics = [t for t in said if t.strip()]
     phrased, told = (likenesses(topics, texts) for texts in (phrases, written)) if topics else ((), ())
-    by = [(1 - _TEXT) * np.maximum.reduceat(a, starts) + _TEXT * b for a, b in zip(phrased, told, strict=True)]
+    meant = [(1 - _TEXT) * np.maximum.reduceat(a, starts) + _TEXT * b for a, b in zip(phrased, told, strict=True)]
+    by = [(1 - _WORDS) * m + _WORDS * _shared(t) for m, t in zip(meant, topics, strict=True)]
     likeness = np.mean(by, axis=0) + lean if by else lean
     least = floor if len(by) < 2 else floor - (FLOOR - BOTH)
     order = np.argsort(-likeness, kind="stable")[:3]
     return [(float(likeness[k]), all_notes()[k]) for k in order if likeness[k] >= least]
+
+
+def _shared(text: str) -> np.ndarray:
+    """How much of a text's words each note holds, 0 to 1; a word counts the more, the fewer notes hold it."""
+    held, rarity = _vocabulary()
+    weights = {word: rarity.get(word, rarity[""]) for word in _words(text)}
+    return np.array([sum(weights[w] for w in weights.keys() & words) for words in held]) / max(sum(weights.values()), 1e-9)
+
+
+@cache
+def _vocabulary() -> tuple[list[frozenset[str]], dict[str, float]]:
+    """The words of every note, and how rare each word is; of ``""``, how rare one is that none holds."""
+    held = [_words(" ".join([note.key, *note.asked, *note.texts.values()])) for note in all_notes()]
+    among = Counter(word for words in held for word in words)
+    return held, {word: float(np.log((len(held) + 1) / (n + 0.5))) for word, n in [*among.items(), ("", 0)]}
+
+
+def _words(text: str) -> frozenset[str]:
+    """The beginnings of the words of a text."""
+    return frozenset(word[:_BEGINNING] for word in re.findall(r"[^\W\d_]+", text.lower()))
 
 
 def nearest(text: str, names: Sequence[str], floor: float = FLOOR) -> list[str]:
