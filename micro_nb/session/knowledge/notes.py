@@ -17,7 +17,8 @@ from ...errors import WriteError
 from ..words.tables import table
 
 _FILES = (
-    "optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "biology", "haematology", "tissue", "materials", "advice",
+    "optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "biology", "haematology", "tissue", "materials",
+    "advice",
 )  # fmt: skip
 _SIDES = ("what", "why", "how", "fails", "advice", "alternative", "do")
 FLOOR, BOTH, SURE = 0.56, 0.45, 0.6
