@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..language import Call
+from ..language import Call, Node
 from ..language.forms import PARTS
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from .vocabulary import Vocabulary
 
 _BATCH = 64
+_WORD = re.compile(r"[a-z]{5,}")
+_SLIP = 0.9
+"""Likeness from which a word that nobody wrote is a slip for one of the question; no plural, which begins alike, is one."""
 
 
 @cache
@@ -57,10 +62,32 @@ def readings(question: str, before: Sequence[Sequence[Call]] = (), width: int = 
     before : the expressions of the turns before it, the last one first.
     width : how many readings are followed at a time.
     """
-    from .beam import read
+    from .beam import Reading, read
 
     network, vocabulary = loaded()
-    return read(network, _law(), vocabulary.row(question, before), width)[0]
+    found, _ = read(network, _law(), vocabulary.row(question, before), width)
+    return [Reading(tuple(spelt(call, question, vocabulary.ids) for call in r.calls), r.logp) for r in found]
+
+
+def spelt(call: Call, question: str, known: Container[str]) -> Call:
+    """Its words as they were asked: one that was written piece by piece and is no word is the nearest of the question.
+
+    >>> str(spelt(Call.of("classify", into=("H&E", "immunoforescence")), "H&E or immunofluorescence", ["classify"]))
+    'classify(into=["H&E", "immunofluorescence"])'
+    """
+    said = _WORD.findall(question.lower())
+
+    def nearest(match: re.Match[str]) -> str:
+        word = match[0]
+        near = [] if word in known or word in said else get_close_matches(word, said, 1, _SLIP)
+        return near[0] if near and not near[0].startswith(word) and not word.startswith(near[0]) else word
+
+    def words(node: Node) -> Node:
+        if isinstance(node, tuple):
+            return tuple(map(words, node))
+        return _WORD.sub(nearest, node) if isinstance(node, str) else node
+
+    return call.map(lambda c: Call(c.name, tuple(map(words, c.args)), tuple((k, words(v)) for k, v in c.given)))
 
 
 def vectors(texts: Sequence[str]) -> np.ndarray:
