@@ -2,8 +2,9 @@
 
     python benchmarks/questions.py [--limit 20] [--set unseen]
 
-Sets: ``development``, which lies beside the checkout; ``pictures`` and ``stacks``, whose failures were looked at and mended;
-``unseen``, another author's, which was so at its first run (docs/figures.md) and is no longer. All are about the images beside
+Sets: ``development``, which lies beside the checkout; ``pictures``, ``stacks``, ``unseen`` and ``strangers``, whose failures
+were looked at and mended; ``kept``, another author's, whose failures were not (docs/figures.md says what each gave at its
+first run). All are about the images beside
 the checkout. Prints turns right by kind and by data set, exceptions, and numbers in the prose that no evidence holds (must be
 0).
 """

@@ -13,8 +13,9 @@ import numpy as np
 from ...errors import LanguageError, MicroNBError
 from ..knowledge.notes import nearest
 from ..language import Call, parse, same_form
-from ..language.forms import as_objects, kind_of, objects_at
+from ..language.forms import as_objects, kind_of, objects_at, with_objects
 from ..measures.evaluation import check, check_meaning
+from ..measures.eyes import concept_of
 from ..measures.quantities import POWER, QUANTITIES
 from ..measures.registry import Measure, measures
 from ..measures.scene import is_place, plain_place
@@ -107,7 +108,7 @@ def _ranked(found: Sequence[Reading]) -> list[tuple[tuple[Call, ...], float]]:
 
 def settled(call: Call) -> Call:
     """A call in its one form, as it is meant."""
-    return same_form(call.map(_of_its_dimension).map(_of_places))
+    return same_form(call.map(_of_its_dimension).map(_of_places).map(lambda c: with_objects(c, _looking_so)))
 
 
 def _of_its_dimension(call: Call) -> Call:
@@ -129,6 +130,18 @@ def _of_its_dimension(call: Call) -> Call:
     if unit in ("nm", "um", "mm", "px") and quantity == "area":  # "mean area in px": as people say it
         return call.with_args(*(f"{a}2" if a == unit else a for a in call.args))
     return call
+
+
+def _looking_so(objects: Call) -> Call:
+    """A look in the name of a kind as a condition: a "violet cell" is a cell that is violet, once."""
+    first, _, rest = kind_of(objects).partition(" ")
+    words, having = table("looks"), str(objects.get("having") or "")
+    look, colour = first in words["relative"] | words["look"], first in words["colour"] | words["colour_alias"]
+    if not (look or colour) or concept_of(f"{first} {rest}") or not concept_of(rest):
+        return objects
+    told = f'is "{first}"' if look else f'color == "{first}"'
+    both = having if told in having else " and ".join(filter(None, (having and f"({having})", told)))
+    return objects.with_args(rest).but(having=both)
 
 
 def _of_places(call: Call) -> Call:
