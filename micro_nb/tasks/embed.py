@@ -53,13 +53,6 @@ def embed(
     img : an image or what :func:`micro_nb.open_image` takes.
     channel : of several that are not a colour picture; as for :func:`micro_nb.segment`.
     diameter_px : typical object diameter in pixels of level 0, where the estimate should not be trusted.
-
-    Examples
-    --------
-    >>> import micro_nb as mnb
-    >>> e = mnb.embed(mnb.samples.load("immunohistochemistry"))  # doctest: +SKIP
-    >>> e.image.shape, e.objects.shape[1]  # doctest: +SKIP
-    ((128,), 128)
     """
     model = model or load_model()
     opened = open_image(img)

@@ -60,23 +60,18 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     labels.ravel()[inside] = _gathered(votes, geometry[1].astype(np.float32, copy=False), decoding).ravel()[choice]
     mean, _ = _seen(labels, geometry[0], decoding)
     labels[geometry[0] < decoding.rim * mean[labels]] = 0
-    return _sure(_whole(labels), geometry[0], decoding)
+    labels = _whole(labels)
+    mean, sure = _seen(labels, geometry[0], decoding)
+    kept = (mean >= decoding.certainty) & (sure >= decoding.evidence)
+    return np.asarray((np.cumsum(kept) * kept).astype(np.int32)[labels])
 
 
 def _seen(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> tuple[np.ndarray, np.ndarray]:
-    """Of each label, by the pixels that vote, the mean probability and the sum of how far they are from doubt."""
+    """Of each label, by its pixels that vote, the mean probability and the sum of how far they are from doubt; 0 of none."""
     numbers, p = np.where(foreground > decoding.foreground, labels, 0).ravel(), foreground.ravel()
     total, sure, n = (np.bincount(numbers, v, int(labels.max()) + 1) for v in (p, np.maximum(2 * p - 1, 0), None))
     total[0] = 0
     return total / np.maximum(n, 1), sure
-
-
-def _sure(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> np.ndarray:
-    """The objects that are seen with certainty, numbered from 1."""
-    mean, sure = _seen(labels, foreground, decoding)
-    kept = (mean >= decoding.certainty) & (sure >= decoding.evidence)
-    kept[0] = False
-    return np.asarray((np.cumsum(kept) * kept).astype(np.int32)[labels])
 
 
 def _gathered(votes: np.ndarray, depth: np.ndarray, decoding: Decoding) -> np.ndarray:

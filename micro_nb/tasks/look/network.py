@@ -92,7 +92,7 @@ class TileMaps:
 
     def look(self, tile: Tile) -> Tiled:
         """Runs the network on what a window reads; where that is blank, on a piece of it, which stands for all of it."""
-        eyes, pixels, (rows, cols) = self.eyes or self.model.eyes[0], self.pixels(tile.read, centred=True), tile.within_read
+        eyes, pixels, (rows, cols) = self.eyes or self.model.eyes[0], self.pixels(tile.read), tile.within_read
         half = slice(rows.start // 2, -(-rows.stop // 2)), slice(cols.start // 2, -(-cols.stop // 2))
         with _TURN:
             if not is_blank(pixels):
@@ -103,21 +103,18 @@ class TileMaps:
         shape = CHANNELS * len(self.model.config.layers), *(n // 2 for n in pixels.shape[2:])
         return Tiled(np.zeros(shape, np.float16), *_coded(embedding))
 
-    def pixels(self, place: Slices, level: int = 0, *, centred: bool = False) -> torch.Tensor:
-        """``(1, 3, 2 h, 2 w)`` network pixels of map pixels ``place``, from a level; what leaves the plane repeats its rim.
-
-        ``centred``: every second network pixel lies on the middle of a map pixel, where labels are taken in training, so that
-        what is seen lies where it is.
-        """
+    def pixels(self, place: Slices, level: int = 0) -> torch.Tensor:
+        """``(1, 3, 2 h, 2 w)`` network pixels of map pixels ``place``, from a level; what leaves the plane repeats its rim. Every
+        second one is the middle of a map pixel, where labels are taken in training, so that what is seen lies where it is."""
         pitch = self.pitch // round(self.plane.info.levels[level].scale[-1])
         shape = self.plane.info.levels[level].shape[-2:]
-        rows, cols = (slice(s.start * pitch, (s.stop + centred) * pitch) for s in place)
+        rows, cols = (slice(s.start * pitch, (s.stop + 1) * pitch) for s in place)
         box = tuple(slice(s.start, min(s.stop, n)) for s, n in zip((rows, cols), shape, strict=True))
         lead = (slice(None),) * (len(self.plane.axes) - 2)
         image = torch.from_numpy(planes(normalise(self.plane.read(level, (*lead, *box)), self.bounds)))[None]
         missing = rows.stop - rows.start - image.shape[2], cols.stop - cols.start - image.shape[3]
         image = F.pad(image, (0, missing[1], 0, missing[0]), mode="replicate") if any(missing) else image
-        return (moved if centred else resampled)(image, pitch).expand(-1, 3, -1, -1)
+        return resampled(image, pitch).expand(-1, 3, -1, -1)
 
     @cached_property
     def coarse(self) -> int:
@@ -131,21 +128,19 @@ class TileMaps:
 
 
 def resampled(image: torch.Tensor, pitch: int) -> torch.Tensor:
-    """``(1, C, pitch h, pitch w)`` to ``(1, C, 2 h, 2 w)``: area averages, or interpolation where the pitch is 1."""
-    size = tuple(n // pitch * 2 for n in image.shape[2:])
-    if pitch == 1:
-        return F.interpolate(image, size=size, mode="bilinear", align_corners=False)
-    return image if pitch == 2 else F.interpolate(image, size=size, mode="area")
-
-
-def moved(image: torch.Tensor, pitch: int) -> torch.Tensor:
     """``(1, C, pitch h, pitch w)`` to area averages ``(1, C, 2 h - 2, 2 w - 2)`` that begin a quarter of a pitch farther."""
-    ends = torch.tensor([1.0, 3.0, 5.0]) * pitch / 4
-    at = torch.arange(-(-5 * pitch // 4))[:, None]
+    ends, at = torch.tensor([1.0, 3.0, 5.0]) * pitch / 4, torch.arange(-(-5 * pitch // 4))[:, None]
     shares = (torch.minimum(at + 1, ends[1:]) - torch.maximum(at, ends[:-1])).clamp(min=0) * 2 / pitch
-    rows = image.unfold(2, len(at), pitch) @ shares  # (1, C, h - 1, w, 2)
-    cols = rows.movedim(-1, 3).flatten(2, 3).unfold(3, len(at), pitch) @ shares
-    return cols.flatten(3)
+    for axis in (2, 3):
+        n = image.shape[axis] // pitch - 1
+        halves = image.new_zeros((*image.shape[:axis], n, 2, *image.shape[axis + 1 :]))
+        for first, both in enumerate(shares.tolist()):
+            steps = slice(first, first + (n - 1) * pitch + 1, pitch)
+            part = image[:, :, steps] if axis == 2 else image[..., steps]
+            for k, share in ((k, v) for k, v in enumerate(both) if v):
+                halves.select(axis + 1, k).add_(part, alpha=share)
+        image = halves.flatten(axis, axis + 1)
+    return image
 
 
 def is_blank(pixels: torch.Tensor) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy import sparse
 
 from micro_nb.learn.augment import recolour
@@ -71,7 +72,8 @@ def view(sample: Sample, facts: Facts, model: MicroD1Model, rng: np.random.Gener
     pitch = max(pitch_for(diameter, model.config.diameter_px), -(-max(image.shape[1:]) // _LARGEST))
     planes = torch.from_numpy(image)[None]
     rows, cols = (n // pitch * pitch for n in planes.shape[2:])
-    geometry, embedding = (found.float().numpy() for found in run(model.eyes[0], resampled(planes[:, :, :rows, :cols], pitch)))
+    pixels = resampled(F.pad(planes[:, :, :rows, :cols], (0, pitch, 0, pitch), mode="replicate"), pitch)
+    geometry, embedding = (found.float().numpy() for found in run(model.eyes[0], pixels))
     coarse = {k: _coarse(_turned(lab, turn, flip), pitch, geometry.shape[1:]) for k, lab in sample.labels.items()}
     bare = {k: (lab <= 0 if facts.labelled else lab == 0) for k, lab in coarse.items()}
     found = {k: strays_of(_found(geometry, model.config.layers.index(k)), free) for k, free in bare.items()}
