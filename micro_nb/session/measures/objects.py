@@ -122,7 +122,7 @@ def density(objects: Selection, *, per: str = "", where: Place = ANYWHERE) -> Fo
     number, _, unit = (per or ("mm2" if pixel else "1000000 px2")).strip().rpartition(" ")
     times, plain = float(number) if number else 1.0, {"px": "px2", "image": "field"}.get(plain_unit(unit), plain_unit(unit))
     if plain not in (*_AREAS, "field"):
-        raise UnitsError(f"objects are counted per mm2, um2, cm2 or px2, not per {per!r}")
+        raise UnitsError(f"objects are counted per mm2, um2, cm2 or px2, or a multiple of these, not per {unit or per!r}")
     if plain not in ("px2", "field") and pixel is None:
         raise UnitsError(f"{objects.image.name} has no pixel size, so there is no density per {per}; {TELL}")
     ground, n = float(objects.place.over(objects.image).sum()), objects.number
