@@ -36,6 +36,7 @@ from .methods import Methods, methods
 from .reader.understanding import Understood, understand
 from .views.html import transcript_html
 from .views.text import transcript_markdown, transcript_text
+from .words.prose import numerals
 from .words.tables import table
 
 _log = logging.getLogger(__name__)
@@ -346,6 +347,7 @@ class Session:
     def _measured(self, calls: tuple[Call, ...]) -> Answer:
         """The answer that expressions give; what cannot be measured of several is said behind the rest."""
         results, failed, taken = list[Result](), list[Answer](), ""
+        name = self.img.name if self.img is not None and len(self.images) == 1 and numerals(self.img.name) else ""
         for call in calls:
             try:
                 result = settled(call, self._scene) or evaluate_shown(call, self._scene)
@@ -355,15 +357,15 @@ class Session:
                 if result.found.declined is None or result.found.says is not None:
                     results.append(result)
                 else:
-                    failed.append(_refused(EvidenceError(result.found.declined), calls, result.found.remedy))
+                    failed.append(_refused(EvidenceError(result.found.declined), calls, name, result.found.remedy))
             except Exception as error:
-                failed.append(_refused(error, calls))
+                failed.append(_refused(error, calls, name))
         if not results:
             return failed[0]
         try:
             answer = answer_of(results, calls, self._scene)
         except Exception as error:  # a sentence that states what was not measured is never shown
-            return _refused(error, calls)
+            return _refused(error, calls, name)
         answer = answer.behind(taken)
         return replace(answer, text=f"{answer.text} {failed[0].text}") if failed else answer
 
@@ -465,10 +467,11 @@ class Session:
         return {"text/html": transcript_html(self.turns), "text/plain": transcript_text(self.turns) or repr(self)}
 
 
-def _refused(error: Exception, calls: tuple[Call, ...], remedy: str | None = None) -> Answer:
-    """Why nothing could be measured, as a sentence."""
+def _refused(error: Exception, calls: tuple[Call, ...], name: str, remedy: str | None = None) -> Answer:
+    """Why nothing could be measured, as a sentence; the only image is not called by a name, which may hold numbers."""
     if not isinstance(error, MicroNBError):  # a fault of ours ends no conversation; it is logged with its place
         _log.error("%s failed", "; ".join(map(str, calls)), exc_info=error)
     text = str(error) if isinstance(error, MicroNBError) else "something went wrong inside, so I give no answer"
+    text = text.replace(name, "this image") if name else text
     said = f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
     return Answer(said, calls=calls, declined="not understood" if isinstance(error, LanguageError) else text, remedy=remedy)
