@@ -99,3 +99,15 @@ def test_what_was_read_is_taken_as_it_is_meant(read, meant):
 def test_any_text_is_read_without_harm(text):
     got = understand(text)
     assert 0 <= got.confidence <= 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [
+        ("violet cell", 'count(obj("cell", having="color == \\"violet\\""))'),
+        ("dark nucleus", 'count(obj("nucleus", having="is \\"dark\\""))'),
+        ("white blood cell", 'count("white blood cell")'),
+    ],
+)
+def test_a_look_in_the_name_of_a_kind_is_a_condition(kind, form):
+    assert str(settled(parse(f'count("{kind}")'))) == form
