@@ -12,6 +12,7 @@ from micro_nb.errors import EvidenceError, LanguageError, UnitsError
 from micro_nb.session.knowledge import all_notes, look_up, work_out
 from micro_nb.session.knowledge.arithmetic import calculate, names_used
 from micro_nb.session.knowledge.formulas import formulas
+from micro_nb.session.knowledge.notes import PHRASES, digest_of, phrases_of_notes
 from micro_nb.session.language import parse
 from micro_nb.session.measures.evaluation import evaluate
 from micro_nb.session.measures.registry import get
@@ -186,6 +187,13 @@ def test_what_a_note_measures_is_a_measurement_and_a_verdict_has_both_texts():
 )
 def test_a_topic_is_found_by_meaning(expression, key):
     assert key in asked(expression).measured[0].quantity
+
+
+def test_the_vectors_of_notes_that_are_shipped_are_those_of_the_notes_and_the_reader():
+    from safetensors import safe_open
+
+    with safe_open(PHRASES, "numpy") as kept:
+        assert kept.metadata()["of"] == digest_of(phrases_of_notes()), "run recipes/reader/phrases.py"
 
 
 def test_what_no_note_covers_is_declined():

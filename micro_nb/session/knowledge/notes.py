@@ -6,29 +6,27 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from ...data.atomic import writing_file
-from ...errors import WriteError
 from ..words.tables import table
 
 _FILES = (
-    "optics", "cameras", "fluorescence", "analysis", "statistics", "cells", "biology", "haematology", "tissue", "materials",
-    "advice",
+    "optics", "cameras", "faults", "fluorescence", "analysis", "statistics", "cells", "biology", "haematology", "tissue",
+    "materials", "advice",
 )  # fmt: skip
 _SIDES = ("what", "why", "how", "fails", "advice", "alternative", "do")
-FLOOR, BOTH, SURE = 0.56, 0.45, 0.6
+FLOOR, BOTH, SURE = 0.6, 0.48, 0.63
 """The least likeness, a cosine, at which a note is taken for what was asked: by its topic, or by topic and question, of which one
 may say little; and that from which it is taken without a word on it."""
-_MANY = 100
-"""From so many texts on their vectors are kept on disk."""
-_TEXT, _WORDS, _LEAN = 0.25, 0.45, 0.05
-"""Weight of what a note says beside the phrases that ask for it; of words that are the same beside likeness of meaning; and how
-much nearer one of the sort that is asked for, advice or explanation, counts."""
+PHRASES = Path(__file__).parent / "phrases.safetensors"
+"""What the reader makes of the phrases that ask for notes; ``recipes/reader/phrases.py`` writes it."""
+_WORDS, _LEAN = 0.45, 0.05
+"""Weight of words that are the same beside likeness of meaning; and how much nearer a note of the sort that is asked for, advice
+or explanation, counts."""
 _BEGINNING = 6
 """Words are the same whose first letters are."""
 
@@ -82,18 +80,21 @@ def look_up(*said: str, advice: bool = False, floor: float = FLOOR) -> list[tupl
     said : the topic, and the question it is from where that is known.
     advice : whether what to do is asked, so that of notes equally near one on that comes first.
     """
-    phrases = tuple(p for note in all_notes() for p in note.asked)
-    written = tuple(note.side("what", "do") for note in all_notes())
     starts = np.cumsum([0, *(len(note.asked) for note in all_notes())])[:-1]
     lean = np.array([_LEAN if (note.area == "advice") == advice else 0.0 for note in all_notes()])
     topics = [t for t in said if t.strip()]
-    phrased, told = (likenesses(topics, texts) for texts in (phrases, written)) if topics else ((), ())
-    meant = [(1 - _TEXT) * np.maximum.reduceat(a, starts) + _TEXT * b for a, b in zip(phrased, told, strict=True)]
+    meant = np.maximum.reduceat(likenesses(topics, phrases_of_notes()), starts, axis=1) if topics else ()
     by = [(1 - _WORDS) * m + _WORDS * _shared(t) for m, t in zip(meant, topics, strict=True)]
     likeness = np.mean(by, axis=0) + lean if by else lean
     least = floor if len(by) < 2 else floor - (FLOOR - BOTH)
     order = np.argsort(-likeness, kind="stable")[:3]
     return [(float(likeness[k]), all_notes()[k]) for k in order if likeness[k] >= least]
+
+
+@cache
+def phrases_of_notes() -> tuple[str, ...]:
+    """The phrases that ask for notes, in their order."""
+    return tuple(p for note in all_notes() for p in note.asked)
 
 
 def _shared(text: str) -> np.ndarray:
@@ -125,25 +126,26 @@ def nearest(text: str, names: Sequence[str], floor: float = FLOOR) -> list[str]:
 
 def likenesses(texts: Sequence[str], phrases: tuple[str, ...]) -> np.ndarray:
     """Cosines ``(texts, phrases)``."""
-    return np.asarray(_vectors(tuple(texts)) @ _vectors(phrases).T)
+    return np.asarray(vectors_of(tuple(texts)) @ vectors_of(phrases).T)
 
 
 @cache
-def _vectors(texts: tuple[str, ...]) -> np.ndarray:
-    """Unit vectors of texts; those of many are kept in the user's cache folder, by the texts and the reader's weights."""
-    from ...tasks.look.cache import cache_folder, cache_limit  # these load torch: with the first question, not before
-    from ..reader.reading import vectors, weights_digest
+def vectors_of(texts: tuple[str, ...]) -> np.ndarray:
+    """Unit vectors of texts, capitals aside; those of the notes' phrases are shipped where they are still theirs."""
+    from ..reader.reading import vectors  # it loads torch: with the first question, not before
 
-    small = [t.lower() for t in texts]
-    if len(small) < _MANY or not cache_limit():
-        return vectors(small)
-    digest = hashlib.sha256("\n".join([weights_digest(), *small]).encode()).hexdigest()[:32]
-    path = cache_folder() / "notes" / f"{digest}.npy"
-    with suppress(OSError, ValueError):
-        return np.asarray(np.load(path, allow_pickle=False), np.float32)
-    made = vectors(small)
-    with suppress(OSError, WriteError):  # without a cache it is made again the next time
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with writing_file(path) as partial, partial.open("wb") as out:
-            np.save(out, made.astype(np.float16))
-    return made
+    if PHRASES.exists() and len(texts) > 1 and texts == phrases_of_notes():
+        from safetensors import safe_open
+
+        with safe_open(PHRASES, "numpy") as kept:
+            if kept.metadata()["of"] == digest_of(texts):
+                rows = kept.get_tensor("rows").astype(np.float32)
+                return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    return vectors([t.lower() for t in texts])
+
+
+def digest_of(phrases: tuple[str, ...]) -> str:
+    """A hash that names phrases and the reader that made vectors of them."""
+    from ..reader.reading import weights_digest
+
+    return hashlib.sha256("\n".join([weights_digest(), *phrases]).encode()).hexdigest()

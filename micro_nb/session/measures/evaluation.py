@@ -233,7 +233,7 @@ def _value(node: Node, hint: Any, name: str, measure: Measure, scene: Scene, of:
     """An argument as the type says."""
     taken = options(hint)
     if Selection in taken:
-        return None if node == "image" and type(None) in taken else _meant(_objects(node, measure), measure, of, scene)
+        return None if node == "image" and type(None) in taken else _pointed_at(_objects(node, measure), measure, of, scene)
     if Term in taken:
         return tuple(term(n, scene) for n in node) if isinstance(node, tuple) else term(node, scene)
     if Place in taken:
@@ -251,7 +251,7 @@ def _objects(node: Node, measure: Measure) -> Node:
     raise LanguageError(f'{measure.name} is of objects, not of {node}; write for example {measure.name}("nucleus")')
 
 
-def _meant(node: Node, measure: Measure, of: Call, scene: Scene) -> Selection:
+def _pointed_at(node: Node, measure: Measure, of: Call, scene: Scene) -> Selection:
     """The objects that are meant; where one is pointed at by its look and none is quite so, the one that comes nearest."""
     found = selection(node, scene)
     points = measure.name in _POINTING or (measure.name == "stat" and "value" in of.args)
