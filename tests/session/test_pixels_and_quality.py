@@ -158,10 +158,10 @@ class TestPixels:
         assert (result.value, result.unit) == (0.5, "%")
         assert (
             said(ramp, 'pixels("share", at=">= 255")')
-            == "0.5 % of the pixels are saturated: they have the largest grey value there can be, 255."
+            == "0.5 % of the pixels (20 px) are saturated: they have the largest grey value there can be, 255."
         )
         assert ask(ramp, 'pixels("share", at="< 50")').value == pytest.approx(100 * float((ramp.read() < 50).mean()))
-        assert said(ramp, 'pixels("share", at="< 50")') == "49.5 % of the pixels have a grey value below 50."
+        assert said(ramp, 'pixels("share", at="< 50")') == "49.5 % of the pixels (1,980 px) have a grey value below 50."
 
     def test_limits_may_be_statistics(self, ramp: MicroImage) -> None:
         pixels = ramp.read().astype(float)
@@ -601,3 +601,17 @@ def test_a_colour_alone_makes_no_cell_and_a_brightness_no_object(banded: MicroIm
     squares = np.full((80, 160), 10, "uint8")
     squares[20:50, 20:50] = squares[20:50, 100:130] = 200
     assert ask(mnb.open_image(squares), 'exists(obj("object", having=\'is "dim"\'))').value is False
+
+
+def test_single_pixels_are_pointed_at() -> None:
+    grey = np.random.default_rng(0).integers(90, 110, (40, 60)).astype("uint8")
+    grey[7, 50], grey[30, 4], grey[9:12, 20:23] = 200, 3, 180  # a hot pixel, a dead one, and a thing that is bright
+    img = mnb.open_image(grey)
+    assert ask(img, 'locate(obj("pixel", by="intensity"))').measured[0].value == (50, 7, 51, 8)
+    assert ask(img, 'stat("intensity", "value", obj("pixel", having=\'is "bright"\', where="left"))').value == 180
+    assert ask(img, 'count(obj("pixel", having=\'is "bright"\', where="left"))').value == 9
+    assert ask(img, 'count(obj("pixel", having=\'is "hot"\'))').value == 1
+    assert ask(img, 'count(obj("hot pixel"))').value == 1
+    assert ask(img, 'locate(obj("pixel", having=\'is "dead"\'))').measured[0].value == (4, 30, 5, 31)
+    assert not ask(img, 'exists(obj("pixel", having="saturated"))').value
+    assert "brightest pixel" in said(img, 'locate(obj("pixel", by="intensity", order="max", n=1))')

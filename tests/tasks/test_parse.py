@@ -62,6 +62,22 @@ def test_touching_discs_are_told_apart_by_their_votes():
     assert len({labels[c] for c in centres}) == 4
 
 
+@pytest.mark.parametrize("seen", [9.5, 10.6])
+@pytest.mark.parametrize("bright", [True, False])
+def test_an_object_ends_where_the_brightness_changes(seen, bright):
+    y, x = np.mgrid[:60, :60]
+    truth, maps = np.hypot(y - 30, x - 30) <= 10, discs((60, 60), [(30, 30)], seen)
+    grey = np.random.default_rng(0).normal(np.where(truth == bright, 0.7, 0.2), 0.05).astype(np.float32)
+    labels = objects_of(maps, Decoding(), grey)
+    assert ((labels > 0) != truth).sum() < 5 < ((objects_of(maps, Decoding()) > 0) != truth).sum()
+
+
+def test_where_the_brightness_says_nothing_an_object_ends_where_it_was_seen():
+    maps = discs((60, 60), [(30, 30)], 10)
+    grey = np.random.default_rng(0).normal(0.5, 0.05, (60, 60)).astype(np.float32)
+    assert (objects_of(maps, Decoding(), grey) == objects_of(maps, Decoding())).all()
+
+
 def test_an_empty_map_holds_no_objects():
     assert not objects_of(np.zeros((6, 16, 16), np.float32), Decoding()).any()
 

@@ -37,6 +37,9 @@ _FULL = 0.1
 """How far, of 1, most pixels lie from the light of an empty place where hardly any is empty."""
 _MINOR = 0.5
 """What stands out covers no more than this share of the picture."""
+_ALONE, _CLEARLY = 10, 0.05
+"""A pixel differs from its neighbours by so many times what pixels do, and by this share of the range."""
+_MANY_PIXELS = 10_000
 
 
 @dataclass(frozen=True)
@@ -181,6 +184,34 @@ def regions(scene: Scene, told: str) -> Objects:
     labels = layer_array(small[np.ix_(rows, cols)].astype(np.int32), (), pixel_size=img.pixel_size)
     made_by = {"method": "regions of one look", "look": told}
     return Objects(measure(img, labels), labels, None, img.pixel_size, img.content_id, made_by)
+
+
+def pixels_like(scene: Scene, words: set[str], ground: np.ndarray) -> tuple[str, Objects]:
+    """Single pixels of a ground ``(y, x)``, an object each, and what they are called: the brightest or the darkest, or such as
+    differ from the median of those around them by far more than pixels do, which are called hot or dead.
+
+    Raises
+    ------
+    EvidenceError : the picture is too large, or so many are that their share says more.
+    """
+    img, known = scene.image, table("looks")["pixel"]
+    if is_large(img):
+        raise EvidenceError("this image is too large for single pixels to be pointed at; ask about a part of it")
+    dark, alone = bool(words & {*known["dark"]}), bool(words & {*known["alone"]})
+    grey = img.plane().read().reshape(-1, *img.plane_shape).mean(axis=0, dtype=float) * (-1 if dark else 1)
+    if alone:
+        away = grey - ndi.median_filter(grey, 3)
+        chosen = away > max(_ALONE * float(np.median(np.abs(away))), _CLEARLY * float(np.ptp(grey)))
+    else:
+        chosen = grey == grey[ground].max(initial=-np.inf)
+    chosen &= ground
+    name = f"{('dead' if dark else 'hot') if alone else ('darkest' if dark else 'brightest')} pixel"
+    if (n := int(chosen.sum())) > _MANY_PIXELS:
+        raise EvidenceError(f"{n:,} pixels are the {name}s; ask what share of the pixels that is")
+    numbers = np.zeros(img.plane_shape, np.int32)
+    numbers[chosen] = np.arange(1, n + 1)
+    labels = layer_array(numbers, (), pixel_size=img.pixel_size)
+    return name, Objects(measure(img, labels), labels, None, img.pixel_size, img.content_id, {"method": "single pixels", "pixels": name})
 
 
 def _mask(picture: Appearance, told: str) -> np.ndarray:

@@ -25,7 +25,7 @@ from ..language import Call, Node
 from ..language.conditions import Both, Color, Comparison, Condition, Flag, Is, Not, parse_condition
 from ..language.forms import AND, GROUP, RANK, SIDES, is_contact, is_made_of
 from ..words.tables import table
-from .appearance import FILLED, colour_named, colour_names, look_in, regions
+from .appearance import FILLED, colour_named, colour_names, look_in, pixels_like, regions
 from .eyes import FLOOR, Drawn, concept_of, draw, everything, find, knows, load, named
 from .quantities import ALIASES, OF_OTHERS, QUANTITIES, Length, column, statistic
 from .quantities import named as called
@@ -91,6 +91,10 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
     condition = parse_condition(str(having)) if having is not None else None
     place = place_of(tuple(p for p in parts if p not in apart), scene, evaluate)
 
+    if str(call.args[0]).split()[-1:] == ["pixel"]:
+        every = _pixels(call, scene, place)
+        return meeting(every, condition) if isinstance(condition, Flag) else every
+
     def narrowed(found: Selection) -> Selection:
         found = replace(found, others=lambda kind: select(kind, scene, evaluate))
         if "rest_of" in found.found:
@@ -139,6 +143,14 @@ def _regions(call: Call, scene: Scene, place: Place, told: str) -> Selection:
     objects = regions(scene, told)
     every = Selection(scene, call, str(call.args[0]), objects.table, objects, objects.made_by, place)
     return every if place.everywhere else every.rows(place.holds(*every.centres))
+
+
+def _pixels(call: Call, scene: Scene, place: Place) -> Selection:
+    """Pixels that are pointed at, at the place."""
+    words = f"{call.args[0]} {call.get('having', '')} {call.get('order', '')}"
+    name, objects = pixels_like(scene, {*re.findall(r"\w+", words.lower())}, place.over(scene.image))
+    plain = call.with_args(name).but(**dict.fromkeys(("having", *RANK)))
+    return Selection(scene, plain, name, objects.table, objects, objects.made_by, place)
 
 
 def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, evaluate: Evaluate) -> Selection:

@@ -12,6 +12,7 @@ from skimage.segmentation import watershed
 from ...analysis.split import merged
 
 _REACH = 2  # two centres nearer than this many map pixels are one
+_FEW = 5  # pixels whose brightness says nothing
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Decoding:
     ----------
     foreground : least probability of the pixels that vote.
     rim : an object ends where the probability is less than this share of the mean over its pixels that vote.
+    edge, clear : within a pixel of there, it ends where the brightness has come this share of the way from what is around it to
+        what is in it, where the two differ by so many standard deviations.
     sigma : smoothing of the votes.
     votes : least number of votes in a peak that make an object.
     neck : two peaks are one object where votes times depth between them are more than this share of the lower peak.
@@ -31,6 +34,8 @@ class Decoding:
 
     foreground: float = 0.5
     rim: float = 0.55
+    edge: float = 0.43
+    clear: float = 2.5
     sigma: float = 1.5
     votes: float = 5.0
     neck: float = 0.8
@@ -38,10 +43,11 @@ class Decoding:
     evidence: float = 8.0
 
 
-def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
+def objects_of(geometry: np.ndarray, decoding: Decoding, grey: np.ndarray | None = None) -> np.ndarray:
     """Objects of a window ``(h, w) int32``, 0 is background.
 
     ``geometry (4, h, w)`` holds probability of the foreground, distance, offsets y and x in map pixels; more is not looked at.
+    ``grey (h, w)`` is the brightness of the map pixels, where outlines are to follow it.
     Centres by votes: H. Cheng et al., Panoptic-DeepLab, CVPR 2020; D. Neven et al., CVPR 2019.
     """
     shape = geometry.shape[1:]
@@ -60,10 +66,48 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     labels.ravel()[inside] = _gathered(votes, geometry[1].astype(np.float32, copy=False), decoding).ravel()[choice]
     mean, _ = _seen(labels, geometry[0], decoding)
     labels[geometry[0] < decoding.rim * mean[labels]] = 0
-    labels = _whole(labels)
+    labels = _whole(labels if grey is None else _edged(labels, grey, decoding))
     mean, sure = _seen(labels, geometry[0], decoding)
     kept = (mean >= decoding.certainty) & (sure >= decoding.evidence)
     return np.asarray((np.cumsum(kept) * kept).astype(np.int32)[labels])
+
+
+def _edged(labels: np.ndarray, grey: np.ndarray, decoding: Decoding) -> np.ndarray:
+    """The same objects, whose outlines have moved by a pixel at most to where the brightness changes, where it clearly does."""
+    rim = np.zeros(labels.shape, bool)
+    for a, b in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        differ = labels[a] != labels[b]
+        rim[a] |= differ
+        rim[b] |= differ
+    near, light, count, filled = labels.ravel().copy(), grey.ravel(), int(labels.max()) + 1, labels > 0
+    core, rings = np.flatnonzero(filled & ~rim), [np.flatnonzero(filled & rim)]
+    for _ in range(3):
+        rings.append(_ring(near, rings[-1], labels.shape[1]))
+    place, around = np.concatenate(rings[:2]), np.concatenate(rings[2:])
+    (inside, spread), (out, spread_out) = (_brightness(near[at], light[at], count) for at in (core, around))
+    contrast, own = inside - out, near[place]
+    clear = np.abs(contrast) > decoding.clear * np.maximum(spread, spread_out)
+    place, own = place[clear[own]], own[clear[own]]
+    labels.ravel()[place] = np.where((light[place] - out[own]) / contrast[own] > decoding.edge, own, 0)
+    return labels
+
+
+def _ring(near: np.ndarray, at: np.ndarray, width: int) -> np.ndarray:
+    """The pixels beside some that are nobody's yet, and from now on theirs."""
+    x, found = at % width, []
+    for step, there in ((-width, at >= width), (width, at < near.size - width), (-1, x > 0), (1, x < width - 1)):
+        of = at[there]
+        of = of[near[of + step] == 0]
+        near[of + step] = near[of]
+        found.append(of + step)
+    return np.concatenate(found)
+
+
+def _brightness(number: np.ndarray, value: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of the brightness of each object; of too few pixels the latter is without end."""
+    n, total, squares = (np.bincount(number, v, count) for v in (None, value, value * value))
+    mean = total / np.maximum(n, 1)
+    return mean, np.where(n < _FEW, np.inf, np.sqrt(np.maximum(squares / np.maximum(n, 1) - mean**2, 0)))
 
 
 def _seen(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,7 @@ from .parts import DECODING
 from .seen import KEEP_BYTES, Draw, Look, Seen
 
 _CACHE = SeenCache()
-_REVISION = 8  # counts changes in how looks are made; what was kept of earlier ones is not used
+_REVISION = 9  # counts changes in how looks are made; what was kept of earlier ones is not used
 
 
 def look_at(

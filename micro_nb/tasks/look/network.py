@@ -48,11 +48,13 @@ class Tiled:
     geometry : ``(L * 4, h, w) float16`` of all that was read, layer by layer: probability of the foreground, distance, offsets y
         and x in map pixels. What lies in the halo is less sure, the farther out.
     embedding : ``(D, h / 2, w / 2) int8`` of the core; times ``unit (D,)`` it is the embedding.
+    grey : ``(h, w) float32``, brightness in the middle of each map pixel that was read, 0 to 1.
     """
 
     geometry: np.ndarray
     embedding: np.ndarray
     unit: np.ndarray
+    grey: np.ndarray
 
 
 @dataclass
@@ -93,15 +95,16 @@ class TileMaps:
     def look(self, tile: Tile) -> Tiled:
         """Runs the network on what a window reads; where that is blank, on a piece of it, which stands for all of it."""
         eyes, pixels, (rows, cols) = self.eyes or self.model.eyes[0], self.pixels(tile.read), tile.within_read
+        grey = pixels[0, :, ::2, ::2].mean(0).numpy()
         half = slice(rows.start // 2, -(-rows.stop // 2)), slice(cols.start // 2, -(-cols.stop // 2))
         with _TURN:
             if not is_blank(pixels):
                 geometry, embedding = run(eyes, pixels)
-                return Tiled(geometry.half().numpy(), *_coded(embedding[(slice(None), *half)]))
+                return Tiled(geometry.half().numpy(), *_coded(embedding[(slice(None), *half)]), grey)
             _, embedding = run(eyes, pixels[..., :_PIECE, :_PIECE])
         embedding = embedding.float().mean((1, 2), keepdim=True).expand(-1, *(s.stop - s.start for s in half))
         shape = CHANNELS * len(self.model.config.layers), *(n // 2 for n in pixels.shape[2:])
-        return Tiled(np.zeros(shape, np.float16), *_coded(embedding))
+        return Tiled(np.zeros(shape, np.float16), *_coded(embedding), grey)
 
     def pixels(self, place: Slices, level: int = 0) -> torch.Tensor:
         """``(1, 3, 2 h, 2 w)`` network pixels of map pixels ``place``, from a level; what leaves the plane repeats its rim. Every

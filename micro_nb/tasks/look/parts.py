@@ -56,7 +56,7 @@ def part_of(maps: TileMaps, tile: Tile) -> tuple[int, Part]:
 
     def layer(k: int) -> Part:
         geometry = seen.geometry[CHANNELS * k : CHANNELS * (k + 1)].astype(np.float32)
-        window = Window.of(objects_of(geometry, DECODING), tile, maps.shape[1])
+        window = Window.of(objects_of(geometry, DECODING, seen.grey), tile, maps.shape[1])
         sums = _sums(seen, window, geometry[0][tile.within_read])
         return {f"{names[k]}/labels": packed(window.labels), f"{names[k]}/first": window.first, f"{names[k]}/sums": sums}
 
