@@ -228,6 +228,7 @@ def named():
         ('count("nucleus and platelet")', 6),
         ('count("group of nucleus")', 2),
         ('count("clump")', 2),
+        ('count("group of clump")', 2),
         ('count(obj("nucleus", where=near(obj("nucleus", by="x", order="min"), "0 um")))', 1),
         ('count(obj("platelet", where=near("nucleus", "0 px")))', 0),
         ('share("nucleus", where="left")', 60.0),

@@ -161,7 +161,7 @@ class TestPixels:
             == "0.5 % of the pixels (20 px) are saturated: they have the largest grey value there can be, 255."
         )
         assert ask(ramp, 'pixels("share", at="< 50")').value == pytest.approx(100 * float((ramp.read() < 50).mean()))
-        assert said(ramp, 'pixels("share", at="< 50")') == "49.5 % of the pixels (1,980 px) have a grey value below 50."
+        assert said(ramp, 'pixels("share", at="< 50")') == "49.5 % of the pixels (1980 px) have a grey value below 50."
 
     def test_limits_may_be_statistics(self, ramp: MicroImage) -> None:
         pixels = ramp.read().astype(float)

@@ -208,6 +208,14 @@ def test_what_is_not_told_apart_is_answered_for_the_wider_kind():
     assert str(answer.calls[0]) == 'count("nucleus")'
 
 
+def test_of_several_that_are_so_one_is_that_which_is_most_so():
+    chat = mnb.Session(discs(), log=False)
+    round_ = 'obj("object", having=\'is "round"\')'
+    one, several = (chat.measure(f'stat("roundness", "{s}", {round_})') for s in ("value", "max"))
+    assert one.text.startswith(f"Of {chat.measure(f'count({round_})').value} such, that which is most so: ")
+    assert one.value == pytest.approx(several.value)
+
+
 def test_what_is_pointed_at_is_what_comes_nearest_where_none_is_quite_so():
     chat = mnb.Session(discs(), log=False)
     pointed = chat.measure('locate(obj("object", having=\'is "giant" and is "isolated" and is "elongated"\'))')

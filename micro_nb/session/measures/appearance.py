@@ -110,8 +110,8 @@ class Appearance:
 def colour_named(text: str) -> str | None:
     """The colour that a word names; None where it names none.
 
-    >>> colour_named("violet"), colour_named("Dark blue"), colour_named("nucleus")
-    ('purple', 'blue', None)
+    >>> colour_named("violet"), colour_named("Dark blue"), colour_named("greenish"), colour_named("nucleus")
+    ('purple', 'blue', 'green', None)
     """
     alias = table("looks")["colour_alias"]
     word = text.strip().lower()
@@ -188,7 +188,7 @@ def regions(scene: Scene, told: str) -> Objects:
 
 def pixels_like(scene: Scene, words: set[str], ground: np.ndarray) -> tuple[str, Objects]:
     """Single pixels of a ground ``(y, x)``, an object each, and what they are called: the brightest or the darkest, or such as
-    differ from the median of those around them by far more than pixels do, which are called hot or dead.
+    differ from all around them by far more than pixels do, which are called hot or dead.
 
     Raises
     ------
@@ -200,8 +200,9 @@ def pixels_like(scene: Scene, words: set[str], ground: np.ndarray) -> tuple[str,
     dark, alone = bool(words & {*known["dark"]}), bool(words & {*known["alone"]})
     grey = img.plane().read().reshape(-1, *img.plane_shape).mean(axis=0, dtype=float) * (-1 if dark else 1)
     if alone:
-        away = grey - ndi.median_filter(grey, 3)
-        chosen = away > max(_ALONE * float(np.median(np.abs(away))), _CLEARLY * float(np.ptp(grey)))
+        usual = float(np.median(np.abs(grey - ndi.median_filter(grey, 3))))
+        beside = ndi.maximum_filter(grey, footprint=[[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+        chosen = grey - beside > max(_ALONE * usual, _CLEARLY * float(np.ptp(grey)))
     else:
         chosen = grey == grey[ground].max(initial=-np.inf)
     chosen &= ground
@@ -211,7 +212,9 @@ def pixels_like(scene: Scene, words: set[str], ground: np.ndarray) -> tuple[str,
     numbers = np.zeros(img.plane_shape, np.int32)
     numbers[chosen] = np.arange(1, n + 1)
     labels = layer_array(numbers, (), pixel_size=img.pixel_size)
-    return name, Objects(measure(img, labels), labels, None, img.pixel_size, img.content_id, {"method": "single pixels", "pixels": name})
+    return name, Objects(
+        measure(img, labels), labels, None, img.pixel_size, img.content_id, {"method": "single pixels", "pixels": name}
+    )
 
 
 def _mask(picture: Appearance, told: str) -> np.ndarray:

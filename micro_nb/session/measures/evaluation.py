@@ -86,8 +86,12 @@ def taken_for(asked: Call, result: Result) -> str:
     asked_of, seen = ({c.name for c in call.walk() if c.name in PLANES} for call in (asked, result.call))
     words = {"z": "the middle slice", "t": "the first frame"}
     chosen = [words[axis] for axis in words if axis in seen - asked_of]
-    near = any(r.selection is not None and "nearest_to" in r.selection.found for r in result.every())
-    return (f"In {' of '.join(chosen)}: " if chosen else "") + ("None is plainly so; what comes nearest: " if near else "")
+    told = dict[str, Any]()
+    for r in result.every():
+        told |= r.selection.found if r.selection is not None else {}
+    near = "None is plainly so; what comes nearest: " if "nearest_to" in told else ""
+    most = f"Of {told['most_of']} such, that which is most so: " if "most_of" in told else ""
+    return (f"In {' of '.join(chosen)}: " if chosen else "") + (near or most)
 
 
 def _shown(scene: Scene) -> Iterator[tuple[Call, ...]]:
@@ -252,10 +256,11 @@ def _objects(node: Node, measure: Measure) -> Node:
 
 
 def _pointed_at(node: Node, measure: Measure, of: Call, scene: Scene) -> Selection:
-    """The objects that are meant; where one is pointed at by its look and none is quite so, the one that comes nearest."""
-    found = selection(node, scene)
-    points = measure.name in _POINTING or (measure.name == "stat" and "value" in of.args)
-    return found if len(found) or not points or not isinstance(node, Call) else nearest_to(node, found, scene, evaluate)
+    """The objects that are meant; where one is pointed at by its look, and none is quite so, or several are, the one that is most
+    so."""
+    found, one = selection(node, scene), measure.name == "stat" and "value" in of.args
+    unclear = (one or measure.name in _POINTING) if not len(found) else one and len(found) > 1
+    return nearest_to(node, found, scene, evaluate) if unclear and isinstance(node, Call) else found
 
 
 def _plain(node: Node, hint: Any, name: str, measure: Measure) -> Any:

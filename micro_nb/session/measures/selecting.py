@@ -170,7 +170,7 @@ def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, 
     learned = kind in (*ground["empty"], *ground["filled"], *ground["group"]) and (
         named(given.table, kind).any() if given is not None else look.eyes != FLOOR and knows(load(look.eyes), kind)
     )
-    if kind in ground["group"] and not learned:
+    if kind.removeprefix(GROUP) in ground["group"] and not learned:
         kind, call = f"{GROUP}object", call.with_args(f"{GROUP}object")
     if is_made_of(kind):
         every = _made_of_others(call, scene, evaluate)
@@ -405,18 +405,20 @@ def _meets(found: Selection, condition: Condition, taken: dict[str, str]) -> np.
 
 
 def nearest_to(call: Call, found: Selection, scene: Scene, evaluate: Evaluate) -> Selection:
-    """Of objects none of which looks as it is said, the one that comes nearest, by its mean rank in what the words mean; none
-    where a limit is a number, or nothing else is there."""
+    """Of several objects that look as it is said the one that is most so, of none the one that comes nearest, by its mean rank in
+    what the words mean; the same objects where a limit is a number, or nothing else is there."""
     condition = parse_condition(str(call.get("having"))) if call.name == "obj" and call.get("having") is not None else None
     parts = condition.parts if isinstance(condition, Both) and condition.how == "and" else (condition,)
     words = table("looks")["look"] | table("looks")["relative"]
-    looks = [words.get(p.text.lower().strip()) for p in parts if isinstance(p, Is)]
-    if len(looks) < len(parts) or any(look is None or look[1] not in (*OPS, "oval") for look in looks):
+    looks = [words.get(p.text.lower().strip(), ("", "")) for p in parts if isinstance(p, Is)]
+    alone = len(looks) == len(parts) or len(found)
+    if not looks or not alone or any(op not in (*OPS, "oval") for _, op, *_ in looks):
         return found
-    every = select(call.but(having=None), scene, evaluate)
+    every = found if len(found) else select(call.but(having=None), scene, evaluate)
     ranks = [pd.Series(every.values(look[0])[0]).rank(pct=True, ascending="<" not in look[1]) for look in looks]
     best = np.argsort(-np.mean(ranks, axis=0), kind="stable")[:1]
-    return replace(every, call=call, table=every.table.iloc[best], found={**every.found, "nearest_to": str(call.get("having"))})
+    told = {"most_of": len(found)} if len(found) else {"nearest_to": str(call.get("having"))}
+    return replace(every, call=call, table=every.table.iloc[best], found={**every.found, **told})
 
 
 def _flagged(found: Selection, name: str) -> np.ndarray:
@@ -487,6 +489,8 @@ def _looks(found: Selection, text: str, taken: dict[str, str]) -> np.ndarray:
         return _shaped(found, *words["look"][plain])
     if plain in words["relative"]:
         return _among_others(found, *words["relative"][plain])
+    if colour_named(plain):
+        return _coloured(found, plain, taken)
     flag = next((flag for flag, said in words["flag"].items() if plain in said), None)
     if flag is not None:
         return np.asarray(_flagged(found, flag.removeprefix("not ")) != flag.startswith("not "))

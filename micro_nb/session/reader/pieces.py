@@ -79,10 +79,10 @@ def plain(text: str) -> str:
 def joined(pieces: Sequence[str]) -> str:
     """The text that pieces write.
 
-    >>> joined(["mast", "cell", "##s", "c", "-", "fo", "##s", "+"])
-    'mast cells c-fos+'
+    >>> joined(["mast", "cell", "##s", "c", "-", "fo", "##s", "+"]), joined(["h", "&", "e"])
+    ('mast cells c-fos+', 'h&e')
     """
     text = " ".join(pieces).replace(" ##", "").strip()
-    text = re.sub(r"\s*([_/'^-])\s*", r"\1", text)
+    text = re.sub(r"\s*([_/'^&-])\s*", r"\1", text)
     text = re.sub(r"\s+(\+(?!\s*\w)|[,.;:()\]])", r"\1", text)
     return re.sub(r"([(\[]|\d\.)\s+(?=\S)", r"\1", text)

@@ -35,6 +35,7 @@ def objects_phrase(call: Call | str, n: float = 2, *, places: bool = True) -> st
     where = place_phrase(call.get("where")) if places else ""
     noun = objects_phrase(kind, n) if isinstance(kind, Call) else kind_phrase(kind, 1 if single else 2)
     rank, last = ("", "") if isinstance(kind, Call) else (rank, last)
+    before = " ".join(word for word in before.split() if word not in noun.split())  # a "bright pixel" that is bright
     return " ".join(part for part in (rank, before, noun, last, after, channel, where, image) if part)
 
 
