@@ -16,7 +16,7 @@ from micro_nb.errors import PlanError, WriteError
 from micro_nb.models.micro_d1 import MicroD1Config, MicroD1Model
 from micro_nb.tasks.load import WEIGHTS, prepared
 from micro_nb.tasks.look import cache, looking, measured, network
-from micro_nb.tasks.look.decode import Decoding, objects_of
+from micro_nb.tasks.look.decode import Decoding, objects_of, outlined
 from micro_nb.tasks.look.network import TileMaps
 from micro_nb.tasks.look.scale import Scale
 from micro_nb.tasks.names import Vocabulary
@@ -68,14 +68,15 @@ def test_an_object_ends_where_the_brightness_changes(seen, bright):
     y, x = np.mgrid[:60, :60]
     truth, maps = np.hypot(y - 30, x - 30) <= 10, discs((60, 60), [(30, 30)], seen)
     grey = np.random.default_rng(0).normal(np.where(truth == bright, 0.7, 0.2), 0.05).astype(np.float32)
-    labels = objects_of(maps, Decoding(), grey)
-    assert ((labels > 0) != truth).sum() < 5 < ((objects_of(maps, Decoding()) > 0) != truth).sum()
+    labels = objects_of(maps, Decoding())
+    assert ((outlined(labels, grey, Decoding()) > 0) != truth).sum() < 5 < ((labels > 0) != truth).sum()
 
 
 def test_where_the_brightness_says_nothing_an_object_ends_where_it_was_seen():
     maps = discs((60, 60), [(30, 30)], 10)
     grey = np.random.default_rng(0).normal(0.5, 0.05, (60, 60)).astype(np.float32)
-    assert (objects_of(maps, Decoding(), grey) == objects_of(maps, Decoding())).all()
+    labels = objects_of(maps, Decoding())
+    assert (outlined(labels, grey, Decoding()) == labels).all()
 
 
 def test_an_empty_map_holds_no_objects():

@@ -34,6 +34,7 @@ _WELCH = {
 }  # fmt: skip
 How = Literal["difference", "ratio", "percent", "greater", "less", "same"]
 Between = Callable[[float, float], float]
+_FEW_ROWS = 6  # of a table that is said in words
 _MOST_HOLDERS = 200  # in each of which something other than a number is measured
 _SAME = 0.1  # two numbers are about the same within this share, or within one object
 _COMPARE: Mapping[How, tuple[Between, str, str]] = {
@@ -389,10 +390,13 @@ def each(a: Term, *, per: str, scene: Scene) -> Found:
     if not numbers:
         raise EvidenceError(f"{a.node} could be measured for no {per}")
     every_one = [Measurement("rows", len(values), "count"), *(Measurement(f"{per} {k}", v, unit) for k, v in numbers.items())]
+    named = [(f"row {k}", name) for k, name in enumerate(values, 1)] if len(numbers) == len(values) <= _FEW_ROWS else []
+    said = "; ".join(f"{{{len(named) + k}.value}}: {{{k}}}" for k in range(4, 4 + len(named)))
+    says = f"{said}; on average {{0}}." if named else "is"
     name = f"{a.node} ({unit})" if unit not in ("", "count") else str(a.node)
     shown = pd.DataFrame({name: list(values.values())}, index=pd.Index(list(values), name=per))
     summed = ((f"{word} per {per}", v, unit) for word, v in _summed([*numbers.values()]).items() if word != "median")
-    return Found.of({"rows": values, "per": per}, *summed, *every_one, table=shown)
+    return Found.of({"rows": values, "per": per}, *summed, *every_one, *named, says=says, table=shown)
 
 
 def _summed(values: list[Any]) -> dict[str, Any]:

@@ -20,13 +20,14 @@ from ..words.phrases import kind_phrase, objects_phrase, quantity_phrase
 from ..words.printing import print_number
 from ..words.tables import listed as in_a_row
 from .appearance import FILLED
-from .evaluation import selection
+from .evaluation import evaluate, selection
 from .eyes import FLOOR, everything, is_large, made_by
 from .measurement import Fact, Measurement
 from .quantities import TELL, box, convert, plain_quantity, plain_unit, robust_deviation, statistic, without_channel
 from .registry import measurement
 from .results import Found
 from .scene import ANYWHERE, Place, Scene, pixel_box
+from .selecting import nearest_to
 from .selection import Selection
 
 _AREAS = ("px2", "um2", "mm2", "nm2", "cm2")
@@ -152,7 +153,11 @@ def locate(objects: Selection) -> Found:
         if len(objects) <= _FEW:
             each = in_a_row([f"{'in' if spot == 'center' else 'at'} the {spot}" for spot in objects.spots])
             return Found.of(objects.found, objects.number, most, *boxes, says="few", value=place, unit="", table=shown, each=each)
-        return Found.of(objects.found, objects.number, most, *boxes, says="several", value=place, unit="", table=shown)
+        one, so = nearest_to(objects.call, objects, objects.scene, evaluate), list[Fact]()
+        for y, x in zip(*one.centres, strict=True) if len(one) == 1 else ():
+            so = [("centre of the one that is most so", (round(float(x), 1), round(float(y), 1)), "px")]
+        says = "several, one most so" if so else "several"
+        return Found.of(objects.found, objects.number, most, *so, *boxes, says=says, value=place, unit="", table=shown)
     (y,), (x,), (place,) = *objects.centres, objects.spots
     centre = ("centre", (round(float(x), 1), round(float(y), 1)), "px")
     says = "center" if place == "center" else "is"

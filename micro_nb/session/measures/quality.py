@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from ...analysis.field_edges import dark_corners, edge_bands
 from ...analysis.focus import best_focus
@@ -219,8 +220,18 @@ def _evenness(view: View) -> Found:
         return _judged("evenness", "dark corners", weaker, names, how=how, value=False)
     if uneven is None:
         raise EvidenceError("too little free background shows to judge how even the light is; an empty field would tell")
-    verdict = "uneven" if uneven > _UNEVEN else "even"
-    return _judged("evenness", verdict, ("unevenness of the light", uneven, "%"), how=how, value=verdict == "even")
+    verdict, side = "uneven" if uneven > _UNEVEN else "even", ("brighter side", _brighter_side(view.light.table))
+    return _judged("evenness", verdict, ("unevenness of the light", uneven, "%"), side, how=how, value=verdict == "even")
+
+
+def _brighter_side(tiles: pd.DataFrame) -> str:
+    """Towards which side the background of tiles rises most over the picture."""
+    rise = {}
+    for axis, low, high in (("y", "top", "bottom"), ("x", "left", "right")):
+        at = tiles[f"{axis}0_px"].to_numpy(float)
+        slope = float(np.cov(at, tiles["background"])[0, 1] / at.var()) if len(tiles) > 1 and at.var() else 0.0
+        rise[high if slope > 0 else low] = abs(slope) * float(np.ptp(at))
+    return max(rise, key=lambda side: rise[side])
 
 
 def _things(aspect: str, view: View, things: list[tuple[str, Box]], what: str, how: Mapping[str, Any]) -> Found:

@@ -12,7 +12,7 @@ from skimage.segmentation import watershed
 from ...analysis.split import merged
 
 _REACH = 2  # two centres nearer than this many map pixels are one
-_FEW = 5  # pixels whose brightness says nothing
+_SMALL, _FEW = 40, 5  # pixels along the inside of an object that is left as it is; and along its outside that say nothing
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Decoding:
     ----------
     foreground : least probability of the pixels that vote.
     rim : an object ends where the probability is less than this share of the mean over its pixels that vote.
-    edge, clear : within a pixel of there, it ends where the brightness has come this share of the way from what is around it to
-        what is in it, where the two differ by so many standard deviations.
+    edge, clear : within a pixel of there, it ends where the brightness has come this share of the way from just outside to just
+        inside, where the two differ by so many standard deviations.
     sigma : smoothing of the votes.
     votes : least number of votes in a peak that make an object.
     neck : two peaks are one object where votes times depth between them are more than this share of the lower peak.
@@ -35,7 +35,7 @@ class Decoding:
     foreground: float = 0.5
     rim: float = 0.55
     edge: float = 0.43
-    clear: float = 2.5
+    clear: float = 3.0
     sigma: float = 1.5
     votes: float = 5.0
     neck: float = 0.8
@@ -43,11 +43,10 @@ class Decoding:
     evidence: float = 8.0
 
 
-def objects_of(geometry: np.ndarray, decoding: Decoding, grey: np.ndarray | None = None) -> np.ndarray:
+def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
     """Objects of a window ``(h, w) int32``, 0 is background.
 
     ``geometry (4, h, w)`` holds probability of the foreground, distance, offsets y and x in map pixels; more is not looked at.
-    ``grey (h, w)`` is the brightness of the map pixels, where outlines are to follow it.
     Centres by votes: H. Cheng et al., Panoptic-DeepLab, CVPR 2020; D. Neven et al., CVPR 2019.
     """
     shape = geometry.shape[1:]
@@ -66,48 +65,47 @@ def objects_of(geometry: np.ndarray, decoding: Decoding, grey: np.ndarray | None
     labels.ravel()[inside] = _gathered(votes, geometry[1].astype(np.float32, copy=False), decoding).ravel()[choice]
     mean, _ = _seen(labels, geometry[0], decoding)
     labels[geometry[0] < decoding.rim * mean[labels]] = 0
-    labels = _whole(labels if grey is None else _edged(labels, grey, decoding))
+    labels = _whole(labels)
     mean, sure = _seen(labels, geometry[0], decoding)
     kept = (mean >= decoding.certainty) & (sure >= decoding.evidence)
     return np.asarray((np.cumsum(kept) * kept).astype(np.int32)[labels])
 
 
-def _edged(labels: np.ndarray, grey: np.ndarray, decoding: Decoding) -> np.ndarray:
-    """The same objects, whose outlines have moved by a pixel at most to where the brightness changes, where it clearly does."""
-    rim = np.zeros(labels.shape, bool)
-    for a, b in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
-        differ = labels[a] != labels[b]
-        rim[a] |= differ
-        rim[b] |= differ
-    near, light, count, filled = labels.ravel().copy(), grey.ravel(), int(labels.max()) + 1, labels > 0
-    core, rings = np.flatnonzero(filled & ~rim), [np.flatnonzero(filled & rim)]
-    for _ in range(3):
-        rings.append(_ring(near, rings[-1], labels.shape[1]))
-    place, around = np.concatenate(rings[:2]), np.concatenate(rings[2:])
-    (inside, spread), (out, spread_out) = (_brightness(near[at], light[at], count) for at in (core, around))
-    contrast, own = inside - out, near[place]
-    clear = np.abs(contrast) > decoding.clear * np.maximum(spread, spread_out)
-    place, own = place[clear[own]], own[clear[own]]
-    labels.ravel()[place] = np.where((light[place] - out[own]) / contrast[own] > decoding.edge, own, 0)
-    return labels
+def outlined(labels: np.ndarray, grey: np.ndarray, decoding: Decoding) -> np.ndarray:
+    """Objects ``(h, w)`` whose outlines have moved by a pixel at most to where the brightness ``grey (h, w)`` changes, where it
+    clearly does."""
+    filled, wide = labels > 0, np.pad(labels, 1, mode="edge")
+    rim = np.any([labels != w for w in (wide[2:, 1:-1], wide[:-2, 1:-1], wide[1:-1, 2:], wide[1:-1, :-2])], axis=0)
+    within, near = np.where(rim | ~filled, np.where(filled, labels, -1), 0), labels.copy()
+    edge = np.flatnonzero(filled & rim)
+    place = np.concatenate([edge, beyond := _ring(near, edge)])
+    (inside, spread), (out, spread_out) = _brightness(within, edge, grey, _SMALL), _brightness(near, beyond, grey, _FEW)
+    contrast, own = inside - out, near.ravel()[place]
+    clear = (np.abs(contrast) > decoding.clear * np.maximum(spread, spread_out))[own]
+    place, own = place[clear], own[clear]
+    moved = labels.copy()
+    moved.ravel()[place] = np.where((grey.ravel()[place] - out[own]) / contrast[own] > decoding.edge, own, 0)
+    return _whole(moved)
 
 
-def _ring(near: np.ndarray, at: np.ndarray, width: int) -> np.ndarray:
+def _ring(owner: np.ndarray, at: np.ndarray) -> np.ndarray:
     """The pixels beside some that are nobody's yet, and from now on theirs."""
-    x, found = at % width, []
-    for step, there in ((-width, at >= width), (width, at < near.size - width), (-1, x > 0), (1, x < width - 1)):
+    x, found, width, owner = at % owner.shape[1], [], owner.shape[1], owner.ravel()
+    for step, there in ((-width, at >= width), (width, at < owner.size - width), (-1, x > 0), (1, x < width - 1)):
         of = at[there]
-        of = of[near[of + step] == 0]
-        near[of + step] = near[of]
+        of = of[owner[of + step] == 0]
+        owner[of + step] = owner[of]
         found.append(of + step)
     return np.concatenate(found)
 
 
-def _brightness(number: np.ndarray, value: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of the brightness of each object; of too few pixels the latter is without end."""
-    n, total, squares = (np.bincount(number, v, count) for v in (None, value, value * value))
+def _brightness(owner: np.ndarray, at: np.ndarray, grey: np.ndarray, few: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each object mean and standard deviation of the brightness of two rings; the latter without end of few pixels."""
+    at = np.concatenate([first := _ring(owner, at), _ring(owner, first)])
+    value, number, count = grey.ravel()[at], owner.ravel()[at], int(owner.max()) + 1
+    n, total, squares = (np.bincount(number, v, count) for v in (None, value, value**2))
     mean = total / np.maximum(n, 1)
-    return mean, np.where(n < _FEW, np.inf, np.sqrt(np.maximum(squares / np.maximum(n, 1) - mean**2, 0)))
+    return mean, np.where(n < few, np.inf, np.sqrt(np.maximum(squares / np.maximum(n, 1) - mean**2, 0)))
 
 
 def _seen(labels: np.ndarray, foreground: np.ndarray, decoding: Decoding) -> tuple[np.ndarray, np.ndarray]:
@@ -141,7 +139,7 @@ def _flooded(smooth: np.ndarray, seeds: np.ndarray, count: int) -> np.ndarray:
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:
-    """The largest piece of each object, stray pixels given to the object around them."""
+    """The largest piece of each object."""
     pieces = np.asarray(label(labels, background=0, connectivity=1))  # type: ignore[no-untyped-call]
     inside = np.flatnonzero(pieces.ravel())
     number = pieces.ravel()[inside]
@@ -151,10 +149,4 @@ def _whole(labels: np.ndarray) -> np.ndarray:
     largest = np.zeros(int(labels.max()) + 1, np.int64)
     np.maximum.at(largest, owner, size)
     main = (size > 0) & (size == largest[owner])
-    kept = np.where(main[pieces], labels, 0)
-    stray = (labels > 0) & (kept == 0)
-    if stray.any():
-        near = ndi.binary_dilation(stray) & (labels > 0)  # what lies elsewhere gives nothing to strays
-        given = watershed(np.zeros(labels.shape, np.uint8), np.where(near, kept, 0), mask=near)  # type: ignore[no-untyped-call]
-        kept = np.where(stray, given, kept)
-    return np.asarray(kept, np.int32)
+    return np.where(main[pieces], labels, 0)

@@ -24,7 +24,7 @@ from ...tiles.assemble import Window, ordered
 from ...tiles.kept import Kept
 from ...tiles.plan import Tile, TileGrid
 from ...tiles.work import must_travel, on_cluster
-from .decode import Decoding, objects_of
+from .decode import Decoding, objects_of, outlined
 from .network import CHANNELS, Tiled, TileMaps
 
 DECODING = Decoding()
@@ -56,13 +56,27 @@ def part_of(maps: TileMaps, tile: Tile) -> tuple[int, Part]:
 
     def layer(k: int) -> Part:
         geometry = seen.geometry[CHANNELS * k : CHANNELS * (k + 1)].astype(np.float32)
-        window = Window.of(objects_of(geometry, DECODING, seen.grey), tile, maps.shape[1])
+        window = Window.of(objects_of(geometry, DECODING), tile, maps.shape[1])
         sums = _sums(seen, window, geometry[0][tile.within_read])
-        return {f"{names[k]}/labels": packed(window.labels), f"{names[k]}/first": window.first, f"{names[k]}/sums": sums}
+        return {
+            f"{names[k]}/labels": packed(_drawn(window, seen.grey)),
+            f"{names[k]}/first": window.first,
+            f"{names[k]}/sums": sums,
+        }
 
     with ThreadPoolExecutor(settings.threads) as hands:  # layers side by side: a small plane is one window
         parts = list(hands.map(layer, range(len(names))))
     return tile.index, dict(ChainMap(_tiles(seen, tile, maps), *parts))
+
+
+def _drawn(window: Window, grey: np.ndarray) -> np.ndarray:
+    """The labels of a window, outlined by the picture; as they were decoded along the border of its core, where windows join."""
+    labels = outlined(window.labels, grey, DECODING)
+    for axis, part in enumerate(window.tile.within_read):
+        for at in (part.start, part.stop):
+            line = (slice(None),) * axis + (slice(max(at - 1, 0), at + 1),)
+            labels[line] = window.labels[line]
+    return labels
 
 
 def window_of(part: Part, layer: str, tile: Tile) -> Window:

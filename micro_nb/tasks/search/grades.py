@@ -17,7 +17,7 @@ def grade(kind: str, *numbers: float) -> Grade:
 
     Parameters
     ----------
-    kind : a function of this module, by its name.
+    kind : one of :data:`KINDS`.
     numbers : what it takes beside the values: a threshold or the two ends of a range, then how soft it is.
 
     Examples
@@ -30,56 +30,32 @@ def grade(kind: str, *numbers: float) -> Grade:
     return lambda values: KINDS[kind](np.asarray(values, float), *numbers)
 
 
-def above(values: np.ndarray, at: float, soft: float = 1.25) -> np.ndarray:
-    """Rising; one half at ``at``, nine tenths a factor ``soft`` higher. Of counts give the border: "at least 3" is 2.5."""
-    return _nine_tenths_at_1(_factors(values, at, soft))
-
-
-def below(values: np.ndarray, at: float, soft: float = 1.25) -> np.ndarray:
-    """Falling; one half at ``at``, nine tenths a factor ``soft`` lower."""
-    return _nine_tenths_at_1(-_factors(values, at, soft))
-
-
-def some_below(values: np.ndarray, at: float, soft: float = 1.25) -> np.ndarray:
-    """:func:`below`, but "fewer than ten" still speaks of some: nothing at all is graded 0.3."""
-    return np.where(values < 0.5, 0.3, below(values, at, soft))
-
-
-def near(values: np.ndarray, at: float, soft: float = 1.3) -> np.ndarray:
-    """About ``at``; one half a factor ``soft`` away."""
-    return within(values, at, at, soft)
-
-
-def within(values: np.ndarray, at: float, to: float, soft: float = 1.3) -> np.ndarray:
-    """Between ``at`` and ``to``, ends included; one half a factor ``soft`` outside."""
+def _within(values: np.ndarray, at: float, to: float, soft: float = 1.3) -> np.ndarray:
     outside = np.maximum(np.maximum(-_factors(values, at, soft), _factors(values, to, soft)), 0)
     return np.asarray(0.5 ** (outside**2))
 
 
-def level_above(values: np.ndarray, at: float, soft: float) -> np.ndarray:
-    """Rising along a linear scale: one half at ``at``, nine tenths at ``at + soft``."""
-    return _nine_tenths_at_1((values - at) / soft)
-
-
-def level_below(values: np.ndarray, at: float, soft: float) -> np.ndarray:
-    """Falling along a linear scale: one half at ``at``, nine tenths at ``at - soft``."""
-    return _nine_tenths_at_1((at - values) / soft)
-
-
-def highest(values: np.ndarray) -> np.ndarray:
-    """The share of the other values that lie below."""
+def _highest(values: np.ndarray) -> np.ndarray:
     known = np.sort(values[np.isfinite(values)])
     share = np.searchsorted(known, values, side="left") / max(len(known) - 1, 1)
     return np.where(np.isfinite(values), np.minimum(share, 1.0), np.nan)
 
 
-def lowest(values: np.ndarray) -> np.ndarray:
-    """The share of the other values that lie above."""
-    return highest(-values)
-
-
 KINDS: dict[str, Callable[..., np.ndarray]] = {
-    how.__name__: how for how in (above, below, some_below, near, within, level_above, level_below, highest, lowest)
+    # one half at ``at``, nine tenths a factor ``soft`` higher, or lower; of counts give the border: "at least 3" is 2.5
+    "above": lambda values, at, soft=1.25: _nine_tenths_at_1(_factors(values, at, soft)),
+    "below": lambda values, at, soft=1.25: _nine_tenths_at_1(-_factors(values, at, soft)),
+    # "fewer than ten" still speaks of some: nothing at all is graded 0.3
+    "some_below": lambda values, *at: np.where(values < 0.5, 0.3, KINDS["below"](values, *at)),
+    # about ``at``, or between ``at`` and ``to``, ends included; one half a factor ``soft`` outside
+    "near": lambda values, at, soft=1.3: _within(values, at, at, soft),
+    "within": _within,
+    # along a linear scale: one half at ``at``, nine tenths ``soft`` higher, or lower
+    "level_above": lambda values, at, soft: _nine_tenths_at_1((values - at) / soft),
+    "level_below": lambda values, at, soft: _nine_tenths_at_1((at - values) / soft),
+    # the share of the other values that lie below, or above
+    "highest": _highest,
+    "lowest": lambda values: _highest(-values),
 }
 
 
