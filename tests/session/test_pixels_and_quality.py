@@ -158,10 +158,10 @@ class TestPixels:
         assert (result.value, result.unit) == (0.5, "%")
         assert (
             said(ramp, 'pixels("share", at=">= 255")')
-            == "0.5 % of the pixels (20 px) are saturated: they have the largest grey value there can be, 255."
+            == "0.5 % of the pixels, 20 in all, are saturated: they have the largest grey value there can be, 255."
         )
         assert ask(ramp, 'pixels("share", at="< 50")').value == pytest.approx(100 * float((ramp.read() < 50).mean()))
-        assert said(ramp, 'pixels("share", at="< 50")') == "49.5 % of the pixels (1980 px) have a grey value below 50."
+        assert said(ramp, 'pixels("share", at="< 50")') == "49.5 % of the pixels, 1980 in all, have a grey value below 50."
 
     def test_limits_may_be_statistics(self, ramp: MicroImage) -> None:
         pixels = ramp.read().astype(float)
@@ -614,4 +614,6 @@ def test_single_pixels_are_pointed_at() -> None:
     assert ask(img, 'count(obj("hot pixel"))').value == 1
     assert ask(img, 'locate(obj("pixel", having=\'is "dead"\'))').measured[0].value == (4, 30, 5, 31)
     assert not ask(img, 'exists(obj("pixel", having="saturated"))').value
+    two = mnb.open_image(np.stack([grey, grey[::-1]]), axes="cyx")
+    assert ask(two, 'locate(obj("pixel", by="intensity", channel="2"))').measured[0].value == (50, 32, 51, 33)
     assert "brightest pixel" in said(img, 'locate(obj("pixel", by="intensity", order="max", n=1))')

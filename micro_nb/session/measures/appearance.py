@@ -186,9 +186,9 @@ def regions(scene: Scene, told: str) -> Objects:
     return Objects(measure(img, labels), labels, None, img.pixel_size, img.content_id, made_by)
 
 
-def pixels_like(scene: Scene, words: set[str], ground: np.ndarray) -> tuple[str, Objects]:
-    """Single pixels of a ground ``(y, x)``, an object each, and what they are called: the brightest or the darkest, or such as
-    differ from all around them by far more than pixels do, which are called hot or dead.
+def pixels_like(scene: Scene, words: set[str], ground: np.ndarray, channel: str | None = None) -> tuple[str, Objects]:
+    """Single pixels of a ground ``(y, x)``, by one channel or all, an object each, and what they are called: the brightest or the
+    darkest, or such as differ from all around them by far more than pixels do, which are called hot or dead.
 
     Raises
     ------
@@ -198,7 +198,8 @@ def pixels_like(scene: Scene, words: set[str], ground: np.ndarray) -> tuple[str,
     if is_large(img):
         raise EvidenceError("this image is too large for single pixels to be pointed at; ask about a part of it")
     dark, alone = bool(words & {*known["dark"]}), bool(words & {*known["alone"]})
-    grey = img.plane().read().reshape(-1, *img.plane_shape).mean(axis=0, dtype=float) * (-1 if dark else 1)
+    seen = img.plane() if channel is None else img.plane().sel(c=channel)
+    grey = seen.read().reshape(-1, *img.plane_shape).mean(axis=0, dtype=float) * (-1 if dark else 1)
     if alone:
         usual = float(np.median(np.abs(grey - ndi.median_filter(grey, 3))))
         beside = ndi.maximum_filter(grey, footprint=[[1, 1, 1], [1, 0, 1], [1, 1, 1]])

@@ -225,7 +225,7 @@ def _share(img: MicroImage, greys: Greys, at: str, how: Mapping[str, object], sa
     op, limit, saturated = _limit(at, img, greys)
     percent = greys.share(op, limit)
     how = {**how, "op": op, "limit": limit, "asked": at or "saturated"}
-    count = ("pixels", round(percent * greys.n / 100), "px")
+    count = ("pixels", round(percent * greys.n / 100), "count")
     rows = (("share of pixels", percent, "%"), count, ("grey value", limit, "grey value"))
     several = (img.rgb or len(img.channels) > 1) and how["channel"] == "all"
     more = {"samples": "samples" if several else "pixels", "op": _OPS[op][1], "channel": said}

@@ -148,9 +148,10 @@ def _regions(call: Call, scene: Scene, place: Place, told: str) -> Selection:
 def _pixels(call: Call, scene: Scene, place: Place) -> Selection:
     """Pixels that are pointed at, at the place."""
     words = f"{call.args[0]} {call.get('having', '')} {call.get('order', '')}"
-    name, objects = pixels_like(scene, {*re.findall(r"\w+", words.lower())}, place.over(scene.image))
+    channel = channel_named(str(call.get("channel")), scene.image) if call.get("channel") is not None else None
+    name, objects = pixels_like(scene, {*re.findall(r"\w+", words.lower())}, place.over(scene.image), channel)
     plain = call.with_args(name).but(**dict.fromkeys(("having", *RANK)))
-    return Selection(scene, plain, name, objects.table, objects, objects.made_by, place)
+    return Selection(scene, plain, name, objects.table, objects, objects.made_by, place, channel)
 
 
 def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, evaluate: Evaluate) -> Selection:

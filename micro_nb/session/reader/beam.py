@@ -69,8 +69,10 @@ class Law:
         inside = state.open[-1] if state.open else ""
         key = (inside, bool(state.open) and state.named[-1], state.keyword, state.empty, numbers)
         if key not in self._masks:
-            allowed = [self._may(token, state, inside, numbers) for token in self.vocabulary.names]
-            self._masks[key] = torch.tensor(allowed)
+            signs, words = self._signs
+            mask = words.clone() if inside == "text" else torch.zeros_like(words)
+            mask[signs] = torch.tensor([self._may(self.vocabulary.names[k], state, inside, numbers) for k in signs])
+            self._masks[key] = mask
         return self._masks[key]
 
     def _may(self, token: str, state: State, inside: str, numbers: int) -> bool:
@@ -99,6 +101,14 @@ class Law:
 
     def _opens(self, token: str) -> bool:
         return token.endswith("(") and token[:-1] in self.keywords
+
+    @cached_property
+    def _signs(self) -> tuple[list[int], Tensor]:
+        """The tokens that are no mere words, few of many, and a mask of those that are words."""
+        names = self.vocabulary.names
+        return [k for k, n in enumerate(names) if n not in self._words or len(n) == 1], torch.tensor(
+            [n in self._words for n in names]
+        )
 
     @cached_property
     def _words(self) -> frozenset[str]:
