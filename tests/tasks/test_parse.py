@@ -72,6 +72,15 @@ def test_an_object_ends_where_the_brightness_changes(seen, bright):
     assert ((outlined(labels, grey, Decoding()) > 0) != truth).sum() < 5 < ((labels > 0) != truth).sum()
 
 
+def test_objects_that_touch_go_on_touching():
+    y, x = np.mgrid[:60, :60]
+    labels = np.where(np.hypot(y - 30, x - 20) <= 12, 1, 0) + np.where((np.hypot(y - 30, x - 40) <= 12) & (x >= 32), 2, 0)
+    labels = np.where((labels == 3) | ((labels == 1) & (x >= 31)), 2, labels).astype(np.int32)
+    grey = np.where((labels > 0) & (np.abs(x - 30.5) > 1), 0.8, 0.1).astype(np.float32)  # dark along where they meet
+    moved = outlined(labels, grey, Decoding())
+    assert ((moved[:, 30] == 1) & (moved[:, 31] == 2)).any()
+
+
 def test_where_the_brightness_says_nothing_an_object_ends_where_it_was_seen():
     maps = discs((60, 60), [(30, 30)], 10)
     grey = np.random.default_rng(0).normal(0.5, 0.05, (60, 60)).astype(np.float32)

@@ -73,12 +73,13 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
 
 def outlined(labels: np.ndarray, grey: np.ndarray, decoding: Decoding) -> np.ndarray:
     """Objects ``(h, w)`` whose outlines have moved by a pixel at most to where the brightness ``grey (h, w)`` changes, where it
-    clearly does."""
+    clearly does; those that touch one another go on touching."""
     filled, wide = labels > 0, np.pad(labels, 1, mode="edge")
-    rim = np.any([labels != w for w in (wide[2:, 1:-1], wide[:-2, 1:-1], wide[1:-1, 2:], wide[1:-1, :-2])], axis=0)
+    beside = (wide[2:, 1:-1], wide[:-2, 1:-1], wide[1:-1, 2:], wide[1:-1, :-2])
+    rim, shared = (np.any([(labels != w) & (w >= least) for w in beside], axis=0) for least in (0, 1))
     within, near = np.where(rim | ~filled, np.where(filled, labels, -1), 0), labels.copy()
     edge = np.flatnonzero(filled & rim)
-    place = np.concatenate([edge, beyond := _ring(near, edge)])
+    place = np.concatenate([np.flatnonzero(filled & rim & ~shared), beyond := _ring(near, edge)])
     (inside, spread), (out, spread_out) = _brightness(within, edge, grey, _SMALL), _brightness(near, beyond, grey, _FEW)
     contrast, own = inside - out, near.ravel()[place]
     clear = (np.abs(contrast) > decoding.clear * np.maximum(spread, spread_out))[own]
