@@ -283,6 +283,8 @@ def test_no_kind_is_taken_beside_itself():
     check_meaning(parse('count("cell and platelet")'))
     with pytest.raises(LanguageError, match="twice"):
         check_meaning(parse('share("cell and cell", of="nucleus")'))
+    with pytest.raises(LanguageError, match="all of itself"):
+        check_meaning(parse('coverage("nucleus", of="nucleus")'))
 
 
 def test_a_ratio_in_per_cent_is_said_as_one(scene):

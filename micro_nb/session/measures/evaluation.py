@@ -117,7 +117,7 @@ def check(call: Call) -> None:
 
 def check_meaning(call: Call) -> None:
     """Refuses an expression that no image could answer: a quantity, statistic, condition, place or choice that there is not, a
-    thing compared with itself, a kind beside itself, objects inside themselves, a choice of one, the spread of one."""
+    thing compared with itself, a kind beside or of itself, objects inside themselves, a choice of one, the spread of one."""
     for inner in call.walk():
         _check_pair(inner)
         chosen = inner.get("among") if inner.name == "which" else inner.get("into")
@@ -155,6 +155,8 @@ def _check_pair(call: Call) -> None:
     """Refuses two that are set beside one another and are the same, or of different dimensions."""
     if call.name in ("compare", "test", "calc", "relate", "colocalise") and len(call.args) > 1 and call.args[-1] == call.args[-2]:
         raise LanguageError(f"{call} sets something beside itself")
+    if call.name in ("share", "coverage") and call.args and call.get("of") == call.args[0]:
+        raise LanguageError(f"{call} is all of itself")
     stats = [a for a in call.args if isinstance(a, Call) and a.name == "stat"] if call.name in ("compare", "test") else []
     if len({_dimension(stat) for stat in stats}) > 1:
         raise LanguageError(f"{call} compares what has not the same dimension")
