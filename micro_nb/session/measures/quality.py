@@ -36,7 +36,7 @@ from .selecting import channel_named, place_of
 _STEP_PX, _SOFT_PX = 3.1, 11.0  # width of a perfect step as it is measured; widest of the sharpest edges of what is in focus
 _IN_FOCUS = 90.0  # % of the tiles as sharp as the best, from which a picture is in focus
 _SATURATED, _CLIPPED = 0.01, 0.5  # % of the pixels from which a picture is called saturated at all, and from which that spoils it
-_DARK = 0.25  # share of the range that a picture uses at least
+_DARK = 1 / 3  # share of the range that a picture uses at least: else three times the light would fit
 _NOISY, _UNEVEN = 8.0, 25.0  # contrast over noise; fall of the background, %
 _FLAT = 15.0  # Michelson contrast of the darkest and the brightest parts in %, below which contrast is low
 _HALO = 20.0  # % of the depth of what is dark, by which its surroundings must exceed the background
