@@ -2,9 +2,9 @@
 
     python benchmarks/questions.py [--limit 20] [--set unseen]
 
-Sets: ``development``, which lies beside the checkout; ``pictures``, ``stacks``, ``unseen`` and ``strangers``, whose failures
-were looked at and mended; ``kept``, another author's, of which only what a change had changed was looked at, after its first
-run (docs/figures.md says what each gave then). All are about the images beside the checkout. Prints turns right by kind and by
+Sets: ``development``, which lies beside the checkout; ``pictures``, ``stacks``, ``unseen``, ``strangers`` and ``kept``, whose
+failures were looked at and mended; ``newcomers``, another author's, looked at after its first run only (docs/figures.md says
+what each gave then). All are about the images beside the checkout. Prints turns right by kind and by
 data set, exceptions, and numbers in the prose that no evidence holds (must be 0).
 """
 

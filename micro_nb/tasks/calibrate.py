@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 _TEMPERATURES = (1e-3, 1e3)
 
@@ -64,8 +64,3 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
     low, high = (math.log(t) for t in _TEMPERATURES)
     return math.exp(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x)
-
-
-def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """``(n, K)`` logits to probabilities that sum to 1 along the last axis."""
-    return np.asarray(softmax(np.asarray(logits, float) / temperature, axis=-1))

@@ -48,9 +48,8 @@ class Explanation:
         return overview_png(self.image, layers=Layers(values=layer), width=width)
 
     def __repr__(self) -> str:
-        return (
-            f"Explanation({self.prompt!r}, {self.map.shape[0]} x {self.map.shape[1]} cells, at most {float(self.map.max()):.2f})"
-        )
+        rows, cols = self.map.shape
+        return f"Explanation({self.prompt!r}, {rows} x {cols} cells, at most {float(self.map.max()):.2f})"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         return {"text/plain": repr(self), "image/png": self.png()}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import softmax, stdtr
 
-from .calibrate import fit_temperature, probabilities
+from .calibrate import fit_temperature
 
 Method = Literal["prototype", "logistic"]
 LEAVE_ONE_OUT_UP_TO, FOLDS, GROUP_FOLDS = 100, 10, 5
@@ -86,7 +86,7 @@ class FewShot:
         """``(n, D)`` to ``(n, classes)``, columns as :attr:`names`, given that one of the classes holds."""
         if vectors.shape[1] != self._fitted.means.shape[1]:
             raise ValueError(f"vectors have {vectors.shape[1]} dimensions, examples {self._fitted.means.shape[1]}: use one model")
-        return probabilities(self._fitted.scores(vectors), self.temperature)
+        return np.asarray(softmax(self._fitted.scores(vectors) / self.temperature, axis=-1))
 
     @property
     def knows_far(self) -> bool:

@@ -100,7 +100,8 @@ class Vocabulary:
         odds = self.log_odds(objects, prompt[None])[:, 0]
         if concept in self.unseen:
             return np.zeros(len(odds), bool), odds
-        parts = [k for k, name in enumerate(self.concepts) if layer == "object" and self._part(name, concept)]
+        holds = layer == "object" and concept is not None and _is_cell(concept)  # its nucleus is rightly seen in the whole
+        parts = [k for k, name in enumerate(self.concepts) if holds and name == "nucleus"]
         rivals = [k for k, name in enumerate(self.concepts) if k not in parts and not self._kin(name, concept)]
         others = self.log_odds(objects)
         meant = (expit(odds) >= LEAST) & (odds >= others[:, rivals].max(1, initial=-np.inf))
@@ -118,19 +119,15 @@ class Vocabulary:
 
     @cached_property
     def _cells(self) -> list[int]:
-        known = ontology()
-        return [k for k, name in enumerate(self.concepts) if name in known and known[name].kind == "cell type"]
-
-    @staticmethod
-    def _part(name: str, concept: str | None) -> bool:
-        """Whether a part is rightly seen in the whole, as a nucleus in a white blood cell."""
-        known = ontology()
-        return name == "nucleus" and concept is not None and concept in known and known[concept].kind == "cell type"
+        return [k for k, name in enumerate(self.concepts) if _is_cell(name)]
 
     @staticmethod
     def _kin(name: str, concept: str | None) -> bool:
-        if concept is None or name == concept:
-            return name == concept
         known = ontology()
-        one, other = known.find(name), known.find(concept)
-        return one is not None and other is not None and (known.is_a(one.id, other.id) or known.is_a(other.id, one.id))
+        one, other = known.find(name), known.find(concept or "")
+        related = one is not None and other is not None and (known.is_a(one.id, other.id) or known.is_a(other.id, one.id))
+        return name == concept or related
+
+
+def _is_cell(name: str) -> bool:
+    return name in ontology() and ontology()[name].kind == "cell type"

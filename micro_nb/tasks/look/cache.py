@@ -120,8 +120,7 @@ def _save(seen: Seen, folder: Path, large: bool) -> None:
             arrays[f"{name}/labels"] = packed(layer.labels)
     note = {
         "scale": seen.scale.to_dict(), "bounds": seen.bounds, "weights_id": seen.weights_id, "image_id": seen.image_id,
-        "coloured": seen.coloured, "engine": seen.engine,
-        "layers": list(seen.layers), "shapes": shapes,
+        "coloured": seen.coloured, "engine": seen.engine, "layers": list(seen.layers), "shapes": shapes,
     }  # fmt: skip
     with writing_file(folder / "arrays.npz") as partial, partial.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]

@@ -122,21 +122,8 @@ def _gathered(votes: np.ndarray, depth: np.ndarray, decoding: Decoding) -> np.nd
     smooth = ndi.gaussian_filter(votes, decoding.sigma, truncate=3.0)
     peaks = (smooth == ndi.maximum_filter(smooth, 2 * _REACH + 1)) & (smooth * 2 * np.pi * decoding.sigma**2 > decoding.votes)
     seeds, count = ndi.label(peaks, np.ones((3, 3)))
-    basins = _flooded(smooth, seeds, count)
+    basins = np.asarray(watershed(-smooth, seeds, mask=smooth > 0), np.int32)  # type: ignore[no-untyped-call]
     return merged(basins, smooth * depth.clip(0), decoding.neck) if count > 1 else basins
-
-
-def _flooded(smooth: np.ndarray, seeds: np.ndarray, count: int) -> np.ndarray:
-    """Basins of the ``seeds`` where ``smooth`` is above 0; a part that one seed has to itself needs no watershed."""
-    parts, n = ndi.label(smooth > 0)
-    at = np.flatnonzero(seeds)
-    part, seed = np.divmod(np.unique(parts.ravel()[at].astype(np.int64) * (count + 1) + seeds.ravel()[at]), count + 1)
-    several = np.bincount(part, minlength=n + 1) > 1
-    alone = np.zeros(n + 1, np.int32)
-    alone[part] = np.where(several[part], 0, seed)
-    shared = several[parts]
-    basins = watershed(-smooth, seeds, mask=shared) if shared.any() else 0  # type: ignore[no-untyped-call]
-    return np.asarray(alone[parts] + basins, np.int32)
 
 
 def _whole(labels: np.ndarray) -> np.ndarray:

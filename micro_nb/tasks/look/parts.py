@@ -73,9 +73,8 @@ def _drawn(window: Window, grey: np.ndarray) -> np.ndarray:
     """The labels of a window, outlined by the picture; as they were decoded along the border of its core, where windows join."""
     labels = outlined(window.labels, grey, DECODING)
     for axis, part in enumerate(window.tile.within_read):
-        for at in (part.start, part.stop):
-            line = (slice(None),) * axis + (slice(max(at - 1, 0), at + 1),)
-            labels[line] = window.labels[line]
+        lines = np.r_[max(part.start - 1, 0) : part.start + 1, part.stop - 1 : min(part.stop + 1, labels.shape[axis])]
+        np.moveaxis(labels, axis, 0)[lines] = np.moveaxis(window.labels, axis, 0)[lines]
     return labels
 
 

@@ -24,8 +24,6 @@ def grade(kind: str, *numbers: float) -> Grade:
     --------
     >>> [round(float(g), 2) for g in grade("above", 9.5)(np.array([5, 9, 10, 20]))]
     [0.0, 0.38, 0.62, 1.0]
-    >>> [round(float(g), 2) for g in grade("near", 2)(np.array([0, 1, 2, 3]))]
-    [0.0, 0.07, 1.0, 0.32]
     """
     return lambda values: KINDS[kind](np.asarray(values, float), *numbers)
 
@@ -53,8 +51,7 @@ KINDS: dict[str, Callable[..., np.ndarray]] = {
     # along a linear scale: one half at ``at``, nine tenths ``soft`` higher, or lower
     "level_above": lambda values, at, soft: _nine_tenths_at_1((values - at) / soft),
     "level_below": lambda values, at, soft: _nine_tenths_at_1((at - values) / soft),
-    # the share of the other values that lie below, or above
-    "highest": _highest,
+    "highest": _highest,  # the share of the other values that lie below
     "lowest": lambda values: _highest(-values),
 }
 
