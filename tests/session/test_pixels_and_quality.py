@@ -614,6 +614,9 @@ def test_single_pixels_are_pointed_at() -> None:
     assert ask(img, 'count(obj("hot pixel"))').value == 1
     assert ask(img, 'locate(obj("pixel", having=\'is "dead"\'))').measured[0].value == (4, 30, 5, 31)
     assert not ask(img, 'exists(obj("pixel", having="saturated"))').value
+    for unclear in ('count("pixel")', 'count(obj("pixel", having="intensity > 120"))'):
+        with pytest.raises(EvidenceError, match="share"):
+            ask(img, unclear)
     two = mnb.open_image(np.stack([grey, grey[::-1]]), axes="cyx")
     assert ask(two, 'locate(obj("pixel", by="intensity", channel="2"))').measured[0].value == (50, 32, 51, 33)
     assert "brightest pixel" in said(img, 'locate(obj("pixel", by="intensity", order="max", n=1))')

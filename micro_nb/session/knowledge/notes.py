@@ -83,7 +83,7 @@ def look_up(*said: str, advice: bool = False, floor: float = FLOOR) -> list[tupl
     starts = np.cumsum([0, *(len(note.asked) for note in all_notes())])[:-1]
     lean = np.array([_LEAN if (note.area == "advice") == advice else 0.0 for note in all_notes()])
     topics = [t for t in said if t.strip()]
-    meant = np.maximum.reduceat(likenesses(topics, phrases_of_notes()), starts, axis=1) if topics else ()
+    meant = np.maximum.reduceat(_vectors(tuple(topics)) @ _phrased().T, starts, axis=1) if topics else ()
     by = [(1 - _WORDS) * m + _WORDS * _shared(t) for m, t in zip(meant, topics, strict=True)]
     likeness = np.mean(by, axis=0) + lean if by else lean
     least = floor if len(by) < 2 else floor - (FLOOR - BOTH)
@@ -126,22 +126,27 @@ def nearest(text: str, names: Sequence[str], floor: float = FLOOR) -> list[str]:
 
 def likenesses(texts: Sequence[str], phrases: tuple[str, ...]) -> np.ndarray:
     """Cosines ``(texts, phrases)``."""
-    return np.asarray(vectors_of(tuple(texts)) @ vectors_of(phrases).T)
+    return np.asarray(_vectors(tuple(texts)) @ _vectors(phrases).T)
 
 
 @cache
-def vectors_of(texts: tuple[str, ...]) -> np.ndarray:
-    """Unit vectors of texts, capitals aside; those of the notes' phrases are shipped where they are still theirs."""
+def _vectors(texts: tuple[str, ...]) -> np.ndarray:
+    """Unit vectors of texts, capitals aside."""
     from ..reader.reading import vectors  # it loads torch: with the first question, not before
 
-    if PHRASES.exists() and len(texts) > 1 and texts == phrases_of_notes():
-        from safetensors import safe_open
-
-        with safe_open(PHRASES, "numpy") as kept:
-            if kept.metadata()["of"] == digest_of(texts):
-                rows = kept.get_tensor("rows").astype(np.float32)
-                return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     return vectors([t.lower() for t in texts])
+
+
+@cache
+def _phrased() -> np.ndarray:
+    """Unit vectors of the notes' phrases: those that are shipped, where they are still theirs."""
+    from safetensors import safe_open
+
+    with safe_open(PHRASES, "numpy") as kept:
+        if kept.metadata()["of"] != digest_of(phrases_of_notes()):
+            return _vectors(phrases_of_notes())
+        rows = kept.get_tensor("rows").astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def digest_of(phrases: tuple[str, ...]) -> str:

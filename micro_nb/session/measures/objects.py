@@ -3,7 +3,6 @@ they lie to one another, clustered or even, packed, aligned, touching, odd ones 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal
@@ -123,7 +122,6 @@ def density(objects: Selection, *, per: str = "", where: Place = ANYWHERE) -> Fo
     pixel = objects.scene.pixel_um
     number, _, unit = (per or ("mm2" if pixel else "1000000 px2")).strip().rpartition(" ")
     times, plain = float(number) if number else 1.0, {"px": "px2", "image": "field"}.get(plain_unit(unit), plain_unit(unit))
-    plain = next(iter(difflib.get_close_matches(plain, (*_AREAS, "field"), 1, 0.75)), plain)  # "p2"
     if plain not in (*_AREAS, "field"):
         raise UnitsError(f"objects are counted per mm2, um2, cm2 or px2, or a multiple of these, not per {unit or per!r}")
     if plain not in ("px2", "field") and pixel is None:

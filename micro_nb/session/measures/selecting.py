@@ -92,8 +92,7 @@ def _select(call: Call, scene: Scene, evaluate: Evaluate) -> Selection:
     place = place_of(tuple(p for p in parts if p not in apart), scene, evaluate)
 
     if str(call.args[0]).split()[-1:] == ["pixel"]:
-        every = _pixels(call, scene, place)
-        return meeting(every, condition) if isinstance(condition, Flag) else every
+        return _pixels(call, scene, place, condition)
 
     def narrowed(found: Selection) -> Selection:
         found = replace(found, others=lambda kind: select(kind, scene, evaluate))
@@ -145,13 +144,17 @@ def _regions(call: Call, scene: Scene, place: Place, told: str) -> Selection:
     return every if place.everywhere else every.rows(place.holds(*every.centres))
 
 
-def _pixels(call: Call, scene: Scene, place: Place) -> Selection:
+def _pixels(call: Call, scene: Scene, place: Place, condition: Condition | None) -> Selection:
     """Pixels that are pointed at, at the place."""
-    words = f"{call.args[0]} {call.get('having', '')} {call.get('order', '')}"
+    said = {*re.findall(r"\w+", f"{call.args[0]} {call.get('having', '')} {call.get('order', '')}".lower())}
+    known = any(said & {*words} for words in table("looks")["pixel"].values()) or call.get("by") == "intensity"
+    if not known or not isinstance(condition, Is | Flag | Color | None):
+        raise EvidenceError("of single pixels I know the brightest, the darkest, hot and dead ones; ask else for their share")
     channel = channel_named(str(call.get("channel")), scene.image) if call.get("channel") is not None else None
-    name, objects = pixels_like(scene, {*re.findall(r"\w+", words.lower())}, place.over(scene.image), channel)
+    name, objects = pixels_like(scene, said, place.over(scene.image), channel)
     plain = call.with_args(name).but(**dict.fromkeys(("having", *RANK)))
-    return Selection(scene, plain, name, objects.table, objects, objects.made_by, place, channel)
+    every = Selection(scene, plain, name, objects.table, objects, objects.made_by, place, channel)
+    return meeting(every, condition) if isinstance(condition, Flag) else every
 
 
 def _found(call: Call, scene: Scene, place: Place, condition: Condition | None, evaluate: Evaluate) -> Selection:

@@ -74,6 +74,8 @@ def objects_of(geometry: np.ndarray, decoding: Decoding) -> np.ndarray:
 def outlined(labels: np.ndarray, grey: np.ndarray, decoding: Decoding) -> np.ndarray:
     """Objects ``(h, w)`` whose outlines have moved by a pixel at most to where the brightness ``grey (h, w)`` changes, where it
     clearly does; those that touch one another go on touching."""
+    if not labels.any():
+        return labels.copy()
     filled, wide = labels > 0, np.pad(labels, 1, mode="edge")
     beside = (wide[2:, 1:-1], wide[:-2, 1:-1], wide[1:-1, 2:], wide[1:-1, :-2])
     rim, shared = (np.any([(labels != w) & (w >= least) for w in beside], axis=0) for least in (0, 1))

@@ -58,11 +58,8 @@ def part_of(maps: TileMaps, tile: Tile) -> tuple[int, Part]:
         geometry = seen.geometry[CHANNELS * k : CHANNELS * (k + 1)].astype(np.float32)
         window = Window.of(objects_of(geometry, DECODING), tile, maps.shape[1])
         sums = _sums(seen, window, geometry[0][tile.within_read])
-        return {
-            f"{names[k]}/labels": packed(_drawn(window, seen.grey)),
-            f"{names[k]}/first": window.first,
-            f"{names[k]}/sums": sums,
-        }
+        labels = packed(_drawn(window, seen.grey))
+        return {f"{names[k]}/labels": labels, f"{names[k]}/first": window.first, f"{names[k]}/sums": sums}
 
     with ThreadPoolExecutor(settings.threads) as hands:  # layers side by side: a small plane is one window
         parts = list(hands.map(layer, range(len(names))))
